@@ -1,0 +1,1 @@
+"""What the registry, the dispatcher, the gateway and the command line share."""

@@ -1,0 +1,66 @@
+"""Databases as both stores open them: SQLite in WAL mode or PostgreSQL, and migrations at the start."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, event, make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+_DRIVERS = {"postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg", "sqlite": "sqlite+aiosqlite"}
+
+
+def open_database(url: str) -> AsyncEngine:
+    """Open `sqlite:///path` or `postgresql://…`; nothing is connected yet.
+
+    Raises:
+        ValueError: the URL is of another database.
+    """
+    parsed = make_url(url)
+    driver = _DRIVERS.get(parsed.drivername, parsed.drivername)
+    if driver not in _DRIVERS.values():
+        raise ValueError(
+            f"GRAFT_DATABASE_URL starts with {parsed.drivername}://; it must be sqlite:/// or postgresql://"
+        )
+    if driver.startswith("postgresql"):
+        return create_async_engine(parsed.set(drivername=driver), pool_size=5, max_overflow=5, pool_pre_ping=True)
+    if parsed.database:
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    engine = create_async_engine(parsed.set(drivername=driver), connect_args={"timeout": 10})
+    event.listen(engine.sync_engine, "connect", _set_sqlite_up)
+    event.listen(engine.sync_engine, "begin", _begin_immediate)
+    return engine
+
+
+async def migrate(engine: AsyncEngine, scripts: Path, version_table: str) -> None:
+    """Bring the tables of one service up to its newest revision, all or nothing."""
+    async with engine.begin() as connection:
+        await connection.run_sync(_upgrade, scripts, version_table)
+
+
+def _upgrade(connection: Connection, scripts: Path, version_table: str) -> None:
+    if connection.dialect.name == "postgresql":
+        # Replicas that start together wait for one another here; the lock ends with the transaction.
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('graft_migrate'))")
+    config = Config()
+    config.set_main_option("script_location", str(scripts))
+    config.attributes["connection"] = connection
+    config.attributes["version_table"] = version_table
+    command.upgrade(config, "head")
+
+
+def _set_sqlite_up(connection: Any, _record: Any) -> None:
+    # The driver must not begin transactions by itself: `_begin_immediate` does, as SQLAlchemy's manual for SQLite says.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=10000"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_immediate(connection: Connection) -> None:
+    # A transaction that reads first and writes later would otherwise fail, rather than wait, when another has written.
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -1,0 +1,72 @@
+"""The stubs of a service together, over a channel or in-process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+import grpc
+
+from graft.dispatcher.v1 import dispatcher_pb2_grpc, host_pb2_grpc, task_pb2_grpc
+from graft.registry.v1 import identity_pb2_grpc, registry_pb2_grpc
+from graft_common.rpc.local import LocalStub
+from graft_common.rpc.service import RpcService
+
+if TYPE_CHECKING:
+    from graft.dispatcher.v1.dispatcher_pb2_grpc import DispatcherServiceAsyncStub
+    from graft.dispatcher.v1.host_pb2_grpc import HostServiceAsyncStub
+    from graft.dispatcher.v1.task_pb2_grpc import TaskServiceAsyncStub
+    from graft.registry.v1.identity_pb2_grpc import IdentityServiceAsyncStub
+    from graft.registry.v1.registry_pb2_grpc import RegistryServiceAsyncStub
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryClients:
+    """What others call of the registry."""
+
+    identity: IdentityServiceAsyncStub
+    registry: RegistryServiceAsyncStub
+
+    @classmethod
+    def remote(cls, channel: grpc.aio.Channel) -> Self:
+        """Call over gRPC."""
+        return cls(identity_pb2_grpc.IdentityServiceStub(channel), registry_pb2_grpc.RegistryServiceStub(channel))
+
+    @classmethod
+    def local(cls, services: Iterable[RpcService]) -> Self:
+        """Call the servicers of this process."""
+        stubs = _local_stubs(services)
+        return cls(stubs["graft.registry.v1.IdentityService"], stubs["graft.registry.v1.RegistryService"])
+
+
+@dataclass(frozen=True, slots=True)
+class DispatcherClients:
+    """What others call of the dispatcher."""
+
+    dispatcher: DispatcherServiceAsyncStub
+    tasks: TaskServiceAsyncStub
+    hosts: HostServiceAsyncStub
+
+    @classmethod
+    def remote(cls, channel: grpc.aio.Channel) -> Self:
+        """Call over gRPC."""
+        return cls(
+            dispatcher_pb2_grpc.DispatcherServiceStub(channel),
+            task_pb2_grpc.TaskServiceStub(channel),
+            host_pb2_grpc.HostServiceStub(channel),
+        )
+
+    @classmethod
+    def local(cls, services: Iterable[RpcService]) -> Self:
+        """Call the servicers of this process."""
+        stubs = _local_stubs(services)
+        return cls(
+            stubs["graft.dispatcher.v1.DispatcherService"],
+            stubs["graft.dispatcher.v1.TaskService"],
+            stubs["graft.dispatcher.v1.HostService"],
+        )
+
+
+def _local_stubs(services: Iterable[RpcService]) -> dict[str, Any]:
+    return {service.name: LocalStub(service) for service in services}

@@ -1,0 +1,81 @@
+"""`GraftError` on the wire: `google.rpc.Status` with an `ErrorInfo`, both ways."""
+
+from __future__ import annotations
+
+import grpc
+from google.protobuf import any_pb2
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+from grpc_status import rpc_status
+
+from graft_common.errors import GraftError, service_unavailable
+
+DOMAIN = "graft"
+DEFAULT_ERROR_LIMIT = 4096
+"""Bytes of parameters in an error unless the client asks for more: gRPC clients refuse trailers over 8 KiB."""
+
+_CODES = {
+    "SESSION_INVALID": code_pb2.UNAUTHENTICATED,
+    "SESSION_AUTHENTICATION_FAILED": code_pb2.UNAUTHENTICATED,
+    "SERVICE_TOKEN_INVALID": code_pb2.UNAUTHENTICATED,
+    "RBAC_PERMISSION_DENIED": code_pb2.PERMISSION_DENIED,
+    "MESSAGE_METHOD_UNKNOWN": code_pb2.UNIMPLEMENTED,
+    "MESSAGE_PARAMETER_COUNT_MISMATCH": code_pb2.INVALID_ARGUMENT,
+    "FIELD_TYPE_ERROR": code_pb2.INVALID_ARGUMENT,
+    "VALUE_NOT_SUPPORTED": code_pb2.INVALID_ARGUMENT,
+    "ROLE_NOT_FOUND": code_pb2.INVALID_ARGUMENT,
+    "HANDLE_INVALID": code_pb2.NOT_FOUND,
+    "USER_NOT_FOUND": code_pb2.NOT_FOUND,
+    "USER_EXISTS": code_pb2.ALREADY_EXISTS,
+    "SERVER_BUSY": code_pb2.RESOURCE_EXHAUSTED,
+    "TASK_CANCELLED": code_pb2.CANCELLED,
+    "REVISION_COMPACTED": code_pb2.OUT_OF_RANGE,
+    "SERVICE_UNAVAILABLE": code_pb2.UNAVAILABLE,
+    "INTERNAL_ERROR": code_pb2.INTERNAL,
+}
+
+
+def to_status(error: GraftError, limit: int = DEFAULT_ERROR_LIMIT) -> status_pb2.Status:
+    """Write an error as a status; parameters are cut, the longest first, until they fit into `limit` bytes.
+
+    Codes of extensions' own become FAILED_PRECONDITION.
+    """
+    params = _fit(list(error.params), limit)
+    info = error_details_pb2.ErrorInfo(
+        reason=error.code,
+        domain=DOMAIN,
+        metadata={**error.details, **{f"param{number}": text for number, text in enumerate(params)}},
+    )
+    detail = any_pb2.Any()
+    detail.Pack(info)
+    code = _CODES.get(error.code, code_pb2.FAILED_PRECONDITION)
+    message = f"{error.code}: {', '.join(params)}"[:1024] if params else error.code
+    return status_pb2.Status(code=code, message=message, details=[detail])
+
+
+def from_rpc_error(error: grpc.aio.AioRpcError, service: str) -> GraftError:
+    """Read the error back from what a client caught; what is not Graft's own becomes SERVICE_UNAVAILABLE."""
+    status = rpc_status.from_call(error)  # type: ignore[arg-type]  # AioRpcError has what it reads
+    for detail in status.details if status is not None else ():
+        info = error_details_pb2.ErrorInfo()
+        if detail.Unpack(info) and info.domain == DOMAIN:
+            metadata = dict(info.metadata)
+            params: list[str] = []
+            while (key := f"param{len(params)}") in metadata:
+                params.append(metadata.pop(key))
+            return GraftError(info.reason, *params, details=metadata)
+    return service_unavailable(service, f"{error.code().name}: {error.details() or 'no details'}")
+
+
+def _fit(params: list[str], limit: int) -> list[str]:
+    """Cut the longest parameters so that all together take no more than about `limit` bytes."""
+    fitted = list(params)
+    remaining = limit
+    by_size = sorted(range(len(params)), key=lambda number: len(params[number].encode("utf-8", "replace")))
+    for left, number in zip(range(len(params), 0, -1), by_size, strict=True):
+        data = params[number].encode("utf-8", "replace")
+        share = remaining // left
+        if len(data) > share:
+            note = f"… [{len(data)} bytes]"
+            fitted[number] = data[: max(share - len(note.encode()), 0)].decode("utf-8", "ignore") + note
+        remaining -= min(len(data), share)
+    return fitted

@@ -1,0 +1,146 @@
+"""The settings of all three services: environment `GRAFT_*`, over `graft.toml`, over defaults."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, SecretStr, field_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from graft_common import units
+
+ENV_PREFIX = "GRAFT_"
+Seconds = Annotated[float, BeforeValidator(units.seconds), Field(gt=0)]
+Bytes = Annotated[int, BeforeValidator(units.size), Field(gt=0)]
+
+
+def _default_data_dir() -> Path:
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share") / "graft"
+
+
+class SecretFileSource(EnvSettingsSource):
+    """Reads `GRAFT_X` from the file that `GRAFT_X_FILE` names, for secrets that come as mounted files."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """Return the file's content without surrounding white space, or None where no file is named."""
+        path, key, is_complex = super().get_field_value(field, field_name)
+        named = os.environ.get(f"{ENV_PREFIX}{field_name.upper()}_FILE")
+        if path is not None or not named:
+            return None, key, is_complex
+        try:
+            return Path(named).read_text().strip(), key, False
+        except OSError as error:
+            raise ValueError(f"{ENV_PREFIX}{field_name.upper()}_FILE={named}: {error.strerror}") from error
+
+
+class Settings(BaseSettings):
+    """Every setting, with its default. The environment name is `GRAFT_` and the field's name in capitals."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX, extra="forbid", validate_default=True, env_ignore_empty=True
+    )
+
+    data_dir: Path = Field(default_factory=_default_data_dir, description="database, keys, caches, task log")
+    database_url: SecretStr | None = Field(None, description="postgresql://user:password@host/name; SQLite otherwise")
+    resources_dir: Path | None = Field(None, description="stacks/ common-services/ extensions/ mpacks/")
+    extensions_dir: Path | None = Field(None, description="drop-in XenAPI executables")
+    declarations_dir: Path | None = Field(None, description="declarations of drop-ins")
+
+    admin_user: str = Field("admin", min_length=1, description="the first administrator")
+    admin_password: SecretStr | None = Field(None, description="its password; generated and printed once if missing")
+    service_token: SecretStr | None = Field(None, description="shared by the services; kept in the data dir if missing")
+    session_idle: Seconds = Field(86400.0, description="an unused session ends after this time")
+
+    http: str = Field("127.0.0.1:8080", description="where the gateway answers HTTP")
+    registry: str = Field("127.0.0.1:50051", description="where the registry is reached")
+    dispatcher: str = Field("127.0.0.1:50052", description="where the dispatcher is reached")
+    registry_bind: str | None = Field(None, description="where the registry listens, if not at GRAFT_REGISTRY")
+    dispatcher_bind: str | None = Field(None, description="where the dispatcher listens, if not at GRAFT_DISPATCHER")
+    metrics: str | None = Field(None, description="where this process shows Prometheus metrics; `off` for nowhere")
+    http_max_body: Bytes = Field(4 << 20, description="the largest HTTP request body")
+    http_body_timeout: Seconds = Field(30.0, description="the longest wait for a request's body")
+
+    engine: str = Field("bubblewrap", description="bubblewrap, or none for tests")
+    call_timeout: Seconds = Field(60.0, description="wall time of a call")
+    call_memory: Bytes = Field(1 << 30, description="address space of each process of a call")
+    call_processes: int = Field(64, ge=1, description="processes and threads of a call")
+    call_output: Bytes = Field(8 << 20, description="stdout of a call")
+    call_concurrency: int = Field(16, ge=1, le=1024, description="calls that run at once on a host")
+    call_queue: int = Field(1024, ge=0, description="calls that wait for a place; SERVER_BUSY beyond")
+
+    drain_timeout: Seconds = Field(30.0, description="the longest wait for running calls at SIGTERM")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="what is logged")
+    log_format: Literal["auto", "json", "console"] = Field("auto", description="auto: console on a terminal, else json")
+
+    @field_validator("http", "registry", "dispatcher", "registry_bind", "dispatcher_bind", "metrics")
+    @classmethod
+    def _is_address(cls, value: str | None) -> str | None:
+        if value is not None and value != "off":
+            split_address(value)
+        return value
+
+    @property
+    def resources_path(self) -> Path:
+        """The Ambari tree in force."""
+        return self.resources_dir or self.data_dir / "resources"
+
+    @property
+    def extensions_path(self) -> Path:
+        """The directory of drop-ins in force."""
+        return self.extensions_dir or self.data_dir / "extensions.d"
+
+    @property
+    def declarations_path(self) -> Path:
+        """The directory of declarations in force."""
+        return self.declarations_dir or self.data_dir / "declarations.d"
+
+    def database(self, service: str) -> str:
+        """The database of a service: the one that was set, or a SQLite file of its own in the data dir."""
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return f"sqlite:///{self.data_dir / service}.db"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  (pydantic-settings passes it by name)
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  (the same)
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Order the sources: command line, environment, files named by the environment, `graft.toml`, defaults."""
+        toml = TomlConfigSettingsSource(settings_cls, config_file())
+        return init_settings, env_settings, SecretFileSource(settings_cls, env_ignore_empty=True), toml
+
+
+def config_file() -> Path:
+    """The file that is read: `GRAFT_CONFIG`, or `graft.toml` in the working directory."""
+    return Path(os.environ.get("GRAFT_CONFIG") or "graft.toml")
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """Split `host:port`, `[::1]:port` included.
+
+    Raises:
+        ValueError: it is no address.
+    """
+    host, _, port = address.rpartition(":")
+    if not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise ValueError(f"{address!r} is not an address such as 127.0.0.1:8080")
+    return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def is_loopback(address: str) -> bool:
+    """Tell whether an address can only be reached from this machine."""
+    host, _ = split_address(address)
+    return host in {"localhost", "::1"} or host.startswith("127.")
