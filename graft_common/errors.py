@@ -26,6 +26,10 @@ class GraftError(Exception):
         return [self.code, *self.params]
 
 
+class StartupError(Exception):
+    """A service cannot start; the message tells a person what is wrong and how to mend it."""
+
+
 def session_invalid(ref: str) -> GraftError:
     """No such session, or no longer; the reference is echoed as xapi does (session_check.ml)."""
     return GraftError("SESSION_INVALID", ref)
