@@ -1,0 +1,1 @@
+"""The methods that are a part of the dispatcher itself."""

@@ -1,0 +1,44 @@
+"""What is kept of a call: the audit record, as a plain value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from dispatcher_service.engines.base import Usage
+
+
+@dataclass(frozen=True, slots=True)
+class CallRecord:
+    """One call that has ended. It never holds a parameter, a value or a session reference."""
+
+    time: datetime
+    """When it ended, in UTC."""
+    user: str
+    """Empty where no session was recognised."""
+    roles: tuple[str, ...]
+    track_id: str
+    """The first 16 hex digits of the session reference's SHA-256; empty without a session."""
+    action: str
+    """The method without `Async.`."""
+    allowed: bool
+    """Whether session and role let the caller through."""
+    outcome: str
+    """`OK`, or the code of the error that the caller got."""
+    duration: float
+    """Seconds from the arrival of the request to the answer, or to the end of its task."""
+    usage: Usage | None = None
+    """None where nothing was executed."""
+    request_id: str = ""
+    originator: str = ""
+    peer: str = ""
+    task: str = ""
+    """The task's reference for asynchronous calls."""
+
+
+class AuditSink(Protocol):
+    """Keeps records. `record` never blocks and never raises: it queues within a bound, and counts what it must drop."""
+
+    def record(self, record: CallRecord) -> None:
+        """Take one record."""

@@ -1,0 +1,1 @@
+"""Executables that become methods by lying in the extensions directory."""

@@ -1,0 +1,1 @@
+"""Who may call: the registry's sessions as this dispatcher knows them."""
