@@ -1,0 +1,156 @@
+"""Whole platforms in real processes: all in one (`graft up`), and the three services apart."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import XenAPI
+
+GRAFT = Path(sys.executable).with_name("graft")
+ADMIN = "root"
+PASSWORD = "correct horse battery staple"
+START_TIMEOUT = 60.0
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_until(what: str, probe: Callable[[], Any], timeout: float = 10.0) -> Any:
+    """Return what the probe returns as soon as it is true."""
+    deadline = time.monotonic() + timeout
+    while True:
+        result = probe()
+        if result:
+            return result
+        assert time.monotonic() < deadline, f"{what} has not come about within {timeout:g} s"
+        time.sleep(0.02)
+
+
+@dataclass
+class Platform:
+    """A running platform and what a test needs to know of it."""
+
+    kind: str
+    root: Path
+    environment: dict[str, str]
+    http: int
+    registry: int
+    dispatcher: int
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.http}"
+
+    @property
+    def extensions(self) -> Path:
+        return self.root / "extensions.d"
+
+    def start(self, part: str) -> None:
+        log = (self.root / f"{part}.log").open("ab")
+        self.processes[part] = subprocess.Popen(
+            [str(GRAFT), part], env=self.environment, cwd=self.root, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+        )
+        log.close()
+
+    def start_all(self) -> None:
+        for part in ["up"] if self.kind == "up" else ["registry", "dispatcher", "gateway"]:
+            self.start(part)
+        self.wait_ready()
+
+    def wait_ready(self) -> None:
+        wait_until(f"readiness of {self.kind}; logs:\n{self.logs()}", self.is_ready, START_TIMEOUT)
+
+    def is_ready(self) -> bool:
+        for part, process in self.processes.items():
+            assert process.poll() is None, f"graft {part} has ended with {process.returncode}:\n{self.logs()}"
+        try:
+            with urllib.request.urlopen(f"{self.url}/readyz", timeout=5) as response:
+                return response.status == 200
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def stop(self, part: str, how: signal.Signals = signal.SIGTERM, timeout: float = 45.0) -> int:
+        process = self.processes.pop(part)
+        process.send_signal(how)
+        return process.wait(timeout)
+
+    def stop_all(self) -> dict[str, int]:
+        for process in self.processes.values():
+            process.send_signal(signal.SIGTERM)
+        codes = {part: process.wait(45) for part, process in self.processes.items()}
+        self.processes.clear()
+        return codes
+
+    def kill_all(self) -> None:
+        for process in self.processes.values():
+            process.kill()
+            process.wait(10)
+        self.processes.clear()
+
+    def runner(self) -> str:
+        """The part that runs calls."""
+        return "up" if self.kind == "up" else "dispatcher"
+
+    def logs(self) -> str:
+        return "\n".join(f"--- {path.name}\n{path.read_text()}" for path in sorted(self.root.glob("*.log")))
+
+    def session(self, user: str = ADMIN, password: str = PASSWORD) -> XenAPI.Session:
+        session = XenAPI.Session(self.url)
+        session.xenapi.login_with_password(user, password, "1.0", "e2e")
+        return session
+
+    def drop_in(self, name: str, text: str, mode: int = 0o755) -> Path:
+        """Install an executable as a package manager would: whole, and then in its place."""
+        path = self.extensions / name
+        draft = self.root / f"draft-{name}"
+        draft.write_text(text)
+        draft.chmod(mode)
+        draft.rename(path)
+        return path
+
+    def graft(self, *arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run the command line against this platform."""
+        return subprocess.run(
+            [str(GRAFT), *arguments],
+            env={**self.environment, "HOME": str(self.root), **environment},
+            cwd=self.root,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+
+def make_platform(kind: str, root: Path, **settings: str) -> Platform:
+    http, registry, dispatcher = free_port(), free_port(), free_port()
+    (root / "extensions.d").mkdir(parents=True)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GRAFT_")}
+    environment |= {
+        "GRAFT_DATA_DIR": str(root / "data"),
+        "GRAFT_EXTENSIONS_DIR": str(root / "extensions.d"),
+        "GRAFT_ADMIN_USER": ADMIN,
+        "GRAFT_ADMIN_PASSWORD": PASSWORD,
+        "GRAFT_HTTP": f"127.0.0.1:{http}",
+        "GRAFT_REGISTRY": f"127.0.0.1:{registry}",
+        "GRAFT_DISPATCHER": f"127.0.0.1:{dispatcher}",
+        "GRAFT_METRICS": "off",
+        "GRAFT_LOG_FORMAT": "json",
+        **settings,
+    }
+    return Platform(kind, root, environment, http, registry, dispatcher)
