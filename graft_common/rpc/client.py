@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import grpc
 
+from graft_common import tracing
 from graft_common.rpc.context import ERROR_LIMIT
 from graft_common.rpc.errors import from_rpc_error
 from graft_common.rpc.server import MAX_ERROR_LIMIT, MAX_MESSAGE, MAX_METADATA
@@ -49,7 +50,7 @@ async def call(
         GraftError: what the service has answered; SERVICE_UNAVAILABLE [service, reason] when it did not.
     """
     try:
-        return await method(request, timeout=timeout, metadata=(*metadata, _LIMIT_PAIR))
+        return await method(request, timeout=timeout, metadata=(*metadata, *tracing.outgoing(), _LIMIT_PAIR))
     except grpc.aio.AioRpcError as error:
         raise from_rpc_error(error, service) from None
 

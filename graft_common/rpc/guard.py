@@ -13,6 +13,7 @@ import grpc
 import structlog
 from prometheus_client import Counter, Histogram
 
+from graft_common import tracing
 from graft_common.errors import GraftError, internal_error
 from graft_common.rpc.context import REQUEST_ID, CallContext, metadata_value
 
@@ -39,7 +40,11 @@ def guard_unary(rpc: str, handler: UnaryHandler) -> UnaryHandler:
 
     async def guarded(request: Any, context: CallContext) -> Any:
         request_id = metadata_value(context, REQUEST_ID) or uuid.uuid4().hex
-        with structlog.contextvars.bound_contextvars(request_id=request_id), _observed(rpc, request_id):
+        with (
+            structlog.contextvars.bound_contextvars(request_id=request_id),
+            tracing.server_span(rpc, context.invocation_metadata() or ()),
+            _observed(rpc, request_id),
+        ):
             return await handler(request, context)
 
     return guarded
