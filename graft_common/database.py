@@ -10,6 +10,9 @@ from alembic.config import Config
 from sqlalchemy import Connection, event, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+READ_ONLY = "graft_read_only"
+"""The execution option of a connection that only reads: on SQLite it waits for no writer, and none waits for it."""
+
 _DRIVERS = {"postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg", "sqlite": "sqlite+aiosqlite"}
 
 
@@ -63,4 +66,5 @@ def _set_sqlite_up(connection: Any, _record: Any) -> None:
 
 def _begin_immediate(connection: Connection) -> None:
     # A transaction that reads first and writes later would otherwise fail, rather than wait, when another has written.
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    only_reads = connection.get_execution_options().get(READ_ONLY)
+    connection.exec_driver_sql("BEGIN" if only_reads else "BEGIN IMMEDIATE")
