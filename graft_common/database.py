@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, event, make_url
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 READ_ONLY = "graft_read_only"
 """The execution option of a connection that only reads: on SQLite it waits for no writer, and none waits for it."""
@@ -38,6 +40,18 @@ def open_database(url: str) -> AsyncEngine:
     return engine
 
 
+@asynccontextmanager
+async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """Open a transaction that sees one state of the database, whatever others write, and holds up no writer."""
+    options: dict[str, Any] = {READ_ONLY: True}
+    if engine.dialect.name == "postgresql":
+        options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+    async with engine.connect() as connection:
+        await connection.execution_options(**options)
+        async with connection.begin():
+            yield connection
+
+
 async def migrate(engine: AsyncEngine, scripts: Path, version_table: str) -> None:
     """Bring the tables of one service up to its newest revision, all or nothing."""
     async with engine.begin() as connection:
@@ -49,7 +63,7 @@ def _upgrade(connection: Connection, scripts: Path, version_table: str) -> None:
         # Replicas that start together wait for one another here; the lock ends with the transaction.
         connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('graft_migrate'))")
     config = Config()
-    config.set_main_option("script_location", str(scripts))
+    config.set_main_option("script_location", str(scripts).replace("%", "%%"))
     config.attributes["connection"] = connection
     config.attributes["version_table"] = version_table
     command.upgrade(config, "head")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import aclosing, contextmanager
 from typing import Any
 
 import grpc
@@ -51,14 +51,16 @@ def guard_unary(rpc: str, handler: UnaryHandler) -> UnaryHandler:
 
 
 def guard_stream(
-    rpc: str, handler: Callable[[Any, CallContext], AsyncIterator[Any]]
+    rpc: str, handler: Callable[[Any, CallContext], AsyncGenerator[Any, None]]
 ) -> Callable[[Any, CallContext], AsyncIterator[Any]]:
     """Wrap a servicer's server-streaming method."""
 
     async def guarded(request: Any, context: CallContext) -> AsyncIterator[Any]:
         with _observed(rpc, metadata_value(context, REQUEST_ID)):
-            async for response in handler(request, context):
-                yield response
+            # A follower that leaves must end the handler now, not when the collector finds it.
+            async with aclosing(handler(request, context)) as responses:
+                async for response in responses:
+                    yield response
 
     return guarded
 
