@@ -154,7 +154,6 @@ def platform(kind: str, extensions: Path, root: Path) -> Iterator[tuple[int, str
 
 def wait_ready(port: int, log: Path) -> None:
     deadline = time.monotonic() + 60
-    ready = f"http://127.0.0.1:{port}/readyz"
     while time.monotonic() < deadline:
         with (
             contextlib.suppress(OSError),
