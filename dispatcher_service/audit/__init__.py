@@ -1,0 +1,1 @@
+"""The audit log of calls: taken without a wait, written in groups, read in pages."""

@@ -1,0 +1,148 @@
+"""The audit log as calls and readers see it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+from prometheus_client import Counter
+
+from dispatcher_service.calls.record import CallRecord
+from dispatcher_service.store.calls import StoredCall
+from dispatcher_service.store.store import DispatcherStore
+from graft_common.errors import GraftError, value_not_supported
+
+_log = structlog.get_logger("graft.audit")
+
+AUDIT_DROPPED = Counter("graft_audit_dropped_total", "Audit records of calls that could not be kept.")
+
+MAX_PAGE = 1000
+DEFAULT_PAGE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class AuditBounds:
+    """How much is held and kept."""
+
+    queue: int = 20_000
+    """Records that wait to be written; beyond that the oldest are dropped."""
+    group: int = 500
+    """Records of one transaction."""
+    keep: int = 100_000
+    """Records in the store, about; older ones are deleted."""
+    flush_wait: float = 2.0
+    """Seconds that a reader waits at most for what was recorded before it asked."""
+
+
+class AuditLog:
+    """Takes records without ever blocking, and writes them in groups. It is an `AuditSink`."""
+
+    def __init__(self, store: DispatcherStore, host_ref: str, bounds: AuditBounds | None = None) -> None:
+        self._store = store
+        self._host_ref = host_ref
+        self._bounds = bounds or AuditBounds()
+        self._queue: deque[CallRecord] = deque()
+        self._taken = 0
+        self._settled = 0
+        self._untrimmed = self._bounds.keep
+        self._overflowing = False
+        self._wake = asyncio.Event()
+        self._progress = asyncio.Condition()
+        self._writer = asyncio.create_task(self._run(), name="audit writer")
+
+    def record(self, record: CallRecord) -> None:
+        """Take one record; where too many wait, the oldest is dropped and counted."""
+        self._queue.append(record)
+        self._taken += 1
+        if len(self._queue) > self._bounds.queue:
+            self._queue.popleft()
+            self._settled += 1
+            self._dropped(1)
+        self._wake.set()
+
+    async def page(
+        self, size: int = 0, token: str = "", since: datetime | None = None
+    ) -> tuple[Sequence[StoredCall], str]:
+        """Return one page of records, the newest first, and the token of the next page, empty at the end.
+
+        Raises:
+            GraftError: VALUE_NOT_SUPPORTED, when the token is none; SERVICE_UNAVAILABLE.
+        """
+        if token and not (token.isascii() and token.isdecimal() and len(token) < 19):
+            raise value_not_supported("page_token", token, "it must be the next_page_token of an answer")
+        limit = min(size, MAX_PAGE) if size > 0 else DEFAULT_PAGE
+        if not token:
+            await self.flush(self._bounds.flush_wait)
+        found = await self._store.calls.page(limit + 1, int(token) if token else None, since)
+        shown = found[:limit]
+        return shown, str(shown[-1].id) if len(found) > limit else ""
+
+    async def flush(self, timeout: float) -> bool:  # noqa: ASYNC109  (a bound on a wait that may fail)
+        """Wait until what was taken so far is written or dropped; False when that takes longer."""
+        target = self._taken
+        try:
+            async with asyncio.timeout(timeout), self._progress:
+                await self._progress.wait_for(lambda: self._settled >= target)
+        except TimeoutError:
+            return False
+        return True
+
+    async def close(self, timeout: float = 5.0) -> None:  # noqa: ASYNC109  (the same)
+        """Write what waits, within the bound, and stop."""
+        await self.flush(timeout)
+        self._writer.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._writer
+        self._queue.clear()
+        if self._taken > self._settled:
+            self._dropped(self._taken - self._settled)
+
+    async def _run(self) -> None:
+        delay = 0.1
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._queue:
+                group = [self._queue.popleft() for _ in range(min(len(self._queue), self._bounds.group))]
+                while not await self._write(group):
+                    await asyncio.sleep(delay)
+                    delay = min(2 * delay, 5.0)
+                delay = 0.1
+                self._settled += len(group)
+                self._overflowing = False
+                async with self._progress:
+                    self._progress.notify_all()
+
+    async def _write(self, group: Sequence[CallRecord]) -> bool:
+        """Write a group, and tell whether it is done with; False when the store does not answer."""
+        try:
+            await self._store.calls.append(self._host_ref, group)
+            await self._trim(len(group))
+        except Exception as error:  # noqa: BLE001  (the writer must outlive whatever a record holds)
+            if isinstance(error, GraftError) and not await self._store.reachable():
+                return False
+            if len(group) > 1:
+                for record in group:
+                    await self._write([record])
+                return True
+            _log.error("audit.unwritable", action=group[0].action, reason=str(error))
+            self._dropped(1)
+        return True
+
+    async def _trim(self, written: int) -> None:
+        self._untrimmed += written
+        if self._untrimmed * 20 >= self._bounds.keep:
+            self._untrimmed = 0
+            with suppress(GraftError):
+                await self._store.calls.trim(self._bounds.keep)
+
+    def _dropped(self, count: int) -> None:
+        AUDIT_DROPPED.inc(count)
+        if not self._overflowing:
+            self._overflowing = True
+            _log.error("audit.dropped", queue=self._bounds.queue)

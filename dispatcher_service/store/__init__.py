@@ -1,0 +1,1 @@
+"""The dispatcher's store: the only place that knows SQL."""

@@ -1,0 +1,66 @@
+"""Transactions with a bound, and one error for a store that does not answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from graft_common.database import READ_ONLY
+from graft_common.errors import GraftError, service_unavailable
+
+TIMEOUT = 15.0
+"""Seconds that one transaction may take, the wait for a connection and for other writers included."""
+
+
+class Access:
+    """Opens transactions."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """Open a transaction that only reads.
+
+        Raises:
+            GraftError: SERVICE_UNAVAILABLE [service, reason], when the store does not answer or refuses.
+        """
+        with _told():
+            async with asyncio.timeout(TIMEOUT), self._engine.connect() as connection:
+                yield await connection.execution_options(**{READ_ONLY: True})
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[AsyncConnection]:
+        """Open a transaction that is committed at the end, or rolled back by an exception.
+
+        Raises:
+            GraftError: as for `reading`.
+        """
+        with _told():
+            async with asyncio.timeout(TIMEOUT), self._engine.begin() as connection:
+                yield connection
+
+    async def reachable(self) -> bool:
+        """Tell whether the store answers at all, so that what it refused was the fault of the data."""
+        try:
+            async with self.reading() as connection:
+                await connection.execute(select(1))
+        except GraftError:
+            return False
+        return True
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except TimeoutError:
+        raise service_unavailable("dispatcher store", f"no answer within {TIMEOUT:g} s") from None
+    except (SQLAlchemyError, OSError) as error:
+        # The text of a database error may hold the values of the statement: only its kind is told.
+        raise service_unavailable("dispatcher store", type(getattr(error, "orig", None) or error).__name__) from error

@@ -1,0 +1,100 @@
+"""The tables of hosts and of the pool, and the leases in them."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from sqlalchemy import Row, and_, case, delete, exists, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from dispatcher_service.hosts.host import Host, HostFacts, Pool, coordinator
+from dispatcher_service.store import schema
+from dispatcher_service.store.access import Access
+from dispatcher_service.store.schema import plain_text, store_now
+
+_MAX_HOSTS = 10_000
+_columns = schema.host.c
+
+
+class HostTable:
+    """Registers hosts, and keeps and ends their leases."""
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+
+    async def register(self, facts: HostFacts, lease: float, pool_name: str) -> int:
+        """Give the host a lease of `lease` seconds, and return its epoch; the first host makes the pool."""
+        said = {
+            "name_label": plain_text(facts.name_label),
+            "address": plain_text(facts.address),
+            "version": plain_text(facts.version),
+            "engine": plain_text(facts.engine),
+            "started": store_now(),
+            "lease_until": store_now() + lease,
+            "live": True,
+        }
+        async with self._access.writing() as connection:
+            dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+            upsert = dialect.insert(schema.host).values(uuid=facts.uuid, epoch=1, registered=store_now(), **said)
+            upsert = upsert.on_conflict_do_update(
+                index_elements=[_columns.uuid], set_={**said, "epoch": _columns.epoch + 1}
+            )
+            epoch: int = (await connection.execute(upsert.returning(_columns.epoch))).scalar_one()
+            first = dialect.insert(schema.pool).values(id=1, uuid=str(uuid.uuid4()), name=pool_name)
+            await connection.execute(first.on_conflict_do_nothing())
+        return epoch
+
+    async def renew(self, host: str, epoch: int, lease: float) -> bool:
+        """Prolong a lease; False when it is no longer that host's."""
+        async with self._access.writing() as connection:
+            own = update(schema.host).where(_columns.uuid == host, _columns.epoch == epoch, _columns.live)
+            return (await connection.execute(own.values(lease_until=store_now() + lease))).rowcount == 1
+
+    async def release(self, host: str, epoch: int) -> None:
+        """End the host's own lease."""
+        async with self._access.writing() as connection:
+            own = update(schema.host).where(_columns.uuid == host, _columns.epoch == epoch)
+            await connection.execute(own.values(live=False, lease_until=store_now()))
+
+    async def end_expired(self) -> list[Host]:
+        """End the leases that were not prolonged in time; return the hosts that had them."""
+        expired = select(schema.host).where(_columns.live, _columns.lease_until < store_now()).order_by(_columns.uuid)
+        async with self._access.writing() as connection:
+            rows = (await connection.execute(expired.with_for_update(skip_locked=True))).all()
+            if rows:
+                gone = update(schema.host).where(_columns.uuid.in_([row.uuid for row in rows]))
+                await connection.execute(gone.values(live=False))
+        return [_host(row) for row in rows]
+
+    async def forget_lost(self, age: float) -> None:
+        """Delete the hosts that have had no lease for `age` seconds, once no task names them."""
+        named = exists().where(schema.task.c.host == _columns.uuid)
+        old = delete(schema.host).where(~_columns.live, _columns.lease_until < store_now() - age, ~named)
+        async with self._access.writing() as connection:
+            await connection.execute(old)
+
+    async def list(self) -> list[Host]:
+        """List the hosts by name."""
+        in_force = case((and_(_columns.live, _columns.lease_until >= store_now()), 1), else_=0)
+        query = select(schema.host, in_force.label("in_force")).order_by(_columns.name_label, _columns.uuid)
+        async with self._access.reading() as connection:
+            rows = (await connection.execute(query.limit(_MAX_HOSTS))).all()
+        return [_host(row, live=bool(row.in_force)) for row in rows]
+
+    async def pool(self) -> Pool:
+        """Return the pool."""
+        async with self._access.reading() as connection:
+            row = (await connection.execute(select(schema.pool))).one()
+        return Pool(row.uuid, row.name, coordinator(await self.list()))
+
+
+def _host(row: Row[Any], *, live: bool = False) -> Host:
+    return Host(
+        facts=HostFacts(row.uuid, row.name_label, row.address, row.version, row.engine),
+        epoch=row.epoch,
+        registered=row.registered,
+        started=row.started,
+        lease_until=row.lease_until,
+        live=live,
+    )

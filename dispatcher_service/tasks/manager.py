@@ -1,0 +1,354 @@
+"""The tasks of this host: begun, watched, stopped, kept; and those of all hosts, read, stopped and forgotten.
+
+What runs here is answered from memory, and everything else from the store. A task is in the store before it runs, so
+that one which was accepted is never lost; its end is written with those of others, and again until it is kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import structlog
+
+from dispatcher_service.background import repeat
+from dispatcher_service.builtins.base import CallerContext
+from dispatcher_service.calls.result import Execution
+from dispatcher_service.engines.base import Usage
+from dispatcher_service.references import new_ref, ref_of
+from dispatcher_service.sessions.session import Session
+from dispatcher_service.store.store import DispatcherStore
+from dispatcher_service.tasks import task as rules
+from dispatcher_service.tasks.group_commit import GroupCommit
+from dispatcher_service.tasks.metrics import TASKS_RUNNING, TASKS_TOTAL
+from dispatcher_service.tasks.task import Task, lost, owner_filter, task_invalid, visible
+from graft_common.errors import GraftError, internal_error, server_busy, service_unavailable
+from graft_common.xmlrpc import format_value
+
+_log = structlog.get_logger("graft.tasks")
+
+MAX_LISTED = 5000
+"""The most tasks that one list holds."""
+
+_MAX_RETRY_DELAY = 5.0
+_MAX_REFUSALS = 5
+"""How often a store that answers may refuse the end of a task before a plain failure is written in its place."""
+_MAX_LOGGED = 20
+
+
+class Lease(Protocol):
+    """What the manager must know of its host."""
+
+    @property
+    def host_uuid(self) -> str:
+        """The host."""
+
+    @property
+    def epoch(self) -> int:
+        """The lease under which tasks are accepted now."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskTimes:
+    """How often and how long, in seconds."""
+
+    kill_grace: float = 30.0
+    """A task that was told to stop counts as stopped after this time, even if what it runs does not end."""
+    watch: float = 1.0
+    """Between two looks for wishes of other hosts, while something runs."""
+    collect: float = 60.0
+    """Between two collections of what is to be forgotten, and two looks while nothing runs."""
+    save_wait: float = 10.0
+    """The longest wait of a caller for an end to be written."""
+
+
+@dataclass(eq=False, slots=True)
+class _Entry:
+    """A task of this host that runs, or has ended and is not yet kept."""
+
+    task: Task
+    session_digest: str
+    kept: asyncio.Future[None]
+    """Done when this host has no more to do with the task."""
+    given_up: asyncio.Future[None]
+    work: asyncio.Task[tuple[str, Usage | None]] | None = None
+    stopping: bool = False
+    fenced: bool = False
+    begun: float = field(default_factory=time.monotonic)
+
+
+class TaskManager:
+    """Starts, reads, cancels and destroys tasks. It is a `TaskStarter`."""
+
+    def __init__(
+        self, store: DispatcherStore, lease: Lease, *, max_pending: int = 2000, times: TaskTimes | None = None
+    ) -> None:
+        self._store = store
+        self._lease = lease
+        self._max_pending = max_pending
+        self._times = times or TaskTimes()
+        self._entries: dict[str, _Entry] = {}
+        self._runners: set[asyncio.Task[None]] = set()
+        self._closing = False
+        self._watched = 0.0
+        self._writer = GroupCommit(lambda tasks: store.tasks.write(lease.host_uuid, tasks), store.reachable)
+        self._loops = [
+            repeat("task watch", self._watch_if_needed, self._times.watch),
+            repeat("task collection", self.collect, self._times.collect),
+        ]
+
+    async def start(self, method: str, caller: CallerContext, execution: Execution) -> str:
+        """Keep a pending task, begin the execution, and return the task's reference.
+
+        Whoever stops waiting for this does not stop the task.
+
+        Raises:
+            GraftError: SESSION_INVALID; SERVER_BUSY [what], when too many tasks are pending here; SERVICE_UNAVAILABLE,
+                when the task could not be kept, and so does not run.
+        """
+        session = caller.require_session()
+        if self._closing:
+            raise service_unavailable("dispatcher", "it is shutting down")
+        if len(self._entries) >= self._max_pending:
+            raise server_busy(f"{self._max_pending} tasks are pending on this host")
+        loop = asyncio.get_running_loop()
+        task = Task(
+            ref=new_ref(),
+            name_label=f"Async.{method}",
+            user=session.user,
+            host=self._lease.host_uuid,
+            epoch=self._lease.epoch,
+            created=time.time(),
+        )
+        entry = _Entry(task, session.digest, kept=loop.create_future(), given_up=loop.create_future())
+        accepted: asyncio.Future[None] = loop.create_future()
+        self._entries[task.ref] = entry
+        TASKS_RUNNING.inc()
+        runner = loop.create_task(self._run(entry, execution, accepted), name=task.ref)
+        self._runners.add(runner)
+        runner.add_done_callback(self._runners.discard)
+        await asyncio.shield(accepted)
+        return task.ref
+
+    async def get(self, session: Session, ref: str) -> Task:
+        """Return a task.
+
+        Raises:
+            GraftError: HANDLE_INVALID [task, ref], when it is unknown or another user's.
+        """
+        entry = self._entries.get(ref)
+        task = entry.task if entry is not None else await self._store.tasks.get(ref)
+        if task is None or not visible(task, session):
+            raise task_invalid(ref)
+        return task
+
+    async def list(
+        self,
+        session: Session,
+        limit: int = MAX_LISTED,
+        before: tuple[float, str] | None = None,
+        name_label: str | None = None,
+    ) -> list[Task]:
+        """List the tasks that the session sees, the newest first; see `TaskTable.page`."""
+        tasks = await self._store.tasks.page(owner_filter(session), min(limit, MAX_LISTED), before, name_label)
+        return [entry.task if (entry := self._entries.get(task.ref)) else task for task in tasks]
+
+    async def cancel(self, session: Session, ref: str) -> None:
+        """Tell a pending task to stop, on whichever host it runs; one that has ended stays as it is.
+
+        Raises:
+            GraftError: HANDLE_INVALID [task, ref], when it is unknown or another user's.
+        """
+        task = await self.get(session, ref)
+        entry = self._entries.get(ref)
+        if entry is not None:
+            self._stop(entry)
+        elif task.pending:
+            await self._store.tasks.request_cancel(ref)
+
+    async def destroy(self, session: Session, ref: str) -> None:
+        """Forget a task; one that is pending goes on, and is forgotten when it ends (xapi).
+
+        Raises:
+            GraftError: HANDLE_INVALID [task, ref], when it is unknown or another user's.
+        """
+        await self.get(session, ref)
+        entry = self._entries.get(ref)
+        if entry is not None and not entry.task.pending:
+            try:
+                await asyncio.wait_for(asyncio.shield(entry.kept), self._times.save_wait)
+            except TimeoutError:
+                raise service_unavailable("dispatcher store", "the end of the task is not written yet") from None
+        await self._store.tasks.destroy(ref)
+
+    def busy_sessions(self) -> frozenset[str]:
+        """Return the digests of the sessions whose tasks are pending here: those are in use."""
+        return frozenset(entry.session_digest for entry in self._entries.values() if entry.task.pending)
+
+    async def abandon(self) -> None:
+        """Stop everything and keep nothing of it: the host has lost its lease, and others have given up its tasks."""
+        for entry in list(self._entries.values()):
+            entry.fenced = True
+            self._stop(entry)
+            self._release(entry)
+
+    async def drain(self, timeout: float) -> None:  # noqa: ASYNC109  (a bound on an orderly end, not a cancellation)
+        """Wait for the tasks to end, at most `timeout` seconds. No new one is started."""
+        self._closing = True
+        if self._runners:
+            await asyncio.wait(self._runners, timeout=timeout)
+
+    async def close(self) -> None:
+        """Stop what still runs, write its end, and end all background work."""
+        self._closing = True
+        for entry in list(self._entries.values()):
+            entry.stopping = True
+            self._kill(entry)
+        if self._runners:
+            await asyncio.wait(self._runners, timeout=self._times.save_wait)
+        for background in (*self._loops, *self._runners):
+            background.cancel()
+        await asyncio.gather(*self._loops, *self._runners, return_exceptions=True)
+        await self._writer.close()
+
+    async def collect(self) -> None:
+        """Forget what is old or too much, and stop what has been pending for too long."""
+        await self._store.tasks.request_cancel_older(rules.MAX_PENDING_AGE)
+        ended, total = await self._store.tasks.ended(limit=2 * rules.MAX_COMPLETED)
+        await self._store.tasks.delete_ended(rules.to_forget(ended, total, time.time()))
+
+    async def watch(self) -> None:
+        """Compare the store with what runs here: stop what other hosts wish, and end what does not run."""
+        epoch = self._lease.epoch
+        pending = await self._store.tasks.pending_of(self._lease.host_uuid, epoch, 2 * self._max_pending)
+        for own in pending:
+            entry = self._entries.get(own.ref)
+            if entry is not None and own.cancel_requested:
+                self._stop(entry)
+            elif entry is None:
+                # Its first record was written after its caller had been told that it was not.
+                stray = await self._store.tasks.get(own.ref)
+                if stray is not None and stray.pending:
+                    await self._writer.submit(stray.failed(lost(), time.time()))
+
+    async def _run(self, entry: _Entry, execution: Execution, accepted: asyncio.Future[None]) -> None:
+        try:
+            await self._accept(entry)
+        except GraftError as error:
+            self._release(entry)
+            accepted.set_exception(error)
+            accepted.exception()  # a caller that has gone does not read it
+            return
+        except BaseException:
+            self._release(entry)
+            accepted.cancel()
+            raise
+        accepted.set_result(None)
+        entry.work = asyncio.create_task(_perform(entry.task.ref, execution))
+        if entry.stopping or entry.task.cancel_requested:
+            self._kill(entry)
+        _log.info("task.started", task=entry.task.ref, method=entry.task.name_label, user=entry.task.user)
+        try:
+            either: set[asyncio.Future[Any]] = {entry.work, entry.given_up}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            entry.task = self._ended(entry, entry.work)
+            await self._keep(entry)
+        finally:
+            entry.work.cancel()
+            self._release(entry)
+
+    async def _accept(self, entry: _Entry) -> None:
+        try:
+            counted = await self._writer.submit(entry.task)
+        except GraftError:
+            raise
+        except Exception as error:
+            _log.exception("task.unkept", task=entry.task.ref)
+            raise internal_error("The task could not be kept.") from error
+        if not counted or entry.fenced:
+            raise service_unavailable("dispatcher", "this host has lost its lease and registers anew; try again")
+
+    def _ended(self, entry: _Entry, work: asyncio.Task[tuple[str, Usage | None]]) -> Task:
+        """Say how the task has ended."""
+        task, now = entry.task, time.time()
+        if not work.done():
+            _log.error("task.unkillable", task=task.ref, after=self._times.kill_grace)
+        error = work.exception() if work.done() and not work.cancelled() else None
+        if work.done() and not work.cancelled() and error is None:
+            return task.succeeded(*work.result(), now)
+        if task.cancel_requested:
+            return task.cancelled(now)
+        if entry.stopping or entry.fenced:
+            return task.failed(lost(), now)
+        if isinstance(error, GraftError):
+            return task.failed(error, now)
+        _log.error("task.crashed", task=task.ref, exc_info=error)
+        return task.failed(internal_error(f"The server has made a mistake; its log has the task {task.ref}."), now)
+
+    async def _keep(self, entry: _Entry) -> None:
+        """Write the end of a task, again and again until the store has taken or refused it."""
+        task, delay = entry.task, 0.1
+        counted, refusals = False, 0
+        while not entry.fenced:
+            try:
+                counted = await self._writer.submit(task)
+                break
+            except GraftError as error:
+                _log.warning("task.end_unwritten", task=task.ref, reason=str(error))
+                refusals += await self._store.reachable()
+                if refusals == _MAX_REFUSALS:
+                    task = entry.task.failed(internal_error("The end of the task could not be kept."), time.time())
+            await asyncio.sleep(delay)
+            delay = min(2 * delay, _MAX_RETRY_DELAY)
+        result = task.status.value if counted else "lost"
+        TASKS_TOTAL.labels(result).inc()
+        event = {"cancelled": "task.cancelled", "lost": "task.lost"}.get(result, "task.finished")
+        code = task.error_info[0] if task.error_info else "OK"
+        duration = round(time.monotonic() - entry.begun, 6)
+        _log.info(event, task=task.ref, method=task.name_label, user=task.user, outcome=code, duration=duration)
+
+    def _stop(self, entry: _Entry) -> None:
+        if entry.task.pending and not entry.task.cancel_requested:
+            entry.task = entry.task.stopping()
+            self._kill(entry)
+
+    def _kill(self, entry: _Entry) -> None:
+        if entry.work is not None and entry.task.pending:
+            entry.work.cancel()
+            asyncio.get_running_loop().call_later(self._times.kill_grace, _give_up, entry.given_up)
+
+    def _release(self, entry: _Entry) -> None:
+        if self._entries.pop(entry.task.ref, None) is not None:
+            TASKS_RUNNING.dec()
+        if not entry.kept.done():
+            entry.kept.set_result(None)
+
+    async def _watch_if_needed(self) -> None:
+        if self._entries or time.monotonic() - self._watched > self._times.collect:
+            self._watched = time.monotonic()
+            await self.watch()
+
+
+async def _perform(ref: str, execution: Execution) -> tuple[str, Usage | None]:
+    result = await execution(ref)
+    return format_value(result.value), result.usage
+
+
+def _give_up(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+def log_lost(refs: Sequence[str]) -> None:
+    """Log tasks that were given up because their host is gone; the first ones by name."""
+    if refs:
+        TASKS_TOTAL.labels("lost").inc(len(refs))
+        _log.warning("task.lost", count=len(refs), tasks=list(refs[:_MAX_LOGGED]))
+
+
+def resident_ref(task: Task) -> str:
+    """Return the reference of the host that runs a task."""
+    return ref_of(task.host)
