@@ -1,0 +1,144 @@
+"""The canary: a call that tries to get out of the sandbox, and must fail at every attempt but work otherwise.
+
+Run once before an engine serves. What it goes for is planted, readable and reachable for everybody, so that only the
+walls can be what stops it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+MOUNT_AT = "/opt/graft-canary"
+NAME = "canary"
+SCRIPT = r"""#!/bin/sh
+read -r secret port host_net host_pid host_mnt host_ipc host_uts
+say() { echo "$1 $2"; }
+try() { name=$1; shift; if ( "$@" ) >/dev/null 2>&1; then say "$name" escaped; else say "$name" held; fi; }
+differs() {
+    now=$(readlink "$1" 2>/dev/null)
+    if [ -n "$now" ] && [ "$now" != "$2" ]; then say "$3" held; else say "$3" escaped; fi
+}
+write() { : > "$1"; }
+peek() { read -r _line < "$1"; }
+
+try secret peek "$secret"
+try write-usr write /usr/.graft-canary
+try write-etc write /etc/.graft-canary
+try write-root write /.graft-canary
+try write-own write "${0%/*}/.graft-canary"
+differs /proc/self/ns/net "$host_net" network
+differs /proc/self/ns/pid "$host_pid" pids
+differs /proc/self/ns/mnt "$host_mnt" mounts
+differs /proc/self/ns/ipc "$host_ipc" ipc
+differs /proc/self/ns/uts "$host_uts" hostname
+
+if [ "$port" != 0 ] && [ -x /bin/bash ]; then
+    try listener /bin/bash -c "exec 3<>/dev/tcp/127.0.0.1/$port"
+fi
+
+seen=0
+for entry in /proc/[0-9]*; do seen=$((seen + 1)); done
+if [ "$seen" -le 3 ]; then say processes held; else say processes escaped; fi
+
+capabilities=held
+new_privileges=escaped
+filter=escaped
+while read -r key value _rest; do
+    case "$key" in
+    CapInh: | CapPrm: | CapEff: | CapBnd: | CapAmb:)
+        case "$value" in *[!0]*) capabilities=escaped ;; esac ;;
+    NoNewPrivs:) [ "$value" = 1 ] && new_privileges=held ;;
+    Seccomp:) [ "$value" = 2 ] && filter=held ;;
+    esac
+done < /proc/self/status
+say capabilities $capabilities
+say no-new-privileges $new_privileges
+say seccomp $filter
+if command -v unshare >/dev/null 2>&1; then try user-namespace unshare -U true; fi
+
+if write /tmp/.graft-canary && [ -c /dev/null ] && write /dev/null; then say works yes; else say works no; fi
+"""
+MUST_HOLD = {
+    "secret": "it could read a planted file",
+    "write-usr": "it could write to /usr",
+    "write-etc": "it could write to /etc",
+    "write-root": "it could write to /",
+    "write-own": "it could write beside itself",
+    "network": "it shares the host's network",
+    "pids": "it shares the host's processes",
+    "mounts": "it shares the host's mounts",
+    "ipc": "it shares the host's System V IPC",
+    "hostname": "it shares the host's name",
+    "processes": "it saw processes that are not its own",
+    "capabilities": "it kept capabilities",
+    "no-new-privileges": "it could gain privileges by exec",
+    "seccomp": "no seccomp filter was in force",
+}
+MAY_BE_TRIED = {
+    "listener": "it reached a planted TCP listener",
+    "user-namespace": "it could create a user namespace",
+}
+"""Tried where the system has a program for it; refused all the same, by the network namespace and the filter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planted:
+    """What the canary goes for."""
+
+    tree: Path
+    stdin: bytes
+    listener: socket.socket | None
+
+    def was_reached(self) -> bool:
+        """Whether somebody has connected to the listener."""
+        if self.listener is None:
+            return False
+        try:
+            connection, _address = self.listener.accept()
+        except BlockingIOError:
+            return False
+        connection.close()
+        return True
+
+
+@contextlib.contextmanager
+def planted(folder: Path) -> Iterator[Planted]:
+    """Plant a secret, a listener and the canary itself below a folder that a call's user can reach."""
+    tree = folder / "canary"
+    tree.mkdir()
+    (tree / NAME).write_text(SCRIPT)
+    secret = folder / "secret"
+    secret.write_text("for nobody inside\n")
+    for path, mode in ((tree, 0o755), (tree / NAME, 0o755), (secret, 0o644)):
+        path.chmod(mode)
+    listener, port = None, 0
+    with contextlib.ExitStack() as stack:
+        try:
+            listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        except OSError:
+            listener = None  # a host without a loopback: nothing to reach
+        else:
+            listener.setblocking(False)
+            port = listener.getsockname()[1]
+        own = Path("/proc/self/ns")
+        spaces = " ".join(str((own / kind).readlink()) for kind in ("net", "pid", "mnt", "ipc", "uts"))
+        yield Planted(tree, f"{secret} {port} {spaces}\n".encode(), listener)
+
+
+def escapes(output: bytes, *, reached: bool) -> list[str]:
+    """What the canary could do that it must not, or could not do that it must; empty when the walls hold."""
+    answers = dict(line.split(" ", 1) for line in output.decode(errors="replace").splitlines() if " " in line)
+    found = [text for name, text in MUST_HOLD.items() if answers.get(name) == "escaped"]
+    found += [text for name, text in MAY_BE_TRIED.items() if answers.get(name) == "escaped"]
+    if reached and MAY_BE_TRIED["listener"] not in found:
+        found.append(MAY_BE_TRIED["listener"])
+    silent = [name for name in MUST_HOLD if name not in answers]
+    if silent:
+        found.append(f"it did not say whether these hold: {', '.join(silent)}")
+    if answers.get("works") != "yes":
+        found.append("it could not write to its own /tmp and /dev/null")
+    return found

@@ -1,0 +1,272 @@
+"""The dispatcher's end of the line to the launcher: starts it, talks to it, notices its death."""
+
+from __future__ import annotations
+
+import array
+import asyncio
+import contextlib
+import itertools
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+START_SECONDS = 15.0
+STOP_SECONDS = 15.0
+MAX_MESSAGE = 128 * 1024
+"""Bytes of one message to the launcher: the command line, mostly."""
+GRACE_SECONDS = 30.0
+"""A call that is this long over its time has a launcher that does not answer; then the launcher is killed."""
+PROJECT_ROOT = Path(__file__).resolve().parents[3]
+BOOT = (
+    "import sys; sys.path.append(sys.argv.pop(1)); "
+    "from dispatcher_service.engines.launcher.program import main; main(sys.argv[1:])"
+)
+
+
+class LauncherError(Exception):
+    """The launcher could not be started, or is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the launcher is to run; see `program.py`."""
+
+    argv: list[str]
+    mode: str
+    """`bubblewrap` or `plain`."""
+    wall: float
+    env: dict[str, str]
+    rlimits: list[tuple[int, int, int]]
+    processes: int = 0
+    """How many processes the call may have; 0 is no limit."""
+    open: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How a call has ended, as the launcher saw it."""
+
+    verdict: str
+    """`ended` by itself, `timeout`, `killed`, or `lost` with the launcher."""
+    started: bool = False
+    code: int = 0
+    signal: int = 0
+    error: str = ""
+    cpu: float = 0.0
+    maxrss: int = 0
+    wall: float = 0.0
+
+
+class Launcher:
+    """One launcher process. It does not come back once it is gone; make a new one.
+
+    Needs an event loop with `add_reader`. Only `start` creates a process.
+    """
+
+    def __init__(self, runtime_dir: Path, *, drop_uids: bool) -> None:
+        self.runtime_dir = runtime_dir
+        self._drop_uids = drop_uids
+        self._ids = itertools.count(1)
+        self._pending: dict[int, asyncio.Future[End]] = {}
+        self._watchdogs: dict[int, asyncio.TimerHandle] = {}
+        self._outbox: deque[tuple[bytes, list[int]]] = deque()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._line: socket.socket | None = None
+        self._ready: asyncio.Future[None] | None = None
+        self.gone = asyncio.Event()
+        """Set when the launcher is dead and every call of it has been told."""
+
+    @property
+    def alive(self) -> bool:
+        return self._line is not None and not self.gone.is_set()
+
+    @property
+    def pid(self) -> int:
+        """The launcher's process id; 0 before the start."""
+        return self._process.pid if self._process else 0
+
+    async def start(self) -> None:
+        """Start the process and wait until it serves.
+
+        Raises:
+            LauncherError: it did not come up.
+        """
+        loop = asyncio.get_running_loop()
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            ours.setblocking(False)
+            uids = "drop" if self._drop_uids else "keep"
+            arguments = [str(PROJECT_ROOT), str(theirs.fileno()), str(os.getpid()), str(self.runtime_dir), uids]
+            self._process = subprocess.Popen(  # noqa: ASYNC220  (once, at start-up; spawns and does not wait)
+                [sys.executable, "-I", "-S", "-X", "utf8", "-c", BOOT, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                env={},
+                cwd="/",
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+            )
+        self._line = ours
+        self._ready = loop.create_future()
+        loop.add_reader(ours.fileno(), self._receive)
+        try:
+            await asyncio.wait_for(asyncio.shield(self._ready), START_SECONDS)
+        except TimeoutError:
+            await self.stop()
+            raise LauncherError(f"the launcher did not answer within {START_SECONDS:.0f} s") from None
+        if self.gone.is_set():
+            raise LauncherError(f"the launcher ended at once (exit status {self._process.poll()})")
+
+    def run(self, request: Request, fds: list[int]) -> tuple[int, asyncio.Future[End]]:
+        """Have the launcher run something; takes the descriptors over and closes them.
+
+        Returns:
+            The call's number for `kill`, and its end, which always comes.
+        """
+        loop = asyncio.get_running_loop()
+        number = next(self._ids)
+        end: asyncio.Future[End] = loop.create_future()
+        message = json.dumps(
+            {
+                "op": "run",
+                "id": number,
+                "argv": request.argv,
+                "env": request.env,
+                "open": list(request.open),
+                "mode": request.mode,
+                "rlimits": request.rlimits,
+                "processes": request.processes,
+                "wall": request.wall,
+            }
+        ).encode()
+        refusal = ""
+        if not self.alive:
+            refusal = "the launcher is gone"
+        elif len(message) > MAX_MESSAGE:
+            refusal = f"the command line is too long ({len(message)} bytes, at most {MAX_MESSAGE})"
+        if refusal:
+            _close(fds)
+            end.set_result(End("ended", error=refusal))
+            return number, end
+        self._pending[number] = end
+        self._watchdogs[number] = loop.call_later(request.wall + GRACE_SECONDS, self._give_up)
+        self._post(message, fds)
+        return number, end
+
+    def kill(self, number: int) -> None:
+        """Have a call killed; its end says so, unless it came first."""
+        if number in self._pending:
+            self._post(json.dumps({"op": "kill", "id": number}).encode(), [])
+
+    async def stop(self) -> None:
+        """Let the launcher kill everything and end; returns when it is dead, by force if need be."""
+        if self._line is not None and not self.gone.is_set():
+            with contextlib.suppress(OSError):
+                self._line.shutdown(socket.SHUT_WR)
+            try:
+                await asyncio.wait_for(self.gone.wait(), STOP_SECONDS)
+            except TimeoutError:
+                self._give_up()
+                await self.gone.wait()
+        await self._reap()
+
+    async def _reap(self) -> None:
+        process = self._process
+        if process is None:
+            return
+        for _attempt in range(200):
+            if process.poll() is not None:
+                break
+            await asyncio.sleep(0.01)
+        else:
+            process.kill()
+            process.wait()
+        shutil.rmtree(self.runtime_dir, ignore_errors=True)
+
+    def _give_up(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+        self._lose()
+
+    def _post(self, message: bytes, fds: list[int]) -> None:
+        self._outbox.append((message, fds))
+        if len(self._outbox) == 1:
+            self._flush()
+
+    def _flush(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self._outbox and self._line is not None:
+            message, fds = self._outbox[0]
+            control = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
+            try:
+                self._line.sendmsg([message], control)
+            except BlockingIOError:
+                loop.add_writer(self._line.fileno(), self._flush)
+                return
+            except OSError:
+                self._lose()
+                return
+            self._outbox.popleft()
+            _close(fds)
+        if self._line is not None:
+            loop.remove_writer(self._line.fileno())
+
+    def _receive(self) -> None:
+        if self._line is None:
+            return
+        try:
+            data = self._line.recv(MAX_MESSAGE)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._lose()
+            return
+        reply: dict[str, Any] = json.loads(data)
+        operation = reply.pop("op")
+        if operation == "ready":
+            if self._ready is not None and not self._ready.done():
+                self._ready.set_result(None)
+            return
+        number = reply.pop("id")
+        self._watchdogs.pop(number).cancel()
+        end = self._pending.pop(number)
+        if not end.done():
+            end.set_result(End(**reply))
+
+    def _lose(self) -> None:
+        """The launcher is dead or about to be: tell everybody who waits for it."""
+        if self._line is None:
+            return
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(self._line.fileno())
+        loop.remove_writer(self._line.fileno())
+        self._line.close()
+        self._line = None
+        for _message, fds in self._outbox:
+            _close(fds)
+        self._outbox.clear()
+        for watchdog in self._watchdogs.values():
+            watchdog.cancel()
+        self._watchdogs.clear()
+        pending, self._pending = self._pending, {}
+        for end in pending.values():
+            if not end.done():
+                end.set_result(End("lost"))
+        self.gone.set()
+        if self._ready is not None and not self._ready.done():
+            self._ready.set_result(None)
+
+
+def _close(fds: list[int]) -> None:
+    for fd in fds:
+        os.close(fd)

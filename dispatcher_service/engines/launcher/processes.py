@@ -1,0 +1,111 @@
+"""What the launcher and its children ask of the kernel: children, users, descriptors. The standard library only."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import signal
+import socket
+
+MAX_CALLS = 256
+"""How many calls a launcher runs at once."""
+FIRST_UID, UID_BLOCKS = 60000, 21
+"""Calls of a root launcher run as users 60000 to 65375: a block of 256 a launcher, one user a running call."""
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+
+_prctl = ctypes.CDLL(None, use_errno=True).prctl
+
+
+def prctl(option: int, value: int) -> None:
+    """Set a property of this process.
+
+    Raises:
+        OSError: the kernel refuses.
+    """
+    if _prctl(option, value, 0, 0, 0) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"prctl({option}): {os.strerror(number)}")
+
+
+def kill_children() -> None:
+    """Kill and reap all children of this process, and those that become its children by that."""
+    while True:
+        for pid in children():
+            os.kill(pid, signal.SIGKILL)
+        try:
+            os.waitpid(-1, 0)
+        except ChildProcessError:
+            return
+
+
+def children() -> list[int]:
+    """The pids of this process's children, adopted ones too."""
+    own = os.getpid()
+    try:
+        fd = os.open(f"/proc/self/task/{own}/children", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return children_by_scan(own)
+    try:
+        data = b""
+        while chunk := os.read(fd, 65536):
+            data += chunk
+    finally:
+        os.close(fd)
+    return [int(pid) for pid in data.split()]
+
+
+def children_by_scan(own: int) -> list[int]:
+    """The same where the kernel has no list of children (CONFIG_PROC_CHILDREN)."""
+    found = []
+    for name in os.listdir("/proc"):  # noqa: PTH208  (pathlib would double this small process)
+        if not name.isdigit():
+            continue
+        try:
+            with open(f"/proc/{name}/stat", "rb") as stat:  # noqa: PTH123  (as above)
+                fields = stat.read().rpartition(b")")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == own:
+            found.append(int(name))
+    return found
+
+
+def reserve_uids() -> tuple[socket.socket | None, int]:
+    """Take a block of user numbers that no other launcher of this machine uses; the socket keeps it until exit."""
+    for block in range(UID_BLOCKS):
+        lock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        first = FIRST_UID + block * MAX_CALLS
+        try:
+            lock.bind(f"\0graft-launcher-uids-{first}")
+        except OSError:
+            lock.close()
+            continue
+        return lock, first
+    return None, FIRST_UID  # shared with another launcher: the walls hold, only the counts of processes add up
+
+
+def max_files() -> int:
+    """A number that is above every open descriptor."""
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return 1 << 20 if hard == resource.RLIM_INFINITY else max(hard, 1 << 20)
+
+
+def remove_folder(path: str) -> None:
+    """Remove the launcher's own folder; a stranger's name is left alone."""
+    if not os.path.basename(path).startswith("graft-launcher-"):  # noqa: PTH119  (as above)
+        return
+    for folder, folders, files in os.walk(path, topdown=False):
+        for name in (*files, *folders):
+            full = f"{folder}/{name}"
+            try:
+                if name in folders and not os.path.islink(full):  # noqa: PTH114  (as above)
+                    os.rmdir(full)  # noqa: PTH106  (as above)
+                else:
+                    os.unlink(full)  # noqa: PTH108  (as above)
+            except OSError:
+                continue
+    try:
+        os.rmdir(path)  # noqa: PTH106  (as above)
+    except OSError:
+        return

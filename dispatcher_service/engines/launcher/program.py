@@ -1,0 +1,359 @@
+"""The launcher process: starts every call, watches the clock, and reports an end only when everything of it is dead.
+
+Started once, by `client.py`, as a new interpreter with a clean environment and the arguments `SOCKET PARENT RUNTIME_DIR
+UIDS`. The standard library only, one thread, and nothing of this project but its two neighbours, so that its image
+stays small: each call costs a fork of it. `UIDS` is `drop` when calls are to get users of their own (the launcher is
+root) and `keep` otherwise.
+
+The line is a SOCK_SEQPACKET socket, one JSON object a message:
+
+- in, `{"op": "run", "id", "argv", "env", "open", "mode", "rlimits", "processes", "wall"}` with descriptors: standard
+  input, output and error, then whatever the command wants as 3, 4, …; behind them come the files of `open` (opened
+  for reading by each call itself, so that no two share an offset), and then, in mode `bubblewrap`, the pipe for
+  `--json-status-fd` and, where users are kept, the one for `--block-fd`.
+- in, `{"op": "kill", "id"}`.
+- out, `{"op": "ready"}` once, then one `{"op": "end", "id", "verdict", "started", "code", "signal", "error", "cpu",
+  "maxrss", "wall"}` a call.
+
+Nothing outlives a call, because of whose child it is. A call's first process (bubblewrap's monitor, or the supervisor
+of mode `plain`) is a child of the launcher, and the launcher is a child subreaper: when that process is gone, what it
+leaves behind becomes the launcher's own child. So a child that is no call's first process is an orphan, and is killed;
+only own children are ever signalled, so a reused pid can never be hit. The orphan of bubblewrap is pid 1 of its pid
+namespace, and the kernel lets it end only after everything in the namespace has.
+
+The launcher ends when the socket does, or the dispatcher: then it kills every call, removes its folder and exits.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import heapq
+import json
+import os
+import re
+import resource
+import select
+import signal
+import socket
+import time
+from typing import Any
+
+from dispatcher_service.engines.launcher.child import IGNORED, Child
+from dispatcher_service.engines.launcher.processes import (
+    MAX_CALLS,
+    PR_SET_CHILD_SUBREAPER,
+    children,
+    max_files,
+    prctl,
+    remove_folder,
+    reserve_uids,
+)
+
+MAX_MESSAGE = 192 * 1024
+STOP_SECONDS = 10
+CHILD_PID, EXIT_CODE = re.compile(rb'"child-pid": (\d+)'), re.compile(rb'"exit-code": (\d+)')
+ERROR, SIGNAL = re.compile(rb'"error": ("[^\n]*")'), re.compile(rb'"signal": (\d+)')
+
+
+class Call:
+    """One call, from its message to its reply."""
+
+    def __init__(self, request: dict[str, Any], slot: int) -> None:
+        self.id: int = request["id"]
+        self.request = request
+        self.slot = slot
+        self.pid = 0
+        self.reaped = False
+        self.waiting: set[int] = set()
+        """Orphans that must be dead before the reply."""
+        self.status_fd = -1
+        self.hold_fd = -1
+        self.report = b""
+        """What the first process has written about itself."""
+        self.exit_status = 0
+        self.verdict = "ended"
+        self.started_at = time.monotonic()
+        self.cpu = 0.0
+        self.maxrss = 0
+
+    def use(self, usage: resource.struct_rusage, *, orphan: bool) -> None:
+        self.cpu += usage.ru_utime + usage.ru_stime
+        # The first process began as a copy of the launcher, whose size would be counted; its orphan did not.
+        self.maxrss = usage.ru_maxrss if orphan and usage.ru_maxrss else max(self.maxrss, usage.ru_maxrss)
+
+
+class Launcher:
+    """The loop and its bookkeeping."""
+
+    def __init__(self, line: socket.socket, parent: int, runtime_dir: str, *, drop: bool) -> None:
+        self.line = line
+        self.runtime_dir = runtime_dir
+        self.pid = os.getpid()
+        self.drop = drop
+        self.uid_lock, self.first_uid = reserve_uids() if drop else (None, 0)
+        self.calls: dict[int, Call] = {}
+        self.firsts: dict[int, Call] = {}
+        self.orphans: dict[int, list[Call]] = {}
+        self.held: dict[int, Call] = {}
+        self.deadlines: list[tuple[float, int]] = []
+        self.slots = list(range(MAX_CALLS - 1, -1, -1))
+        self.poll = select.epoll()
+        self.wake_r, self.wake_w = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        signal.set_wakeup_fd(self.wake_w, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
+        self.poll.register(line, select.EPOLLIN)
+        self.poll.register(self.wake_r, select.EPOLLIN)
+        self.parent_fd = -1
+        try:
+            self.parent_fd = os.pidfd_open(parent)
+            self.poll.register(self.parent_fd, select.EPOLLIN)
+        except OSError as error:
+            if isinstance(error, ProcessLookupError):
+                raise
+            # Without pidfds the socket's end alone tells that the dispatcher is gone.
+        self.running = True
+
+    def serve(self) -> None:
+        self.send({"op": "ready"})
+        while self.running:
+            timeout = -1.0
+            if self.deadlines:
+                timeout = max(0.0, self.deadlines[0][0] - time.monotonic())
+            for fd, _events in self.poll.poll(timeout):
+                if fd == self.line.fileno():
+                    self.receive()
+                elif fd == self.wake_r:
+                    os.read(self.wake_r, 4096)
+                elif fd == self.parent_fd:
+                    self.running = False
+                elif fd in self.held:
+                    self.release(self.held[fd])
+            self.expire()
+            self.reap()
+
+    def send(self, message: dict[str, Any]) -> None:
+        try:
+            self.line.send(json.dumps(message).encode())
+        except OSError:
+            self.running = False
+
+    def receive(self) -> None:
+        """Take one message; more wake the loop again."""
+        try:
+            data, fds, flags, _address = socket.recv_fds(self.line, MAX_MESSAGE, 16, socket.MSG_CMSG_CLOEXEC)
+        except OSError:
+            data, fds, flags = b"", [], 0
+        try:
+            if not data:
+                self.running = False
+                return
+            request = json.loads(data) if not flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC) else {"op": "truncated"}
+            if request["op"] == "run":
+                self.start(request, fds)
+            elif request["op"] == "kill" and request["id"] in self.calls:
+                self.kill(self.calls[request["id"]], "killed")
+        finally:
+            for fd in fds:
+                os.close(fd)
+
+    def start(self, request: dict[str, Any], fds: list[int]) -> None:
+        if not self.slots:
+            self.refuse(request["id"], f"more than {MAX_CALLS} calls run at once")
+            return
+        call = Call(request, self.slots.pop())
+        wanted = list(fds)
+        ours: list[int] = []
+        try:
+            status_r, status_w = os.pipe2(os.O_CLOEXEC)
+            ours += [status_r, status_w]
+            os.set_blocking(status_r, False)
+            if request["mode"] == "bubblewrap" and request["processes"] and not self.drop:
+                hold_r, hold_w = os.pipe2(os.O_CLOEXEC)
+                ours += [hold_r, hold_w]
+                os.set_blocking(hold_w, False)
+            pid = os.fork()
+        except OSError as error:
+            for fd in ours:
+                os.close(fd)
+            self.slots.append(call.slot)
+            self.refuse(request["id"], f"the launcher cannot start a process: {error}")
+            return
+        if pid == 0:
+            uid = self.first_uid + call.slot if self.drop and request["mode"] == "bubblewrap" else None
+            Child(request, wanted, status_w, ours[2] if len(ours) > 2 else None, uid, self.pid).become()
+        os.close(status_w)
+        call.status_fd = status_r
+        if len(ours) > 2:
+            os.close(ours[2])
+            call.hold_fd = ours[3]
+            self.held[status_r] = call
+            self.poll.register(status_r, select.EPOLLIN)
+        call.pid = pid
+        self.calls[call.id] = self.firsts[pid] = call
+        heapq.heappush(self.deadlines, (call.started_at + request["wall"], call.id))
+
+    def refuse(self, call_id: int, error: str) -> None:
+        self.send(
+            {"op": "end", "id": call_id, "verdict": "ended", "started": False, "code": 0, "signal": 0, "error": error}
+        )
+
+    def release(self, call: Call) -> None:
+        """Limit the processes of a sandbox whose user is not its own, now that its user namespace exists.
+
+        Only there the count begins at zero; outside, all processes of the dispatcher's user would count. The sandbox
+        waits (`--block-fd`) until this is done.
+        """
+        self.unhold(call)
+        self.read_report(call)
+        found = CHILD_PID.search(call.report)
+        if found:
+            limit = call.request["processes"] + 1
+            try:
+                resource.prlimit(int(found[1]), resource.RLIMIT_NPROC, (limit, limit))
+            except OSError:
+                self.kill(call, "unlimited")
+        if call.hold_fd != -1:
+            with contextlib.suppress(OSError):  # it may be dead already; the reaping tells
+                os.write(call.hold_fd, b"1")
+            os.close(call.hold_fd)
+            call.hold_fd = -1
+
+    def unhold(self, call: Call) -> None:
+        if self.held.pop(call.status_fd, None) is not None:
+            self.poll.unregister(call.status_fd)
+
+    def read_report(self, call: Call) -> None:
+        try:
+            while len(call.report) < 65536 and (data := os.read(call.status_fd, 4096)):
+                call.report += data
+        except BlockingIOError:
+            pass
+
+    def kill(self, call: Call, verdict: str) -> None:
+        if call.reaped:
+            return
+        if call.verdict == "ended":
+            call.verdict = verdict
+        os.kill(call.pid, signal.SIGKILL)
+
+    def expire(self) -> None:
+        now = time.monotonic()
+        while self.deadlines and (self.deadlines[0][0] <= now or self.deadlines[0][1] not in self.calls):
+            _deadline, call_id = heapq.heappop(self.deadlines)
+            if call_id in self.calls:
+                self.kill(self.calls[call_id], "timeout")
+
+    def reap(self) -> None:
+        while True:
+            try:
+                pid, status, usage = os.wait4(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            if (call := self.firsts.pop(pid, None)) is not None:
+                call.reaped = True
+                call.exit_status = status
+                call.use(usage, orphan=False)
+                self.unhold(call)
+                self.read_report(call)
+                self.adopt(call)
+                self.finish(call)
+            else:
+                for call in self.orphans.pop(pid, []):
+                    call.waiting.discard(pid)
+                    call.use(usage, orphan=True)
+                    if call.request["mode"] != "bubblewrap":
+                        self.sweep(call)
+                    self.finish(call)
+
+    def adopt(self, call: Call) -> None:
+        """Find and kill what a call's first process has left behind."""
+        found = CHILD_PID.search(call.report)
+        if not found:
+            self.sweep(call)
+            return
+        pid = int(found[1])
+        try:
+            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            return
+        if pid not in self.firsts:
+            self.claim(pid, call)
+
+    def claim(self, pid: int, call: Call) -> None:
+        self.orphans.setdefault(pid, []).append(call)
+        call.waiting.add(pid)
+        os.kill(pid, signal.SIGKILL)
+
+    def sweep(self, call: Call) -> None:
+        """Claim every orphan that nobody has claimed; whose it was does not matter, it has to die."""
+        for pid in children():
+            if pid not in self.firsts and pid not in self.orphans:
+                self.claim(pid, call)
+
+    def finish(self, call: Call) -> None:
+        if not call.reaped or call.waiting or call.id not in self.calls:
+            return
+        del self.calls[call.id]
+        os.close(call.status_fd)
+        if call.hold_fd != -1:
+            os.close(call.hold_fd)
+        self.slots.append(call.slot)
+        code, number = EXIT_CODE.search(call.report), SIGNAL.search(call.report)
+        error = ERROR.search(call.report)
+        text = json.loads(error[1]) if error else ""
+        if call.verdict == "unlimited":
+            text = "the limit of processes could not be set"
+        self.send(
+            {
+                "op": "end",
+                "id": call.id,
+                "verdict": call.verdict,
+                "started": bool(code or number) or call.verdict in ("killed", "timeout"),
+                "code": int(code[1]) if code else 0,
+                "signal": int(number[1]) if number else 0,
+                "error": text,
+                "cpu": call.cpu,
+                "maxrss": call.maxrss * 1024,
+                "wall": time.monotonic() - call.started_at,
+            }
+        )
+
+    def stop(self) -> None:
+        """Kill everything and wait until it is dead, but not for ever."""
+        signal.alarm(STOP_SECONDS)
+        while True:
+            for pid in children():
+                os.kill(pid, signal.SIGKILL)
+            try:
+                os.wait4(-1, 0)
+            except ChildProcessError:
+                break
+        remove_folder(self.runtime_dir)
+
+
+def main(arguments: list[str]) -> None:
+    """Serve until the dispatcher is gone."""
+    fd, parent, runtime_dir, uids = int(arguments[0]), int(arguments[1]), arguments[2], arguments[3]
+    os.set_inheritable(fd, False)
+    os.closerange(3, fd)
+    os.closerange(fd + 1, max_files())
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP, signal.SIGPIPE}:
+        try:
+            signal.signal(number, signal.SIG_DFL)
+        except OSError:
+            continue  # a real-time signal that the C library keeps for itself
+    for number in IGNORED:
+        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    prctl(PR_SET_CHILD_SUBREAPER, 1)
+    launcher = Launcher(socket.socket(fileno=fd), parent, runtime_dir, drop=uids == "drop")
+    gc.collect()
+    gc.freeze()  # so that a collection in a child touches, and so copies, none of what it shares with the launcher
+    try:
+        launcher.serve()
+    finally:
+        launcher.stop()

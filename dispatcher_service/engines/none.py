@@ -1,0 +1,45 @@
+"""The engine `none`: calls run as they are, with limits but without walls. For tests only."""
+
+from __future__ import annotations
+
+from dispatcher_service.engines.base import Command, EngineUnavailable, Finding, IsolationLevel
+from dispatcher_service.engines.launcher.client import Launcher, Request
+from dispatcher_service.engines.spawning import ENVIRONMENT, LauncherEngine, rlimits
+
+
+class NoneEngine(LauncherEngine):
+    """Runs a file from where it lies, as the dispatcher's own user. Keeps nothing away from anything.
+
+    `Command.mount_at` cannot be honoured without walls: the file runs under its path in `Command.tree`. A daemon that
+    the command leaves behind is killed; one that survives the launcher's own death by SIGKILL is not.
+    """
+
+    name = "none"
+    level = IsolationLevel.NONE
+
+    async def prepare(self) -> None:
+        """Start the launcher.
+
+        Raises:
+            EngineUnavailable: it does not start.
+        """
+        launcher, findings = await self._try_host()
+        if launcher is None:
+            raise EngineUnavailable(self.name, findings)
+        self._serve_with(launcher)
+
+    async def probe(self) -> list[Finding]:
+        """See `Engine.probe`."""
+        return [
+            Finding("walls", ok=True, detail="none at all: calls can read, write and reach what the dispatcher can")
+        ]
+
+    async def _set_up(self, launcher: Launcher) -> list[Finding]:
+        del launcher
+        return []
+
+    def _request(self, command: Command, tree_fd: int, head: bytes, launcher: Launcher) -> tuple[Request, list[int]]:
+        del tree_fd, head, launcher
+        argv = [str(command.tree / command.executable), *command.arguments]
+        request = Request(argv, "plain", command.limits.wall, ENVIRONMENT, rlimits(command.limits))
+        return request, []

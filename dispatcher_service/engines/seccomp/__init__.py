@@ -1,0 +1,1 @@
+"""The seccomp filter of a call: a table of system calls, compiled to the kernel's BPF."""

@@ -1,0 +1,318 @@
+"""What the engines share that start each call through the launcher: its life, its bounds, its outcome."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import math
+import os
+import resource
+import stat
+import tempfile
+import time
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+
+from dispatcher_service.engines.base import Command, Finding, IsolationLevel, Limits, Outcome, Usage, Verdict
+from dispatcher_service.engines.bwrap import allows_execution, reachable_by_others
+from dispatcher_service.engines.launcher.client import End, Launcher, LauncherError, Request
+from dispatcher_service.engines.stdio import OutputReader, close_quietly, sealed_input
+
+ENVIRONMENT = {"PATH": "/sbin:/usr/sbin:/bin:/usr/bin"}
+"""What xapi gives to an extension, exactly (forkhelpers.ml, default_path_env_pair)."""
+RUNTIME_PREFIX = "graft-launcher-"
+RESTART_PAUSES = (0.0, 0.1, 0.5, 1.0, 2.0, 5.0)
+"""Seconds before a launcher that died is started again, by how often that happened in a row; the last one repeats."""
+STEADY_SECONDS = 60.0
+"""A launcher that lived this long does not count as having died in a row."""
+UP_SECONDS = 10.0
+"""How long a call waits for a launcher that is being restarted."""
+LOST_SECONDS = 2.0
+"""How long a call waits for its processes' ends of the pipes to close when the launcher has died."""
+
+
+class CannotRun(Exception):  # noqa: N818  (an answer, not a mistake in the code)
+    """A command cannot be run at all; the text says why."""
+
+
+@dataclass(slots=True)
+class _Running:
+    launcher: Launcher | None = None
+    number: int = 0
+    killed: bool = False
+
+
+def rlimits(limits: Limits) -> list[tuple[int, int, int]]:
+    """The resource limits of every process of a call, as (resource, soft, hard)."""
+    cpu = math.ceil(limits.wall) + 1
+    same = {
+        resource.RLIMIT_NOFILE: limits.open_files,
+        resource.RLIMIT_AS: limits.memory,
+        resource.RLIMIT_FSIZE: limits.file_size,
+        resource.RLIMIT_STACK: min(8 << 20, limits.memory),
+        resource.RLIMIT_CORE: 1,  # 0 would not stop a core_pattern that is a pipe
+        resource.RLIMIT_MEMLOCK: 64 << 10,
+        resource.RLIMIT_MSGQUEUE: 0,
+    }
+    return [(number, value, value) for number, value in same.items()] + [(resource.RLIMIT_CPU, cpu, cpu + 1)]
+
+
+def read_head(tree_fd: int, executable: str) -> bytes:
+    """The first bytes of the file to run, after making sure that it can be a program at all.
+
+    Raises:
+        CannotRun: it is missing, no regular file, not executable, or in no format that the kernel runs.
+    """
+    parts = Path(executable).parts
+    if not parts or executable.startswith("/") or ".." in parts or "\0" in executable:
+        raise CannotRun(f"{executable!r} is not a path below the extension's folder")
+    try:
+        fd = os.open(executable, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=tree_fd)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return b""  # a link is followed inside the walls, or not at all
+        raise CannotRun(f"cannot run {executable}: {error.strerror}") from None
+    try:
+        mode = os.fstat(fd).st_mode
+        if not stat.S_ISREG(mode):
+            raise CannotRun(f"cannot run {executable}: it is not a regular file")
+        if not mode & 0o111:
+            raise CannotRun(f"cannot run {executable}: Permission denied (no execute bit)")
+        head = os.pread(fd, 256, 0)
+    finally:
+        os.close(fd)
+    if not head.startswith((b"#!", b"\x7fELF")):
+        raise CannotRun(f"cannot run {executable}: Exec format error (neither a #! line nor an ELF program)")
+    return head
+
+
+def interpreter_hint(head: bytes) -> str:
+    """What a script's first line asks for, for the message that it could not be run."""
+    if not head.startswith(b"#!"):
+        return ""
+    words = head[2:].split(b"\n", 1)[0].split()
+    return f" (its first line asks for {words[0].decode(errors='replace')})" if words else ""
+
+
+class LauncherEngine(ABC):
+    """An engine whose calls are processes that the launcher starts."""
+
+    name: str
+    level: IsolationLevel
+    _signals_by_exit_code = False
+    """Whether a death by signal n is reported as exit code 128 + n."""
+
+    def __init__(self) -> None:
+        self._launcher: Launcher | None = None
+        self._up = asyncio.Event()
+        self._keeper: asyncio.Task[None] | None = None
+        self._running: dict[str, _Running] = {}
+        self._closed = False
+
+    @abstractmethod
+    async def _set_up(self, launcher: Launcher) -> list[Finding]:
+        """Build what calls need in the launcher's runtime folder, and try it; a finding that is not ok prevents use."""
+
+    @abstractmethod
+    def _request(self, command: Command, tree_fd: int, head: bytes, launcher: Launcher) -> tuple[Request, list[int]]:
+        """What the launcher is to run for a command, and the descriptors it gets beyond the standard three.
+
+        Raises:
+            CannotRun: nothing can be run for this command.
+        """
+
+    @property
+    def launcher_pid(self) -> int:
+        """The process id of the launcher, for tests and for people; 0 when there is none."""
+        return self._launcher.pid if self._launcher else 0
+
+    def _drops_uids(self) -> bool:
+        return False
+
+    def _make_runtime_dir(self) -> Path:
+        """A new folder that calls' users can reach, on a file system that programs may be run from."""
+        for base in dict.fromkeys((tempfile.gettempdir(), "/run", "/var/tmp", "/dev/shm")):  # noqa: S108  (mkdtemp below)
+            folder = Path(base)
+            fits = folder.is_dir() and os.access(folder, os.W_OK)
+            if fits and (not self._drops_uids() or (reachable_by_others(folder) and allows_execution(folder))):
+                made = Path(tempfile.mkdtemp(prefix=RUNTIME_PREFIX, dir=folder))
+                made.chmod(0o755)
+                return made
+        raise LauncherError("no folder to work in: neither the temporary folder nor /run can be written and reached")
+
+    async def _start_launcher(self) -> tuple[Launcher, list[Finding]]:
+        launcher = Launcher(self._make_runtime_dir(), drop_uids=self._drops_uids())
+        try:
+            await launcher.start()
+            return launcher, await self._set_up(launcher)
+        except BaseException:
+            await launcher.stop()
+            raise
+
+    async def _try_host(self) -> tuple[Launcher | None, list[Finding]]:
+        """Start a launcher and try everything with it; it is stopped again when something is not as it must be."""
+        try:
+            launcher, findings = await self._start_launcher()
+        except (LauncherError, OSError) as error:
+            return None, [Finding("launcher", ok=False, detail=str(error), fix="see the message; then start again")]
+        found = [Finding("launcher", ok=True, detail="starts and answers"), *findings]
+        if all(finding.ok for finding in findings):
+            return launcher, found
+        await launcher.stop()
+        return None, found
+
+    def _serve_with(self, launcher: Launcher) -> None:
+        self._launcher = launcher
+        self._up.set()
+        self._keeper = asyncio.create_task(self._keep(), name=f"keeper of the {self.name} launcher")
+
+    async def _keep(self) -> None:
+        """Start the launcher again whenever it dies."""
+        deaths = 0
+        while self._launcher is not None:
+            since = time.monotonic()
+            await self._launcher.gone.wait()
+            self._up.clear()
+            await self._launcher.stop()
+            deaths = deaths + 1 if time.monotonic() - since < STEADY_SECONDS else 0
+            while not self._up.is_set():
+                await asyncio.sleep(RESTART_PAUSES[min(deaths, len(RESTART_PAUSES) - 1)])
+                launcher, _findings = await self._try_host()
+                if launcher is None:
+                    deaths += 1
+                    continue
+                self._launcher = launcher
+                self._up.set()
+
+    async def run(self, command: Command) -> Outcome:
+        """See `Engine.run`."""
+        if self._closed or self._keeper is None:
+            return _not_started("the engine is not running")
+        if command.call_id in self._running:
+            return _not_started(f"a call {command.call_id} is running already")
+        running = self._running[command.call_id] = _Running()
+        try:
+            return await self._run(command, running)
+        except CannotRun as error:
+            return _not_started(str(error))
+        except OSError as error:
+            return _not_started(f"the dispatcher lacks something to start the call: {error}")
+        finally:
+            del self._running[command.call_id]
+
+    async def _run(self, command: Command, running: _Running) -> Outcome:
+        try:
+            await asyncio.wait_for(self._up.wait(), UP_SECONDS)
+        except TimeoutError:
+            raise CannotRun("the launcher has died and is being started again") from None
+        launcher = self._launcher
+        if launcher is None or running.killed:
+            return Outcome(Verdict.KILLED, reason="killed before it started")
+        if any("\0" in argument for argument in (command.mount_at, *command.arguments)):
+            raise CannotRun("an argument contains a NUL")
+        tree_fd = os.open(command.tree, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            head = read_head(tree_fd, command.executable)
+            request, extra = self._request(command, tree_fd, head, launcher)
+            if tree_fd in extra:
+                extra[extra.index(tree_fd)] = os.dup(tree_fd)
+        finally:
+            os.close(tree_fd)
+        try:
+            fds = [sealed_input(command.stdin)]
+        except OSError:
+            close_quietly(extra)
+            raise
+        try:
+            reader = OutputReader(command.limits.output, lambda: launcher.kill(running.number))
+        except OSError:
+            close_quietly([*fds, *extra])
+            raise
+        running.launcher = launcher
+        try:
+            running.number, end = launcher.run(request, [*fds, *reader.write_ends, *extra])
+            ended = await _wait_until_dead(end, launcher, running)
+        except BaseException:
+            reader.finish()
+            raise
+        if ended.verdict == "lost":
+            await reader.wait_for_ends(LOST_SECONDS)
+        stdout, stderr = reader.finish()
+        return self._outcome(command, head, running, ended, reader.exceeded, stdout, stderr)
+
+    def _outcome(
+        self,
+        command: Command,
+        head: bytes,
+        running: _Running,
+        end: End,
+        exceeded: bool,
+        stdout: bytes,
+        stderr: bytes,
+    ) -> Outcome:
+        usage = Usage(end.cpu, end.maxrss, end.wall)
+        limits = command.limits
+        reason, code, signal_number = "", 0, 0
+        if exceeded:
+            verdict, reason = Verdict.OUTPUT_EXCEEDED, f"it wrote more than {limits.output} bytes to its output"
+        elif running.killed:
+            verdict, reason = Verdict.KILLED, "killed on request"
+        elif end.verdict == "timeout":
+            verdict, reason = Verdict.TIMED_OUT, f"it did not end within {limits.wall:g} s"
+        elif end.verdict == "lost":
+            verdict, reason = Verdict.KILLED, "the launcher died while the call was running"
+        elif not end.started:
+            return _not_started(self._why_not_started(command, head, end.error, stderr))
+        elif end.signal:
+            verdict, signal_number = Verdict.SIGNALED, end.signal
+        elif self._signals_by_exit_code and 128 < end.code <= 128 + 64:
+            verdict, signal_number = Verdict.SIGNALED, end.code - 128
+        else:
+            verdict, code = Verdict.EXITED, end.code
+        return Outcome(verdict, code, signal_number, stdout, stderr, usage, reason)
+
+    def _why_not_started(self, command: Command, head: bytes, error: str, stderr: bytes) -> str:
+        del stderr
+        return f"cannot run {command.path}: {error or 'its first process died'}{interpreter_hint(head)}"
+
+    def kill(self, call_id: str) -> bool:
+        """See `Engine.kill`."""
+        running = self._running.get(call_id)
+        if running is None:
+            return False
+        running.killed = True
+        if running.launcher is not None:
+            running.launcher.kill(running.number)
+        return True
+
+    async def close(self) -> None:
+        """See `Engine.close`."""
+        self._closed = True
+        keeper, self._keeper = self._keeper, None
+        if keeper is not None:
+            keeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await keeper
+        launcher, self._launcher = self._launcher, None
+        if launcher is not None:
+            await launcher.stop()
+
+
+async def _wait_until_dead(end: asyncio.Future[End], launcher: Launcher, running: _Running) -> End:
+    """Wait for a call's end; when this is cancelled, kill the call and wait all the same before passing that on."""
+    cancelled: asyncio.CancelledError | None = None
+    while not end.done():
+        try:
+            await asyncio.wait([end])
+        except asyncio.CancelledError as error:
+            cancelled = error
+            launcher.kill(running.number)
+    if cancelled is not None:
+        raise cancelled
+    return end.result()
+
+
+def _not_started(reason: str) -> Outcome:
+    return Outcome(Verdict.NOT_STARTED, reason=reason)

@@ -1,0 +1,169 @@
+"""A call's standard input, output and error: how it gets its request, and how its answer is read within bounds."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import select
+from collections.abc import Callable
+
+CHUNK = 64 * 1024
+STDERR_HEAD, STDERR_TAIL = 4 * 1024, 28 * 1024
+STDERR_CALM = 256 * 1024
+"""Beyond this many bytes of stderr, reading is slowed down, so that a flood costs the dispatcher next to nothing."""
+STDERR_PAUSE = 0.005
+DRAIN_CHUNKS = 4096
+"""Reads that empty any pipe: it holds at most 1 MiB (/proc/sys/fs/pipe-max-size), a read takes a page or more."""
+
+
+def sealed_input(data: bytes) -> int:
+    """A descriptor that holds the whole input, at its start, and that nobody can change.
+
+    Nothing can block on it: neither the dispatcher when a call reads no input, nor the call when a client is slow.
+    """
+    fd = os.memfd_create("stdin", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    try:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(fd, view) :]
+        os.lseek(fd, 0, os.SEEK_SET)
+        seals = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
+        fcntl.fcntl(fd, fcntl.F_ADD_SEALS, seals)
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
+
+
+class OutputReader:
+    """Collects a call's output and error while it runs, on the event loop, in bounded memory.
+
+    Args:
+        limit: bytes of output that are kept; one more and `on_excess` is called, once.
+        on_excess: kills the call.
+    """
+
+    def __init__(self, limit: int, on_excess: Callable[[], None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._limit = limit
+        self._on_excess = on_excess
+        self._stdout = bytearray()
+        self._stdout_seen = 0
+        self._head = bytearray()
+        self._tail = bytearray()
+        self._stderr_seen = 0
+        self._finishing = False
+        self._pause: asyncio.TimerHandle | None = None
+        self.exceeded = False
+        self._out_r = self._err_r = -1
+        self.write_ends: list[int] = []
+        """To be handed to the launcher, which closes them here."""
+        try:
+            self._out_r, out_w = os.pipe2(os.O_CLOEXEC)
+            self.write_ends.append(out_w)
+            self._err_r, err_w = os.pipe2(os.O_CLOEXEC)
+            self.write_ends.append(err_w)
+        except OSError:
+            for fd in (*self.write_ends, self._out_r, self._err_r):
+                if fd != -1:
+                    os.close(fd)
+            raise
+        os.set_blocking(self._out_r, False)
+        os.set_blocking(self._err_r, False)
+        self._loop.add_reader(self._out_r, self._read_stdout)
+        self._loop.add_reader(self._err_r, self._read_stderr)
+
+    def _read_stdout(self) -> bool:
+        """Read once; False when there is nothing more now, or ever."""
+        try:
+            data = os.read(self._out_r, CHUNK)
+        except BlockingIOError:
+            return False
+        self._stdout += data[: self._limit - len(self._stdout)]
+        self._stdout_seen += len(data)
+        if self._stdout_seen > self._limit and not self.exceeded:
+            self.exceeded = True
+            self._on_excess()
+        if not data or self.exceeded:
+            self._loop.remove_reader(self._out_r)
+            return False
+        return True
+
+    def _read_stderr(self) -> bool:
+        try:
+            data = os.read(self._err_r, CHUNK)
+        except BlockingIOError:
+            return False
+        if not data:
+            self._loop.remove_reader(self._err_r)
+            return False
+        self._stderr_seen += len(data)
+        room = STDERR_HEAD - len(self._head)
+        self._head += data[:room]
+        self._tail += data[room:]
+        if len(self._tail) > STDERR_TAIL:
+            del self._tail[:-STDERR_TAIL]
+        if self._stderr_seen > STDERR_CALM and self._pause is None and not self._finishing:
+            self._loop.remove_reader(self._err_r)
+            self._pause = self._loop.call_later(STDERR_PAUSE, self._resume)
+        return True
+
+    def _resume(self) -> None:
+        self._pause = None
+        self._loop.add_reader(self._err_r, self._read_stderr)
+
+    async def wait_for_ends(self, seconds: float) -> None:
+        """Wait until nobody holds the other ends any more, for a bounded time; for when the launcher is gone."""
+        for _attempt in range(int(seconds / 0.005)):
+            if all(_has_hung_up(fd) for fd in (self._out_r, self._err_r)):
+                return
+            await asyncio.sleep(0.005)
+
+    def finish(self) -> tuple[bytes, bytes]:
+        """Read what is left in the pipes, without waiting for their ends, and close them.
+
+        Returns:
+            The output up to its limit; the error's first 4 KiB and last 28 KiB with a line that tells what is missing.
+        """
+        if self._out_r == -1:
+            raise RuntimeError("finish() is called once")
+        self._loop.remove_reader(self._out_r)
+        self._loop.remove_reader(self._err_r)
+        if self._pause is not None:
+            self._pause.cancel()
+        self._finishing = True
+        self._on_excess = _nothing
+        for read in (self._read_stdout, self._read_stderr):
+            chunks = 0
+            while chunks < DRAIN_CHUNKS and read():
+                chunks += 1
+        os.close(self._out_r)
+        os.close(self._err_r)
+        self._out_r = self._err_r = -1
+        return bytes(self._stdout), self._error_text()
+
+    def _error_text(self) -> bytes:
+        missing = self._stderr_seen - len(self._head) - len(self._tail)
+        if missing:
+            return bytes(self._head) + b"\n[%d bytes left out]\n" % missing + bytes(self._tail)
+        return bytes(self._head + self._tail)
+
+
+def _nothing() -> None:
+    return
+
+
+def _has_hung_up(fd: int) -> bool:
+    """Whether nobody can write to a pipe any more."""
+    poll = select.poll()
+    poll.register(fd, 0)
+    return any(events & select.POLLHUP for _fd, events in poll.poll(0))
+
+
+def close_quietly(fds: list[int]) -> None:
+    """Close descriptors at the end of something that has failed already."""
+    for fd in fds:
+        with contextlib.suppress(OSError):
+            os.close(fd)
