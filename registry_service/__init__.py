@@ -1,0 +1,1 @@
+"""The registry: what exists, and who may."""

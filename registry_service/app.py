@@ -1,0 +1,136 @@
+"""The registry as a process or `graft up` composes it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Self
+
+from alembic.util import CommandError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from graft.registry.v1 import identity_pb2, identity_pb2_grpc, registry_pb2, registry_pb2_grpc
+from graft_common.errors import GraftError, StartupError
+from graft_common.rpc.service import RpcService
+from graft_common.service_token import service_token
+from graft_common.settings import Settings
+from registry_service.identity.access import Access
+from registry_service.identity.accounts import Accounts
+from registry_service.identity.passwords import Passwords
+from registry_service.identity.sessions import Sessions
+from registry_service.maintenance import Maintenance
+from registry_service.service.identity import IdentityServicer
+from registry_service.service.registry import RegistryServicer
+from registry_service.store.store import UNREACHABLE, Store
+from registry_service.tuning import Tuning
+from registry_service.watch.clock import RevisionClock
+from registry_service.watch.watches import Watches
+
+
+class RegistryApp:
+    """A registry that serves."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: RevisionClock,
+        passwords: Passwords,
+        sessions: Sessions,
+        accounts: Accounts,
+        token: str,
+        tuning: Tuning,
+    ) -> None:
+        self.generated_password: str | None = None
+        """The first administrator's password, if it had to be made; to be shown once, on a terminal."""
+        self._store = store
+        self._passwords = passwords
+        self._watches = Watches(store, clock, tuning)
+        self._maintenance = Maintenance(store, sessions, clock, tuning)
+        access = Access(sessions, token)
+        self.services: Sequence[RpcService] = (
+            RpcService(
+                identity_pb2.DESCRIPTOR.services_by_name["IdentityService"],
+                IdentityServicer(store, accounts, sessions, access),
+                identity_pb2_grpc.add_IdentityServiceServicer_to_server,
+            ),
+            RpcService(
+                registry_pb2.DESCRIPTOR.services_by_name["RegistryService"],
+                RegistryServicer(store, self._watches, sessions, access),
+                registry_pb2_grpc.add_RegistryServiceServicer_to_server,
+            ),
+        )
+
+    @classmethod
+    async def open(cls, settings: Settings, tuning: Tuning | None = None) -> Self:
+        """Open the database, bring it up to date, and see that there is an administrator.
+
+        Raises:
+            StartupError: it cannot be done; the message says why.
+        """
+        tuning = tuning or Tuning()
+        try:
+            token = service_token(settings)
+        except OSError as error:
+            raise StartupError(
+                f"The service token in {settings.data_dir / 'keys'} cannot be read or made: {error.strerror}. "
+                "Let this user own the directory, or set GRAFT_DATA_DIR to another."
+            ) from error
+        store = await _open_store(settings, tuning)
+        passwords = Passwords(tuning)
+        try:
+            return await cls._compose(settings, tuning, store, passwords, token)
+        except BaseException:
+            passwords.close()
+            await store.close()
+            raise
+
+    @classmethod
+    async def _compose(cls, settings: Settings, tuning: Tuning, store: Store, passwords: Passwords, token: str) -> Self:
+        async with store.read() as view:
+            clock = RevisionClock((await view.revisions()).current)
+        store.on_commit = clock.advance
+        sessions = Sessions(store, passwords, timedelta(seconds=settings.session_idle), tuning)
+        accounts = Accounts(store, passwords, tuning)
+        app = cls(store, clock, passwords, sessions, accounts, token, tuning)
+        password = settings.admin_password.get_secret_value() if settings.admin_password else None
+        try:
+            app.generated_password = await accounts.ensure_administrator(settings.admin_user, password)
+        except GraftError as error:
+            raise StartupError(
+                f"The first administrator cannot be added: {error}. Set GRAFT_ADMIN_USER and GRAFT_ADMIN_PASSWORD anew."
+            ) from error
+        app._maintenance.start()
+        return app
+
+    async def drain(self, timeout: float) -> None:  # noqa: ASYNC109  (a bound, not an error)
+        """End the watches, which would go on for ever; other calls end by themselves."""
+        await self._watches.drained(timeout)
+
+    async def close(self) -> None:
+        """Stop, and close the database."""
+        await self._maintenance.stop()
+        self._passwords.close()
+        await self._store.close()
+
+
+async def _open_store(settings: Settings, tuning: Tuning) -> Store:
+    where = "GRAFT_DATABASE_URL" if settings.database_url else str(settings.data_dir / "registry.db")
+    try:
+        return await Store.open(settings.database("registry"), tuning.now)
+    except ArgumentError:
+        # Its text may hold the URL, and that a password.
+        raise StartupError(
+            f"{where} is no URL of a database. It must be postgresql://user:password@host/name or sqlite:///path."
+        ) from None
+    except ValueError as error:
+        raise StartupError(str(error)) from error
+    except CommandError as error:
+        raise StartupError(
+            f"The registry's tables in {where} are of a version that this release does not know ({error}). "
+            "Start the release that made them, or a later one."
+        ) from error
+    except (SQLAlchemyError, *UNREACHABLE) as error:
+        raise StartupError(
+            f"The registry's database, {where}, cannot be opened: {getattr(error, 'orig', None) or error}. "
+            "See that it is there, that the name and password are right, and that this user may write to it."
+        ) from error

@@ -1,0 +1,43 @@
+"""What exists, as plain values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ExtensionVersion:
+    """One release of an extension on disk."""
+
+    name: str
+    version: str
+    valid: bool
+    errors: tuple[str, ...]
+    parent_version: str
+    auto_link: bool
+    services: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """An extension version linked to a stack version."""
+
+    id: int
+    stack_name: str
+    stack_version: str
+    extension_name: str
+    extension_version: str
+    created: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """A method's declaration: `xml` is one whole `<methods>` document."""
+
+    method: str
+    source: str
+    extension_version: str
+    digest: str
+    role: str
+    xml: str

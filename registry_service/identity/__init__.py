@@ -1,0 +1,1 @@
+"""Who may: users, sessions, roles, and the record of logins."""

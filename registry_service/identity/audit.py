@@ -1,0 +1,38 @@
+"""The record of logins, logouts and changes of users, made while they happen."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from registry_service.identity import rules
+from registry_service.identity.values import LoginRecord, Request, Session
+
+DENIALS = frozenset({"SESSION_AUTHENTICATION_FAILED", "RBAC_PERMISSION_DENIED"})
+
+
+class Action:
+    """One action of one caller, timed from its construction."""
+
+    def __init__(self, name: str, request: Request, now: Callable[[], datetime]) -> None:
+        self._name = name
+        self._request = Request(rules.printable(request.peer), rules.printable(request.request_id))
+        self._now = now
+        self._started = time.perf_counter()
+
+    def record(self, session: Session | None, outcome: str, *, user: str = "", originator: str = "") -> LoginRecord:
+        """Describe the action, which has ended; `user` and `originator` where there is no session."""
+        return LoginRecord(
+            id=0,
+            time=self._now(),
+            user=session.user if session else user,
+            roles=session.roles if session else (),
+            track_id=session.track_id if session else "",
+            action=self._name,
+            denied=outcome in DENIALS,
+            outcome=outcome,
+            duration=timedelta(seconds=time.perf_counter() - self._started),
+            request=self._request,
+            originator=session.originator if session else originator,
+        )

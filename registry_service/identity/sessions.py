@@ -1,0 +1,231 @@
+"""The life of a session: login, use, logout, eviction, expiry."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+
+from graft_common.errors import GraftError, session_invalid, value_not_supported
+from graft_common.rpc.context import digest as digest_of
+from registry_service import metrics
+from registry_service.identity import rules
+from registry_service.identity.audit import Action
+from registry_service.identity.passwords import Passwords
+from registry_service.identity.values import Account, Request, Session, SessionUse, Touch
+from registry_service.store.change import Change
+from registry_service.store.store import Store
+from registry_service.tuning import Tuning
+
+LOGIN = "session.login_with_password"
+LOGOUT = "session.logout"
+CHUNK = 500
+"""Sessions that one transaction changes at most when many are touched or have expired."""
+
+_log = structlog.get_logger("graft.registry")
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A new session, with the reference that nobody else will ever see."""
+
+    ref: str
+    session: Session
+    revision: int
+
+
+class Sessions:
+    """Opens, finds and closes sessions.
+
+    Limits are those of xapi (xapi_globs.ml): 500 per user and 500 per originator. xapi's 400 for sessions without a
+    user name and 400 for its own internal sessions have no counterpart: here every session has a user, and services
+    have none; and sessions without an originator are counted by user only.
+    """
+
+    def __init__(self, store: Store, passwords: Passwords, idle: timedelta, tuning: Tuning) -> None:
+        self.idle = idle
+        self._store = store
+        self._passwords = passwords
+        self._tuning = tuning
+        self._step = rules.touch_step(idle)
+
+    async def login(self, name: str, password: str, originator: str, request: Request) -> Opened:
+        """Open a session.
+
+        Raises:
+            GraftError: SESSION_AUTHENTICATION_FAILED [user, reason]; VALUE_NOT_SUPPORTED; SERVER_BUSY.
+        """
+        try:
+            opened = await self._login(name, password, originator, request)
+        except GraftError as error:
+            metrics.LOGINS.labels(error.code).inc()
+            raise
+        metrics.LOGINS.labels("OK").inc()
+        return opened
+
+    async def _login(self, name: str, password: str, originator: str, request: Request) -> Opened:
+        rules.check_originator(originator)
+        action = Action(LOGIN, request, self._tuning.now)
+        account = await self._find_account(name)
+        right = await self._passwords.matches(account.password_hash if account else None, password)
+        opened = await self._open(account, originator, action) if account is not None and right else None
+        if opened is not None:
+            return opened
+        # A name that nobody has may be a password in the wrong field: the record leaves it out.
+        user = account.user.name if account else ""
+        await self._store.record(action.record(None, "SESSION_AUTHENTICATION_FAILED", user=user, originator=originator))
+        _log.warning("login.failed", user=user, peer=rules.printable(request.peer))
+        raise GraftError("SESSION_AUTHENTICATION_FAILED", name[: rules.MAX_NAME], "Authentication failed")
+
+    async def _find_account(self, name: str) -> Account | None:
+        if not rules.is_user_name(name):
+            return None
+        async with self._store.read() as view:
+            return await view.find_account(name)
+
+    async def _open(self, account: Account, originator: str, action: Action) -> Opened | None:
+        now = self._tuning.now()
+        ref = f"OpaqueRef:{uuid.uuid4()}"
+        user = account.user
+        session = Session(
+            digest=digest_of(ref),
+            uuid=str(uuid.uuid4()),
+            user=user.name,
+            user_uuid=user.uuid,
+            roles=user.roles,
+            originator=originator,
+            created=now,
+            last_active=now,
+        )
+        async with self._store.change() as change:
+            if await change.find_account(user.name) != account:
+                # The user was removed while the password was checked.
+                return None
+            evicted = await self._make_room(change, session)
+            await change.add_session(session)
+            await change.record(action.record(session, "OK"))
+        for digest in evicted:
+            _log.info("session.closed", track_id=digest[:16], reason="evicted")
+        _log.info("session.opened", user=session.user, track_id=session.track_id, originator=session.originator)
+        return Opened(ref, session, change.revision)
+
+    async def _make_room(self, change: Change, session: Session) -> list[str]:
+        evicted: set[str] = set()
+        for limit, group in (
+            (self._tuning.sessions_per_user, {"user": session.user}),
+            (self._tuning.sessions_per_originator, {"originator": session.originator}),
+        ):
+            if all(group.values()) and await change.count_sessions(**group) >= limit:
+                # The user's surplus goes before the originator's is counted, so that no session is evicted twice.
+                surplus = rules.to_evict(await change.session_uses(**group), limit, session.created)
+                await change.delete_sessions(surplus)
+                evicted.update(surplus)
+        return sorted(evicted)
+
+    async def logout(self, ref: str, request: Request) -> int:
+        """Close a session and return the revision at which followers know.
+
+        Raises:
+            GraftError: SESSION_INVALID [reference].
+        """
+        action = Action(LOGOUT, request, self._tuning.now)
+        session = await self.use(ref)
+        async with self._store.change() as change:
+            if not await change.delete_sessions([session.digest]):
+                raise session_invalid(ref)
+            await change.record(action.record(session, "OK"))
+        _log.info("session.closed", user=session.user, track_id=session.track_id, reason="logout")
+        return change.revision
+
+    async def check(self, ref: str) -> Session:
+        """Return the session that the reference opens.
+
+        Raises:
+            GraftError: SESSION_INVALID [reference].
+        """
+        session, _ = await self._find(digest_of(ref))
+        if session is None:
+            raise session_invalid(ref)
+        return session
+
+    async def use(self, ref: str) -> Session:
+        """Return the session that the reference opens, and note that it was used.
+
+        Raises:
+            GraftError: SESSION_INVALID [reference].
+        """
+        session = await self.check(ref)
+        now = self._tuning.now()
+        if now - session.last_active >= self._step:
+            await self.touch([Touch(session.digest, now, busy=False)])
+        return session
+
+    async def lookup(self, digest: str) -> tuple[Session, int]:
+        """Return a session by its digest, and the revision at which it was read.
+
+        Raises:
+            GraftError: SESSION_INVALID [digest].
+        """
+        session, revision = await self._find(digest) if rules.is_digest(digest) else (None, 0)
+        if session is None:
+            raise session_invalid(digest[: rules.MAX_NAME])
+        return session, revision
+
+    async def touch(self, touches: Sequence[Touch]) -> None:
+        """Take a report of use; only what has moved enough is stored and told to followers.
+
+        Raises:
+            GraftError: VALUE_NOT_SUPPORTED if there are too many.
+        """
+        if len(touches) > rules.MAX_TOUCHES:
+            raise value_not_supported("touches", str(len(touches)), f"at most {rules.MAX_TOUCHES} fit into one report")
+        latest = {touch.digest: touch for touch in sorted(touches, key=lambda touch: touch.last_active)}
+        known = [touch for touch in latest.values() if rules.is_digest(touch.digest)]
+        for start in range(0, len(known), CHUNK):
+            await self._touch(known[start : start + CHUNK])
+
+    async def _touch(self, touches: Sequence[Touch]) -> None:
+        digests = [touch.digest for touch in touches]
+        async with self._store.read() as view:
+            news = self._news(touches, await view.session_uses(digests=digests))
+        if not news:
+            return
+        async with self._store.change() as change:
+            # Asked again, since another report may have come in between.
+            news = self._news(touches, await change.session_uses(digests=digests))
+            await change.use_sessions(news)
+
+    def _news(self, touches: Sequence[Touch], uses: Sequence[SessionUse]) -> list[SessionUse]:
+        """Say how the uses become by the touches, leaving out those that stay as they are."""
+        now = self._tuning.now()
+        reported = {touch.digest: touch for touch in touches}
+        after = [
+            rules.touched(use, reported[use.digest], now, step=self._step, lease=self._tuning.busy_lease)
+            for use in uses
+        ]
+        return [use for use, before in zip(after, uses, strict=True) if use != before]
+
+    async def sweep(self) -> int:
+        """Close every session that has not been used for too long; return how many."""
+        closed = 0
+        while True:
+            before = self._tuning.now() - self.idle
+            async with self._store.change() as change:
+                expired = await change.unused_sessions(before, CHUNK)
+                await change.delete_sessions([session.digest for session in expired])
+            for session in expired:
+                _log.info("session.closed", user=session.user, track_id=session.track_id, reason="expired")
+            closed += len(expired)
+            if len(expired) < CHUNK:
+                return closed
+
+    async def _find(self, digest: str) -> tuple[Session | None, int]:
+        async with self._store.read() as view:
+            session = await view.find_session(digest)
+            revision = (await view.revisions()).current
+        if session is not None and session.expires(self.idle) <= self._tuning.now():
+            return None, revision
+        return session, revision

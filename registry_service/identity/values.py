@@ -1,0 +1,91 @@
+"""What identity is about, as plain values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Somebody who can log in."""
+
+    name: str
+    uuid: str
+    roles: tuple[str, ...]
+    created: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A user with what proves it; never leaves the registry."""
+
+    user: User
+    password_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A session; its reference is known to the client only, here stands the SHA-256 of it."""
+
+    digest: str
+    uuid: str
+    user: str
+    user_uuid: str
+    roles: tuple[str, ...]
+    originator: str
+    created: datetime
+    last_active: datetime
+
+    @property
+    def track_id(self) -> str:
+        """What logs and audit records show of the session."""
+        return self.digest[:16]
+
+    def expires(self, idle: timedelta) -> datetime:
+        """Tell when the session ends if it is not used."""
+        return self.last_active + idle
+
+
+@dataclass(frozen=True, slots=True)
+class SessionUse:
+    """How long ago a session was used, and until when it counts as busy."""
+
+    digest: str
+    created: datetime
+    last_active: datetime
+    busy_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Touch:
+    """A report that a session was used."""
+
+    digest: str
+    last_active: datetime
+    busy: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Where an action comes from, for its record."""
+
+    peer: str = ""
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LoginRecord:
+    """One line of the login audit; `id` is 0 until it is stored."""
+
+    id: int
+    time: datetime
+    user: str
+    roles: tuple[str, ...]
+    track_id: str
+    action: str
+    denied: bool
+    outcome: str
+    duration: timedelta
+    request: Request
+    originator: str

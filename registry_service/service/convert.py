@@ -1,0 +1,181 @@
+"""Plain values as messages, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from graft.common.v1 import audit_pb2
+from graft.registry.v1 import identity_pb2, registry_pb2
+from graft_common.errors import value_not_supported
+from graft_common.roles import Role
+from registry_service.catalog.values import Declaration, ExtensionVersion, Link
+from registry_service.identity.values import LoginRecord, Session, Touch, User
+from registry_service.watch.values import Change, Kind, Phase, Step
+
+_KINDS = {
+    Kind.ROLE: registry_pb2.RESOURCE_KIND_ROLE,
+    Kind.USER: registry_pb2.RESOURCE_KIND_USER,
+    Kind.SESSION: registry_pb2.RESOURCE_KIND_SESSION,
+    Kind.EXTENSION_VERSION: registry_pb2.RESOURCE_KIND_EXTENSION_VERSION,
+    Kind.LINK: registry_pb2.RESOURCE_KIND_LINK,
+    Kind.DECLARATION: registry_pb2.RESOURCE_KIND_DECLARATION,
+}
+_KINDS_BACK: dict[int, Kind] = {number: kind for kind, number in _KINDS.items()}
+_PHASES = {
+    Phase.SNAPSHOT: registry_pb2.WATCH_PHASE_SNAPSHOT,
+    Phase.SNAPSHOT_COMPLETE: registry_pb2.WATCH_PHASE_SNAPSHOT_COMPLETE,
+    Phase.CHANGES: registry_pb2.WATCH_PHASE_CHANGES,
+    Phase.BOOKMARK: registry_pb2.WATCH_PHASE_BOOKMARK,
+}
+
+
+def timestamp(time: datetime) -> Timestamp:
+    """Write a time."""
+    message = Timestamp()
+    message.FromDatetime(time)
+    return message
+
+
+def time_of(field: str, message: Timestamp) -> datetime:
+    """Read a time.
+
+    Raises:
+        GraftError: VALUE_NOT_SUPPORTED if it is none that exists.
+    """
+    try:
+        return message.ToDatetime(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        text = f"{message.seconds} s {message.nanos} ns"
+        raise value_not_supported(field, text, "it is no time between the years 1 and 9999") from None
+
+
+def kinds_of(numbers: Iterable[int]) -> frozenset[Kind]:
+    """Read the kinds that a watch asks for.
+
+    Raises:
+        GraftError: VALUE_NOT_SUPPORTED if one does not exist.
+    """
+    wanted = set(numbers)
+    for number in wanted:
+        if number not in _KINDS_BACK:
+            raise value_not_supported("kinds", str(number), "there is no such kind of resource")
+    return frozenset(_KINDS_BACK[number] for number in wanted)
+
+
+def touch(message: identity_pb2.SessionTouch) -> Touch:
+    """Read a report of use."""
+    return Touch(message.digest, time_of("touches.last_active", message.last_active), message.busy)
+
+
+def role(value: Role) -> identity_pb2.Role:
+    """Write a role."""
+    return identity_pb2.Role(name=value.name, rank=value.rank, description=value.description)
+
+
+def user(value: User) -> identity_pb2.User:
+    """Write a user."""
+    return identity_pb2.User(name=value.name, uuid=value.uuid, roles=value.roles, created=timestamp(value.created))
+
+
+def session(value: Session, idle: timedelta, *, with_digest: bool) -> identity_pb2.Session:
+    """Write a session; the digest is for services only."""
+    return identity_pb2.Session(
+        digest=value.digest if with_digest else "",
+        uuid=value.uuid,
+        user=value.user,
+        user_uuid=value.user_uuid,
+        roles=value.roles,
+        created=timestamp(value.created),
+        last_active=timestamp(value.last_active),
+        expires=timestamp(value.expires(idle)),
+        originator=value.originator,
+    )
+
+
+def login_record(value: LoginRecord) -> audit_pb2.AuditRecord:
+    """Write a line of the login audit."""
+    message = audit_pb2.AuditRecord(
+        id=value.id,
+        time=timestamp(value.time),
+        user=value.user,
+        roles=value.roles,
+        track_id=value.track_id,
+        action=value.action,
+        decision=audit_pb2.AUDIT_DECISION_DENIED if value.denied else audit_pb2.AUDIT_DECISION_ALLOWED,
+        outcome=value.outcome,
+        request_id=value.request.request_id,
+        originator=value.originator,
+        peer=value.request.peer,
+    )
+    message.duration.FromTimedelta(value.duration)
+    return message
+
+
+def extension_version(value: ExtensionVersion, revision: int) -> registry_pb2.ExtensionVersion:
+    """Write an extension version."""
+    return registry_pb2.ExtensionVersion(
+        name=value.name,
+        version=value.version,
+        valid=value.valid,
+        errors=value.errors,
+        parent_version=value.parent_version,
+        auto_link=value.auto_link,
+        services=value.services,
+        revision=revision,
+    )
+
+
+def link(value: Link, revision: int) -> registry_pb2.Link:
+    """Write a link."""
+    return registry_pb2.Link(
+        id=value.id,
+        stack_name=value.stack_name,
+        stack_version=value.stack_version,
+        extension_name=value.extension_name,
+        extension_version=value.extension_version,
+        created=timestamp(value.created),
+        revision=revision,
+    )
+
+
+def declaration(value: Declaration, revision: int) -> registry_pb2.Declaration:
+    """Write a declaration."""
+    return registry_pb2.Declaration(
+        method=value.method,
+        source=value.source,
+        extension_version=value.extension_version,
+        digest=value.digest,
+        role=value.role,
+        xml=value.xml,
+        revision=revision,
+    )
+
+
+def step(value: Step, idle: timedelta) -> registry_pb2.WatchResponse:
+    """Write a step of a watch."""
+    return registry_pb2.WatchResponse(
+        revision=value.revision, phase=_PHASES[value.phase], changes=[_change(change, idle) for change in value.changes]
+    )
+
+
+def _change(value: Change, idle: timedelta) -> registry_pb2.Change:
+    message = registry_pb2.Change(type=registry_pb2.CHANGE_TYPE_PUT, kind=_KINDS[value.kind], key=value.key)
+    match value.resource:
+        case None:
+            message.type = registry_pb2.CHANGE_TYPE_DELETE
+        case Role():
+            message.role.CopyFrom(role(value.resource))
+        case User():
+            message.user.CopyFrom(user(value.resource))
+        case Session():
+            message.session.CopyFrom(session(value.resource, idle, with_digest=True))
+        case ExtensionVersion():
+            message.extension_version.CopyFrom(extension_version(value.resource, value.revision))
+        case Link():
+            message.link.CopyFrom(link(value.resource, value.revision))
+        case Declaration():
+            message.declaration.CopyFrom(declaration(value.resource, value.revision))
+    return message

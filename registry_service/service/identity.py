@@ -1,0 +1,110 @@
+"""`graft.registry.v1.IdentityService`."""
+
+from __future__ import annotations
+
+import structlog
+
+from graft.registry.v1 import identity_pb2 as pb
+from graft_common import roles
+from graft_common.rpc.context import CallContext, bearer, peer_address
+from registry_service.identity.access import Access
+from registry_service.identity.accounts import LIST, Accounts
+from registry_service.identity.rules import MAX_TOUCHES
+from registry_service.identity.sessions import Sessions
+from registry_service.identity.values import Request
+from registry_service.service import convert, paging
+from registry_service.store.store import Store
+
+AUDIT = "audit_log.get"
+
+
+class IdentityServicer:
+    """Translates."""
+
+    def __init__(self, store: Store, accounts: Accounts, sessions: Sessions, access: Access) -> None:
+        self._store = store
+        self._accounts = accounts
+        self._sessions = sessions
+        self._access = access
+
+    async def Login(self, request: pb.LoginRequest, context: CallContext) -> pb.LoginResponse:  # noqa: N802  (gRPC's name)
+        """Open a session."""
+        opened = await self._sessions.login(request.user, request.password, request.originator, _origin(context))
+        return pb.LoginResponse(
+            session_ref=opened.ref,
+            session=convert.session(opened.session, self._sessions.idle, with_digest=False),
+            revision=opened.revision,
+        )
+
+    async def Logout(self, request: pb.LogoutRequest, context: CallContext) -> pb.LogoutResponse:  # noqa: ARG002, N802  (gRPC's)
+        """Close the caller's session."""
+        return pb.LogoutResponse(revision=await self._sessions.logout(bearer(context), _origin(context)))
+
+    async def WhoAmI(self, request: pb.WhoAmIRequest, context: CallContext) -> pb.WhoAmIResponse:  # noqa: ARG002, N802  (gRPC's)
+        """Describe the caller's session."""
+        session = await self._access.need_session(bearer(context))
+        return pb.WhoAmIResponse(session=convert.session(session, self._sessions.idle, with_digest=False))
+
+    async def LookupSession(  # noqa: N802  (gRPC's name)
+        self, request: pb.LookupSessionRequest, context: CallContext
+    ) -> pb.LookupSessionResponse:
+        """Find a session by digest, for services."""
+        self._access.need_service(bearer(context))
+        session, revision = await self._sessions.lookup(request.digest)
+        return pb.LookupSessionResponse(
+            session=convert.session(session, self._sessions.idle, with_digest=True), revision=revision
+        )
+
+    async def TouchSessions(  # noqa: N802  (gRPC's name)
+        self, request: pb.TouchSessionsRequest, context: CallContext
+    ) -> pb.TouchSessionsResponse:
+        """Take a report of use, from services."""
+        self._access.need_service(bearer(context))
+        await self._sessions.touch([convert.touch(touch) for touch in request.touches[: MAX_TOUCHES + 1]])
+        return pb.TouchSessionsResponse()
+
+    async def ListRoles(self, request: pb.ListRolesRequest, context: CallContext) -> pb.ListRolesResponse:  # noqa: ARG002, N802  (gRPC's)
+        """List the roles; any session will do, and services."""
+        credential = bearer(context)
+        if not self._access.is_service(credential):
+            await self._access.need_session(credential)
+        return pb.ListRolesResponse(roles=[convert.role(role) for role in roles.ROLES])
+
+    async def CreateUser(self, request: pb.CreateUserRequest, context: CallContext) -> pb.CreateUserResponse:  # noqa: N802  (gRPC's name)
+        """Add a user."""
+        caller = await self._access.need_session(bearer(context))
+        user, revision = await self._accounts.create(
+            caller, request.name, request.password, request.roles, _origin(context)
+        )
+        return pb.CreateUserResponse(user=convert.user(user), revision=revision)
+
+    async def DeleteUser(self, request: pb.DeleteUserRequest, context: CallContext) -> pb.DeleteUserResponse:  # noqa: N802  (gRPC's name)
+        """Remove a user."""
+        caller = await self._access.need_session(bearer(context))
+        return pb.DeleteUserResponse(revision=await self._accounts.remove(caller, request.name, _origin(context)))
+
+    async def ListUsers(self, request: pb.ListUsersRequest, context: CallContext) -> pb.ListUsersResponse:  # noqa: ARG002, N802  (gRPC's)
+        """List the users."""
+        await self._access.need_role(bearer(context), LIST, roles.POOL_ADMIN)
+        return pb.ListUsersResponse(users=[convert.user(user) for user in await self._accounts.users()])
+
+    async def ListLoginRecords(  # noqa: N802  (gRPC's name)
+        self, request: pb.ListLoginRecordsRequest, context: CallContext
+    ) -> pb.ListLoginRecordsResponse:
+        """List the login audit."""
+        await self._access.need_role(bearer(context), AUDIT, roles.READ_ONLY)
+        page = paging.read_page(request.page_size, request.page_token)
+        since = convert.time_of("since", request.since) if request.HasField("since") else None
+        async with self._store.read() as view:
+            found = await view.login_records(before=paging.read_id(page), since=since, limit=page.size + 1)
+        records, more = paging.cut(found, page.size)
+        return pb.ListLoginRecordsResponse(
+            records=[convert.login_record(record) for record in records],
+            next_page_token=paging.token(str(records[-1].id)) if more else "",
+        )
+
+
+def _origin(context: CallContext) -> Request:
+    # The guard has bound the id of the request, the caller's or a new one.
+    request_id = structlog.contextvars.get_contextvars().get("request_id", "")
+    return Request(peer_address(context), str(request_id))

@@ -1,0 +1,76 @@
+"""Pages of lists: sizes and tokens."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from graft_common.errors import GraftError, value_not_supported
+
+T = TypeVar("T")
+
+DEFAULT_SIZE = 100
+MAX_SIZE = 1000
+_MAX_TOKEN = 4096
+_LARGEST_ID = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Which part of a list is asked for: `size` items beyond `after`, which is empty at the beginning."""
+
+    size: int
+    after: str
+
+
+def read_page(size: int, token: str) -> Page:
+    """Read what a request asks for.
+
+    Raises:
+        GraftError: VALUE_NOT_SUPPORTED if the size is negative or the token is none that was given out.
+    """
+    if size < 0:
+        raise value_not_supported("page_size", str(size), "a page has 0 (for 100) to 1,000 items")
+    return Page(min(size or DEFAULT_SIZE, MAX_SIZE), _position(token))
+
+
+def read_id(page: Page) -> int | None:
+    """Return the position of a list that is ordered by number; None at the beginning.
+
+    Raises:
+        GraftError: VALUE_NOT_SUPPORTED if the token is none that was given out.
+    """
+    if not page.after:
+        return None
+    if not (page.after.isascii() and page.after.isdigit() and len(page.after) < 20 and int(page.after) <= _LARGEST_ID):
+        raise _bad_token(page.after)
+    return int(page.after)
+
+
+def cut(items: Sequence[T], size: int) -> tuple[Sequence[T], bool]:
+    """Cut a list, of which one item more than a page was asked for; tell whether there is another page."""
+    return items[:size], len(items) > size
+
+
+def token(position: str) -> str:
+    """Write the token that asks for what follows `position`."""
+    return base64.urlsafe_b64encode(position.encode()).decode()
+
+
+def _position(text: str) -> str:
+    if len(text) > _MAX_TOKEN:
+        raise _bad_token(text)
+    try:
+        position = base64.b64decode(text, altchars=b"-_", validate=True).decode()
+    except (binascii.Error, ValueError):
+        raise _bad_token(text) from None
+    if "\0" in position:
+        raise _bad_token(text)
+    return position
+
+
+def _bad_token(text: str) -> GraftError:
+    return value_not_supported("page_token", text[:64], "it is not the next_page_token of the page before")

@@ -1,0 +1,148 @@
+"""Writes: every change of a resource together with the event that tells followers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from registry_service.identity.values import Account, LoginRecord, Session, SessionUse
+from registry_service.store import bodies, tables
+from registry_service.store.reading import Reading
+from registry_service.watch.values import CatalogResource, Kind, Resource
+
+_MICROSECOND = timedelta(microseconds=1)
+_NEVER = datetime.fromtimestamp(0, UTC)
+
+
+class Change(Reading):
+    """One transaction that writes; what it changes all happens at `revision`."""
+
+    def __init__(self, connection: AsyncConnection, revision: int, now: datetime) -> None:
+        super().__init__(connection)
+        self.revision = revision
+        self._now = now
+        self._events: list[dict[str, Any]] = []
+
+    async def add_account(self, account: Account) -> None:
+        """Add a user."""
+        user = account.user
+        row = asdict(user) | {"roles": " ".join(user.roles), "password_hash": account.password_hash}
+        await self._connection.execute(sa.insert(tables.users).values(row))
+        self._put(Kind.USER, user.name, user)
+
+    async def remove_account(self, name: str) -> int:
+        """Remove a user and its sessions; return how many sessions there were."""
+        uses = await self.session_uses(user=name)
+        await self.delete_sessions([use.digest for use in uses])
+        await self._connection.execute(sa.delete(tables.users).where(tables.users.c.name == name))
+        self._delete(Kind.USER, name)
+        return len(uses)
+
+    async def add_session(self, session: Session) -> None:
+        """Add a session."""
+        row = asdict(session) | {
+            "user_name": session.user,
+            "roles": " ".join(session.roles),
+            "busy_until": _NEVER,
+        }
+        del row["user"]
+        await self._connection.execute(sa.insert(tables.sessions).values(row))
+        self._put(Kind.SESSION, session.digest, session)
+
+    async def use_sessions(self, uses: Sequence[SessionUse]) -> None:
+        """Store how sessions were used; followers are told of a later last use, not of a session being busy."""
+        before = {session.digest: session for session in await self.find_sessions([use.digest for use in uses])}
+        known = [use for use in uses if use.digest in before]
+        if not known:
+            return
+        columns = tables.sessions.c
+        update = (
+            sa.update(tables.sessions)
+            .where(columns.digest == sa.bindparam("of"))
+            .values(last_active=sa.bindparam("used"), busy_until=sa.bindparam("busy"))
+        )
+        rows = [{"of": use.digest, "used": use.last_active, "busy": use.busy_until} for use in known]
+        await self._connection.execute(update, rows)
+        for use in known:
+            if use.last_active != before[use.digest].last_active:
+                self._put(Kind.SESSION, use.digest, replace(before[use.digest], last_active=use.last_active))
+
+    async def delete_sessions(self, digests: Sequence[str]) -> int:
+        """Remove sessions; return how many there were."""
+        existing = [session.digest for session in await self.find_sessions(digests)] if digests else []
+        if existing:
+            await self._connection.execute(sa.delete(tables.sessions).where(tables.sessions.c.digest.in_(existing)))
+        for digest in existing:
+            self._delete(Kind.SESSION, digest)
+        return len(existing)
+
+    async def put_resource(self, resource: CatalogResource) -> None:
+        """Add a resource of the catalog, or replace the one of its key."""
+        kind, key, position = bodies.place(resource)
+        columns = tables.resources.c
+        await self._connection.execute(
+            sa.delete(tables.resources).where(columns.kind == kind.value, columns.position == position)
+        )
+        row = {"kind": kind.value, "position": position, "key": key, "body": bodies.write(resource)}
+        await self._connection.execute(sa.insert(tables.resources).values(row | {"revision": self.revision}))
+        self._put(kind, key, resource)
+
+    async def delete_resource(self, resource: CatalogResource) -> None:
+        """Remove a resource of the catalog, if it is there."""
+        kind, key, position = bodies.place(resource)
+        columns = tables.resources.c
+        gone = await self._connection.execute(
+            sa.delete(tables.resources).where(columns.kind == kind.value, columns.position == position)
+        )
+        if gone.rowcount:
+            self._delete(kind, key)
+
+    async def record(self, record: LoginRecord) -> None:
+        """Add a line to the login audit."""
+        await self._connection.execute(
+            sa.insert(tables.login_records).values(
+                time=record.time,
+                user_name=record.user,
+                roles=" ".join(record.roles),
+                track_id=record.track_id,
+                action=record.action,
+                denied=record.denied,
+                outcome=record.outcome,
+                duration_us=record.duration // _MICROSECOND,
+                request_id=record.request.request_id,
+                originator=record.originator,
+                peer=record.request.peer,
+            )
+        )
+
+    async def flush(self) -> bool:
+        """Write the events and the revision; tell whether there were any. The store calls it, last of all."""
+        if not self._events:
+            return False
+        await self._connection.execute(sa.insert(tables.events), self._events)
+        await self._connection.execute(sa.update(tables.meta).values(revision=self.revision))
+        return True
+
+    def _put(self, kind: Kind, key: str, resource: Resource) -> None:
+        self._event(kind, key, "put", bodies.write(resource))
+
+    def _delete(self, kind: Kind, key: str) -> None:
+        self._event(kind, key, "delete", None)
+
+    def _event(self, kind: Kind, key: str, op: str, body: str | None) -> None:
+        self._events.append(
+            {
+                "revision": self.revision,
+                "position": len(self._events),
+                "time": self._now,
+                "kind": kind.value,
+                "key": key,
+                "op": op,
+                "body": body,
+            }
+        )

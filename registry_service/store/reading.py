@@ -1,0 +1,188 @@
+"""Queries: one consistent view of the registry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from registry_service.identity.values import Account, LoginRecord, Request, Session, SessionUse, User
+from registry_service.store import bodies, tables
+from registry_service.watch.values import Batch, Change, Kind, Resource, Revisions
+
+_CATALOG_KINDS = frozenset({Kind.EXTENSION_VERSION, Kind.LINK, Kind.DECLARATION})
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A resource of a list, and the position after which the next page begins."""
+
+    position: str
+    resource: Resource
+    revision: int
+
+
+class Reading:
+    """What can be asked within one transaction."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def revisions(self) -> Revisions:
+        """Return the newest revision, and the newest that is compacted."""
+        row = (await self._connection.execute(sa.select(tables.meta))).one()
+        return Revisions(row.revision, row.compacted)
+
+    async def find_account(self, name: str) -> Account | None:
+        """Return the user of that name, with its password's hash."""
+        query = sa.select(tables.users).where(tables.users.c.name == name)
+        row = (await self._connection.execute(query)).one_or_none()
+        return None if row is None else Account(_user(row), row.password_hash)
+
+    async def users(self) -> list[User]:
+        """Return the users by name."""
+        rows = await self._connection.execute(sa.select(tables.users).order_by(tables.users.c.name))
+        return [_user(row) for row in rows]
+
+    async def find_session(self, digest: str) -> Session | None:
+        """Return the session of that digest, expired or not."""
+        query = sa.select(tables.sessions).where(tables.sessions.c.digest == digest)
+        row = (await self._connection.execute(query)).one_or_none()
+        return None if row is None else _session(row)
+
+    async def find_sessions(self, digests: Iterable[str]) -> list[Session]:
+        """Return those sessions that exist."""
+        query = sa.select(tables.sessions).where(tables.sessions.c.digest.in_(list(digests)))
+        return [_session(row) for row in await self._connection.execute(query)]
+
+    async def count_sessions(self, *, user: str | None = None, originator: str | None = None) -> int:
+        """Count all sessions, or those of a user or an originator."""
+        query = sa.select(sa.func.count()).select_from(tables.sessions)
+        return int(await self._connection.scalar(_of_group(query, user=user, originator=originator)) or 0)
+
+    async def session_uses(
+        self, *, user: str | None = None, originator: str | None = None, digests: Sequence[str] | None = None
+    ) -> list[SessionUse]:
+        """Return how the sessions of a user, of an originator, or of the digests were used."""
+        columns = tables.sessions.c
+        query = sa.select(columns.digest, columns.created, columns.last_active, columns.busy_until)
+        if digests is not None:
+            query = query.where(columns.digest.in_(digests))
+        rows = await self._connection.execute(_of_group(query, user=user, originator=originator))
+        return [SessionUse(*row) for row in rows]
+
+    async def unused_sessions(self, until: datetime, limit: int) -> list[Session]:
+        """Return at most `limit` sessions that were last used at `until` or before."""
+        columns = tables.sessions.c
+        query = sa.select(tables.sessions).where(columns.last_active <= until).order_by(columns.last_active)
+        return [_session(row) for row in await self._connection.execute(query.limit(limit))]
+
+    async def login_records(self, *, before: int | None, since: datetime | None, limit: int) -> list[LoginRecord]:
+        """Return at most `limit` records with an id below `before`, the newest first."""
+        columns = tables.login_records.c
+        query = sa.select(tables.login_records).order_by(columns.id.desc()).limit(limit)
+        if before is not None:
+            query = query.where(columns.id < before)
+        if since is not None:
+            query = query.where(columns.time >= since)
+        return [_login_record(row) for row in await self._connection.execute(query)]
+
+    async def resources(self, kind: Kind, *, after: str, limit: int) -> list[Listed]:
+        """Return at most `limit` resources of a catalog kind, in order, beyond the position `after`."""
+        columns = tables.resources.c
+        query = (
+            sa.select(tables.resources)
+            .where(columns.kind == kind.value, columns.position > after)
+            .order_by(columns.position)
+            .limit(limit)
+        )
+        rows = await self._connection.execute(query)
+        return [Listed(row.position, bodies.read(kind, row.body), row.revision) for row in rows]
+
+    async def snapshot(self, kinds: frozenset[Kind]) -> list[Change]:
+        """Return everything that exists of these kinds, as changes of the newest revision; roles are not stored."""
+        revision = (await self.revisions()).current
+        changes: list[Change] = []
+        if Kind.USER in kinds:
+            changes += [Change(revision, Kind.USER, user.name, user) for user in await self.users()]
+        if Kind.SESSION in kinds:
+            rows = await self._connection.execute(sa.select(tables.sessions).order_by(tables.sessions.c.created))
+            sessions = [_session(row) for row in rows]
+            changes += [Change(revision, Kind.SESSION, session.digest, session) for session in sessions]
+        if catalog := kinds & _CATALOG_KINDS:
+            columns = tables.resources.c
+            query = sa.select(tables.resources).where(columns.kind.in_([kind.value for kind in catalog]))
+            rows = await self._connection.execute(query.order_by(columns.kind, columns.position))
+            changes += [
+                Change(row.revision, Kind(row.kind), row.key, bodies.read(Kind(row.kind), row.body)) for row in rows
+            ]
+        return changes
+
+    async def changes(self, after: int, kinds: frozenset[Kind], limit: int) -> Batch:
+        """Return about `limit` changes of these kinds beyond the revision `after`, no revision in part."""
+        newest = (await self.revisions()).current
+        columns = tables.events.c
+        query = (
+            sa.select(tables.events)
+            .where(columns.revision > after, columns.kind.in_([kind.value for kind in kinds]))
+            .order_by(columns.revision, columns.position)
+        )
+        changes = [_change(row) for row in await self._connection.execute(query.limit(limit + 1))]
+        if len(changes) <= limit:
+            return Batch(newest, changes, more=False)
+        cut = changes[-1].revision
+        whole = [change for change in changes if change.revision < cut]
+        if not whole:
+            rows = await self._connection.execute(query.where(columns.revision == cut))
+            whole = [_change(row) for row in rows]
+        return Batch(whole[-1].revision, whole, more=True)
+
+
+def _of_group(query: sa.Select[Any], *, user: str | None, originator: str | None) -> sa.Select[Any]:
+    if user is not None:
+        query = query.where(tables.sessions.c.user_name == user)
+    if originator is not None:
+        query = query.where(tables.sessions.c.originator == originator)
+    return query
+
+
+def _user(row: sa.Row[Any]) -> User:
+    return User(row.name, row.uuid, tuple(row.roles.split()), row.created)
+
+
+def _session(row: sa.Row[Any]) -> Session:
+    return Session(
+        digest=row.digest,
+        uuid=row.uuid,
+        user=row.user_name,
+        user_uuid=row.user_uuid,
+        roles=tuple(row.roles.split()),
+        originator=row.originator,
+        created=row.created,
+        last_active=row.last_active,
+    )
+
+
+def _change(row: sa.Row[Any]) -> Change:
+    kind = Kind(row.kind)
+    return Change(row.revision, kind, row.key, None if row.body is None else bodies.read(kind, row.body))
+
+
+def _login_record(row: sa.Row[Any]) -> LoginRecord:
+    return LoginRecord(
+        id=row.id,
+        time=row.time,
+        user=row.user_name,
+        roles=tuple(row.roles.split()),
+        track_id=row.track_id,
+        action=row.action,
+        denied=row.denied,
+        outcome=row.outcome,
+        duration=timedelta(microseconds=row.duration_us),
+        request=Request(row.peer, row.request_id),
+        originator=row.originator,
+    )
