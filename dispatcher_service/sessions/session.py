@@ -30,6 +30,11 @@ class Session:
         """What logs and audit records show in place of the reference."""
         return self.digest[:16]
 
+    @property
+    def idle(self) -> float:
+        """Seconds that it may stay unused."""
+        return self.expires - self.last_active
+
     def may(self, role: str) -> bool:
         """Tell whether the session holds that role or one above it."""
         return allow(self.roles, role)
