@@ -1,0 +1,83 @@
+"""What `graft doctor` looks at."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from dispatcher_service.dropins.rules import examine
+from dispatcher_service.engines import factory
+from dispatcher_service.engines.base import Finding
+from graft_cli.exits import CliError
+
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One line of the report."""
+
+    area: str
+    """`engine`, `extensions` or `data`."""
+    name: str
+    ok: bool
+    needed: bool
+    """Whether Graft cannot do its work without it; a file that is ignored harms nobody."""
+    detail: str
+    fix: str = ""
+
+
+def examine_engine(name: str) -> list[Found]:
+    """Let an engine try what it needs.
+
+    Raises:
+        CliError: there is no engine of that name.
+    """
+    try:
+        engine = factory.create(name)
+    except ValueError as error:
+        raise CliError(str(error)) from None
+
+    async def probe() -> list[Finding]:
+        try:
+            return await engine.probe()
+        finally:
+            await engine.close()
+
+    findings = asyncio.run(probe())
+    return [Found(f"engine {name}", found.name, found.ok, True, found.detail, found.fix) for found in findings]
+
+
+def examine_drop_ins(directory: Path) -> list[Found]:
+    """Tell of each file in the extensions directory whether it is a method, or why not."""
+    found = []
+    for verdict in examine(directory):
+        name = str(directory) if verdict.path == "." else verdict.path
+        why, _, fix = verdict.reason.partition("; ")
+        found.append(Found("extensions", name, verdict.ok, False, why or "can be called", fix))
+    return found or [Found("extensions", str(directory), True, False, "there are no files in it yet")]
+
+
+def examine_data_dir(directory: Path) -> list[Found]:
+    """Tell whether the data directory can be used, and by nobody else."""
+    if not directory.exists():
+        parent = next(folder for folder in directory.absolute().parents if folder.exists())
+        if os.access(parent, os.W_OK | os.X_OK):
+            return [Found("data", str(directory), True, True, "it is not there yet, and can be made")]
+        fix = f"mkdir -p {directory}, as a user who may, and chown it to the one who runs Graft"
+        return [Found("data", str(directory), False, True, f"it is not there, and {parent} is not writable", fix)]
+    found = []
+    if not directory.is_dir():
+        return [Found("data", str(directory), False, True, "it is no directory", "choose another with GRAFT_DATA_DIR")]
+    writable = os.access(directory, os.R_OK | os.W_OK | os.X_OK)
+    fix = "" if writable else f"chown -R {os.geteuid()} {directory}"
+    detail = "it can be read and written" if writable else f"user {os.geteuid()} may not read and write it"
+    found.append(Found("data", str(directory), writable, True, detail, fix))
+    for path in (directory, directory / "keys"):
+        if path.exists() and path.stat().st_mode & _OTHERS:
+            mode = f"its mode is {stat.S_IMODE(path.stat().st_mode):04o}: others may look into it"
+            found.append(Found("data", str(path), False, True, mode, f"chmod 0700 {path}"))
+    return found

@@ -1,0 +1,157 @@
+"""The gateway as commands reach it: XML-RPC over HTTP."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+from graft_cli.exits import NOT_LOGGED_IN, UNREACHABLE, CliError
+from graft_common import xmlrpc
+from graft_common.errors import GraftError
+from graft_common.values import Value
+
+ORIGINATOR = "graft"
+CONNECT_TIMEOUT = 10.0
+CALL_TIMEOUT = 3600.0
+MAX_ANSWER = 64 << 20
+_POLL_FIRST, _POLL_LAST = 0.05, 1.0
+_STATUS_OK = 200
+
+
+class GatewayClient:
+    """Makes XML-RPC calls of one URL."""
+
+    def __init__(self, url: str, timeout: float = CALL_TIMEOUT) -> None:
+        self.url = url
+        self._http = httpx.Client(timeout=httpx.Timeout(timeout, connect=CONNECT_TIMEOUT))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._http.close()
+
+    def call(self, method: str, *params: Value) -> Value:
+        """Call a method with all its parameters, the session among them.
+
+        Raises:
+            GraftError: the method has failed.
+            CliError: there is no answer, or none that is XML-RPC.
+        """
+        try:
+            status, body = self._post(xmlrpc.format_call(method, params))
+        except httpx.InvalidURL as error:
+            raise CliError(f"{self.url} is no URL: {error}", UNREACHABLE) from None
+        except httpx.TimeoutException:
+            raise CliError(f"{self.url} has not answered in time", UNREACHABLE) from None
+        except httpx.HTTPError as error:
+            raise CliError(f"cannot reach {self.url}: {error}", UNREACHABLE) from None
+        if status != _STATUS_OK:
+            text = body[:200].decode("utf-8", "replace").strip()
+            raise CliError(f"{self.url} answered HTTP {status}: {text}")
+        try:
+            answer = xmlrpc.parse_response(body)
+        except xmlrpc.XmlRpcSyntaxError as error:
+            raise CliError(f"{self.url} does not speak XML-RPC: {error}") from None
+        if isinstance(answer, xmlrpc.Failure):
+            raise GraftError(*answer.error)
+        return answer.value
+
+    def limit(self, timeout: float) -> None:
+        """Wait at most this many seconds for the answer of each call that follows."""
+        self._http.timeout = httpx.Timeout(timeout, connect=min(timeout, CONNECT_TIMEOUT))
+
+    def _post(self, content: bytes) -> tuple[int, bytes]:
+        body = bytearray()
+        with self._http.stream("POST", self.url, content=content, headers={"Content-Type": "text/xml"}) as response:
+            for chunk in response.iter_bytes():
+                body += chunk
+                if len(body) > MAX_ANSWER:
+                    raise CliError(f"the answer of {self.url} is larger than {MAX_ANSWER >> 20} MiB")
+            return response.status_code, bytes(body)
+
+    def log_in(self, user: str, password: str) -> str:
+        """Open a session and return its reference.
+
+        Raises:
+            CliError: user or password are wrong.
+        """
+        try:
+            ref = self.call("session.login_with_password", user, password, "1.0", ORIGINATOR)
+        except GraftError as error:
+            if error.code == "SESSION_AUTHENTICATION_FAILED":
+                raise CliError(f"login as {user} failed: user or password are wrong", NOT_LOGGED_IN) from None
+            raise
+        if not isinstance(ref, str):
+            raise CliError(f"{self.url} answered the login with no session")
+        return ref
+
+    def log_out(self, ref: str) -> None:
+        """Close a session; one that has ended already is fine."""
+        try:
+            self.call("session.logout", ref)
+        except GraftError as error:
+            if error.code != "SESSION_INVALID":
+                raise
+
+    def start(self, method: str, session: str, *params: Value) -> str:
+        """Start a method as a task and return the task's reference.
+
+        Raises:
+            GraftError: the call was refused.
+            CliError: the answer is no reference.
+        """
+        task = self.call(f"Async.{method}", session, *params)
+        if not isinstance(task, str):
+            raise CliError(f"{self.url} answered Async.{method} with no task")
+        return task
+
+    def wait_for_task(self, session: str, task: str, timeout: float) -> dict[str, Value]:
+        """Wait until a task has ended and return its record.
+
+        Raises:
+            CliError: it has not ended in time.
+        """
+        deadline = time.monotonic() + timeout
+        pause = _POLL_FIRST
+        while True:
+            record = self.call("task.get_record", session, task)
+            if not isinstance(record, dict):
+                raise CliError(f"{self.url} answered task.get_record with no record")
+            if record.get("status") not in {"pending", "cancelling"}:
+                return record
+            if time.monotonic() + pause > deadline:
+                raise CliError(f"task {task} has not ended within {timeout:g} s; it goes on")
+            time.sleep(pause)
+            pause = min(pause * 1.5, _POLL_LAST)
+
+
+@contextmanager
+def logged_in(url: str, user: str | None, password: str | None) -> Iterator[tuple[GatewayClient, str]]:
+    """Give a client and a session: the one that `graft login` has kept, or one for this command only.
+
+    Raises:
+        CliError: there is no session and no password to open one with.
+    """
+    from graft_cli import sessions
+
+    kept = sessions.find(url, user)
+    with GatewayClient(url) as client:
+        if kept is not None:
+            yield client, kept[1]
+        elif user is not None and password is not None:
+            ref = client.log_in(user, password)
+            try:
+                yield client, ref
+            finally:
+                client.log_out(ref)
+        else:
+            who = f" --user {user}" if user else ""
+            raise CliError(f"not logged in at {url}; log in with `graft login --url {url}{who}`", NOT_LOGGED_IN)

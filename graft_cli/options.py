@@ -1,0 +1,79 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from graft_cli.exits import USAGE, CliError
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Url = Annotated[
+    str | None,
+    typer.Option(envvar="GRAFT_URL", show_envvar=True, help="The gateway; http:// and GRAFT_HTTP if not given."),
+]
+User = Annotated[
+    str | None, typer.Option(envvar="GRAFT_USER", show_envvar=True, help="The user; who logged in last if not given.")
+]
+PasswordFile = Annotated[
+    Path | None,
+    typer.Option("--password-file", help="Read the password from this file; GRAFT_PASSWORD or a prompt if not given."),
+]
+NewPasswordFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--password-file",
+        help="Read the new user's password from this file; GRAFT_NEW_PASSWORD or a prompt if not given.",
+    ),
+]
+
+
+def gateway_url(url: str | None) -> str:
+    """Return the gateway's URL: the one given, or the one of the settings."""
+    if url is not None:
+        return url.rstrip("/")
+    from graft_cli.addresses import http_url
+    from graft_cli.configuration import load
+
+    return http_url(load().http)
+
+
+def password_from_environment() -> str | None:
+    """Return `GRAFT_PASSWORD`, if it is set."""
+    return os.environ.get("GRAFT_PASSWORD") or None
+
+
+def read_password(file: Path | None, prompt: str) -> str:
+    """Read the user's password from a file, else from `GRAFT_PASSWORD`, else from the terminal without echo.
+
+    Raises:
+        CliError: the file cannot be read, or there is no terminal to ask at.
+    """
+    return _read_secret(file, "GRAFT_PASSWORD", prompt, confirm=False)
+
+
+def read_new_password(file: Path | None, prompt: str) -> str:
+    """Read a password that is to be set: from a file, else from `GRAFT_NEW_PASSWORD`, else twice from the terminal.
+
+    Raises:
+        CliError: as for `read_password`.
+    """
+    return _read_secret(file, "GRAFT_NEW_PASSWORD", prompt, confirm=True)
+
+
+def _read_secret(file: Path | None, variable: str, prompt: str, *, confirm: bool) -> str:
+    if file is not None:
+        try:
+            return file.read_text().strip("\r\n")
+        except OSError as error:
+            raise CliError(f"--password-file {file}: {error.strerror}") from None
+    given = os.environ.get(variable)
+    if given:
+        return given
+    if not sys.stdin.isatty():
+        raise CliError(f"no password: set {variable}, or give --password-file, or call from a terminal", USAGE)
+    return str(typer.prompt(prompt, hide_input=True, confirmation_prompt=confirm))
