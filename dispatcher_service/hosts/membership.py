@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Self
@@ -12,7 +12,7 @@ import structlog
 from prometheus_client import Gauge
 
 from dispatcher_service.background import repeat
-from dispatcher_service.hosts.host import HostFacts
+from dispatcher_service.hosts.host import Host, HostFacts, Pool, coordinator
 from dispatcher_service.references import ref_of
 from dispatcher_service.store.store import DispatcherStore
 from dispatcher_service.tasks.manager import log_lost
@@ -43,6 +43,8 @@ class Membership:
         self._facts = facts
         self._times = times
         self._pool_name = pool_name
+        self._pool_uuid = ""
+        self._hosts: Sequence[Host] = ()
         self._epoch = 0
         self._heartbeat: asyncio.Task[None] | None = None
         self.on_lost: Callable[[], Awaitable[None]] | None = None
@@ -92,7 +94,21 @@ class Membership:
             _log.warning("host.lost", host=host.facts.uuid, name=host.facts.name_label, epoch=host.epoch)
         log_lost(await self._store.tasks.fail_orphans())
         await self._store.hosts.forget_lost(self._times.forget)
-        HOSTS_LIVE.set(sum(host.live for host in await self._store.hosts.list()))
+        await self.list()
+
+    async def list(self) -> Sequence[Host]:
+        """List the hosts by name, as they were last seen where the store does not answer."""
+        try:
+            self._hosts = await self._store.hosts.list()
+        except GraftError:
+            if not self._hosts:
+                raise
+        HOSTS_LIVE.set(sum(host.live for host in self._hosts))
+        return self._hosts
+
+    async def pool(self) -> Pool:
+        """Return the pool."""
+        return Pool(self._pool_uuid, self._pool_name, coordinator(await self.list()))
 
     async def leave(self) -> None:
         """Give the lease back, so that nobody waits for this host."""
@@ -109,5 +125,6 @@ class Membership:
                 await self._heartbeat
 
     async def _register(self) -> None:
-        self._epoch = await self._store.hosts.register(self._facts, self._times.lease, self._pool_name)
+        self._epoch = await self._store.hosts.register(self._facts, self._times.lease)
+        self._pool_uuid, self._pool_name = await self._store.hosts.pool(self._pool_name)
         _log.info("host.registered", host=self.host_uuid, epoch=self._epoch, address=self._facts.address)

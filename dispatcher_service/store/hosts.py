@@ -7,8 +7,9 @@ from typing import Any
 
 from sqlalchemy import Row, and_, case, delete, exists, select, update
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from dispatcher_service.hosts.host import Host, HostFacts, Pool, coordinator
+from dispatcher_service.hosts.host import Host, HostFacts
 from dispatcher_service.store import schema
 from dispatcher_service.store.access import Access
 from dispatcher_service.store.schema import plain_text, store_now
@@ -23,8 +24,8 @@ class HostTable:
     def __init__(self, access: Access) -> None:
         self._access = access
 
-    async def register(self, facts: HostFacts, lease: float, pool_name: str) -> int:
-        """Give the host a lease of `lease` seconds, and return its epoch; the first host makes the pool."""
+    async def register(self, facts: HostFacts, lease: float) -> int:
+        """Give the host a lease of `lease` seconds, and return its epoch."""
         said = {
             "name_label": plain_text(facts.name_label),
             "address": plain_text(facts.address),
@@ -35,14 +36,15 @@ class HostTable:
             "live": True,
         }
         async with self._access.writing() as connection:
-            dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-            upsert = dialect.insert(schema.host).values(uuid=facts.uuid, epoch=1, registered=store_now(), **said)
+            upsert = (
+                _dialect(connection)
+                .insert(schema.host)
+                .values(uuid=facts.uuid, epoch=1, registered=store_now(), **said)
+            )
             upsert = upsert.on_conflict_do_update(
                 index_elements=[_columns.uuid], set_={**said, "epoch": _columns.epoch + 1}
             )
             epoch: int = (await connection.execute(upsert.returning(_columns.epoch))).scalar_one()
-            first = dialect.insert(schema.pool).values(id=1, uuid=str(uuid.uuid4()), name=pool_name)
-            await connection.execute(first.on_conflict_do_nothing())
         return epoch
 
     async def renew(self, host: str, epoch: int, lease: float) -> bool:
@@ -82,11 +84,19 @@ class HostTable:
             rows = (await connection.execute(query.limit(_MAX_HOSTS))).all()
         return [_host(row, live=bool(row.in_force)) for row in rows]
 
-    async def pool(self) -> Pool:
-        """Return the pool."""
-        async with self._access.reading() as connection:
+    async def pool(self, name: str) -> tuple[str, str]:
+        """Return UUID and name of the pool; whoever asks first makes it, with the name given."""
+        async with self._access.writing() as connection:
+            dialect = _dialect(connection)
+            first = dialect.insert(schema.pool).values(id=1, uuid=str(uuid.uuid4()), name=plain_text(name))
+            await connection.execute(first.on_conflict_do_nothing())
             row = (await connection.execute(select(schema.pool))).one()
-        return Pool(row.uuid, row.name, coordinator(await self.list()))
+        return row.uuid, row.name
+
+
+def _dialect(connection: AsyncConnection) -> Any:
+    """Return the module whose `insert` knows conflicts, which is the same in both."""
+    return postgresql if connection.dialect.name == "postgresql" else sqlite
 
 
 def _host(row: Row[Any], *, live: bool = False) -> Host:

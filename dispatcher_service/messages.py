@@ -1,0 +1,30 @@
+"""Plain values as the messages that several services send."""
+
+from __future__ import annotations
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from dispatcher_service.engines.base import Usage
+from graft.common.v1 import audit_pb2
+
+
+def timestamp(seconds: float) -> Timestamp:
+    """Write seconds since the epoch, to the microsecond."""
+    message = Timestamp()
+    message.FromMicroseconds(round(seconds * 1e6))
+    return message
+
+
+def duration(seconds: float) -> Duration:
+    """Write a span, to the microsecond."""
+    message = Duration()
+    message.FromMicroseconds(round(seconds * 1e6))
+    return message
+
+
+def usage_message(usage: Usage | None) -> audit_pb2.Usage | None:
+    """Write what an execution has used; None stays None."""
+    if usage is None:
+        return None
+    return audit_pb2.Usage(cpu=duration(usage.cpu), memory_peak_bytes=usage.memory_peak, wall=duration(usage.wall))

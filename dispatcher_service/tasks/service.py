@@ -1,0 +1,133 @@
+"""`TaskService`: translates between gRPC and the task manager."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+from dispatcher_service.calls.record import AuditSink, CallRecord
+from dispatcher_service.messages import timestamp, usage_message
+from dispatcher_service.references import ref_of
+from dispatcher_service.sessions.admission import SessionSource, admit
+from dispatcher_service.sessions.session import Session
+from dispatcher_service.tasks.manager import TaskManager
+from dispatcher_service.tasks.task import Task, TaskStatus
+from graft.dispatcher.v1 import task_pb2, task_pb2_grpc
+from graft_common.errors import GraftError, value_not_supported
+from graft_common.rpc.context import REQUEST_ID, CallContext, metadata_value, peer_address
+from graft_common.rpc.service import RpcService
+
+MAX_PAGE = 1000
+DEFAULT_PAGE = 100
+
+_STATUS = {
+    TaskStatus.PENDING: task_pb2.TASK_STATUS_PENDING,
+    TaskStatus.SUCCESS: task_pb2.TASK_STATUS_SUCCESS,
+    TaskStatus.FAILURE: task_pb2.TASK_STATUS_FAILURE,
+    TaskStatus.CANCELLED: task_pb2.TASK_STATUS_CANCELLED,
+}
+
+
+class TaskServicer:
+    """Serves the tasks; what changes something is audited, as calls of the same methods are."""
+
+    def __init__(self, tasks: TaskManager, sessions: SessionSource, audit: AuditSink) -> None:
+        self._tasks = tasks
+        self._sessions = sessions
+        self._audit = audit
+
+    def service(self) -> RpcService:
+        """Return what a server needs."""
+        descriptor = task_pb2.DESCRIPTOR.services_by_name["TaskService"]
+        return RpcService(descriptor, self, task_pb2_grpc.add_TaskServiceServicer_to_server)
+
+    async def GetTask(self, request: task_pb2.GetTaskRequest, context: CallContext) -> task_pb2.GetTaskResponse:  # noqa: N802  (gRPC's name)
+        """Return one task."""
+        session = await admit(self._sessions, context, "task.get_record")
+        return task_pb2.GetTaskResponse(task=task_message(await self._tasks.get(session, request.ref)))
+
+    async def ListTasks(self, request: task_pb2.ListTasksRequest, context: CallContext) -> task_pb2.ListTasksResponse:  # noqa: N802  (gRPC's name)
+        """List the tasks that the session sees."""
+        session = await admit(self._sessions, context, "task.get_all_records")
+        size = min(request.page_size, MAX_PAGE) if request.page_size > 0 else DEFAULT_PAGE
+        found = await self._tasks.list(session, size + 1, _read_token(request.page_token))
+        shown = found[:size]
+        token = f"{shown[-1].created!r}/{shown[-1].ref}" if len(found) > size else ""
+        return task_pb2.ListTasksResponse(tasks=map(task_message, shown), next_page_token=token)
+
+    async def CancelTask(  # noqa: N802  (gRPC's name)
+        self, request: task_pb2.CancelTaskRequest, context: CallContext
+    ) -> task_pb2.CancelTaskResponse:
+        """Tell a task to stop."""
+        session = await admit(self._sessions, context, "task.cancel")
+        async with self._audited(session, context, "task.cancel", request.ref):
+            await self._tasks.cancel(session, request.ref)
+        return task_pb2.CancelTaskResponse()
+
+    async def DestroyTask(  # noqa: N802  (gRPC's name)
+        self, request: task_pb2.DestroyTaskRequest, context: CallContext
+    ) -> task_pb2.DestroyTaskResponse:
+        """Forget a task."""
+        session = await admit(self._sessions, context, "task.destroy")
+        async with self._audited(session, context, "task.destroy", request.ref):
+            await self._tasks.destroy(session, request.ref)
+        return task_pb2.DestroyTaskResponse()
+
+    @asynccontextmanager
+    async def _audited(self, session: Session, context: CallContext, action: str, task: str) -> AsyncIterator[None]:
+        started = time.perf_counter()
+        outcome = "INTERNAL_ERROR"
+        try:
+            yield
+            outcome = "OK"
+        except GraftError as error:
+            outcome = error.code
+            raise
+        finally:
+            record = CallRecord(
+                time=datetime.now(UTC),
+                user=session.user,
+                roles=session.roles,
+                track_id=session.track_id,
+                action=action,
+                allowed=True,
+                outcome=outcome,
+                duration=time.perf_counter() - started,
+                request_id=metadata_value(context, REQUEST_ID),
+                originator=session.originator,
+                peer=peer_address(context),
+                task=task,
+            )
+            self._audit.record(record)
+
+
+def task_message(task: Task) -> task_pb2.Task:
+    """Write one task."""
+    stopping = task.pending and task.cancel_requested
+    return task_pb2.Task(
+        ref=task.ref,
+        uuid=task.uuid,
+        name_label=task.name_label,
+        name_description=task.name_description,
+        status=task_pb2.TASK_STATUS_CANCELLING if stopping else _STATUS[task.status],
+        progress=task.progress,
+        result=task.result,
+        error_info=task.error_info,
+        created=timestamp(task.created),
+        finished=None if task.finished is None else timestamp(task.finished),
+        user=task.user,
+        resident_on=ref_of(task.host),
+        usage=usage_message(task.usage),
+    )
+
+
+def _read_token(token: str) -> tuple[float, str] | None:
+    if not token:
+        return None
+    created, _, ref = token.partition("/")
+    try:
+        return float(created), ref
+    except ValueError:
+        raise value_not_supported("page_token", token, "it must be the next_page_token of an answer") from None
