@@ -1,0 +1,11 @@
+"""`python -m gateway` is `graft gateway`."""
+
+from __future__ import annotations
+
+import sys
+
+from graft_cli.main import main
+
+if __name__ == "__main__":
+    sys.argv.insert(1, "gateway")
+    main()

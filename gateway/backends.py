@@ -1,0 +1,71 @@
+"""What every call to the registry and the dispatcher carries: the credential, who asks, and how fresh it must be."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from graft.dispatcher.v1 import dispatcher_pb2
+from graft_common.errors import session_invalid
+from graft_common.rpc.client import call
+from graft_common.rpc.clients import DispatcherClients, RegistryClients
+from graft_common.rpc.context import call_metadata
+
+LIST_TIMEOUT = 10.0
+REVISION_AGE = 30.0
+"""Seconds for which a revision is asked for. Followers are milliseconds behind; if one is cut off from the registry,
+calls must not go on waiting for what it cannot get."""
+
+# What gRPC can carry in metadata, white space left out because the ends of a value may lose it.
+_CREDENTIAL = re.compile(r"[\x21-\x7e]{1,1024}")
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks: the id of the request, and the client's address."""
+
+    request_id: str
+    peer: str
+
+
+class Backends:
+    """The two services, and the highest revision of the registry that this gateway has caused."""
+
+    def __init__(self, registry: RegistryClients, dispatcher: DispatcherClients) -> None:
+        self.registry = registry
+        self.dispatcher = dispatcher
+        self._revision = 0
+        self._revision_until = 0.0
+
+    def remember(self, revision: int) -> None:
+        """Have the calls from now on see what the registry was told at a revision: a login, a logout."""
+        self._revision = max(self._revision, revision)
+        self._revision_until = time.monotonic() + REVISION_AGE
+
+    def metadata(self, caller: Caller, session: str | None) -> Sequence[tuple[str, str]]:
+        """Build a call's metadata; None stands for a caller without credentials.
+
+        Raises:
+            GraftError: SESSION_INVALID, when the reference can be none because metadata cannot even carry it.
+        """
+        if session is not None and not _CREDENTIAL.fullmatch(session):
+            raise session_invalid(session)
+        revision = self._revision if time.monotonic() < self._revision_until else 0
+        return call_metadata(session or "", caller.request_id, caller.peer, revision)
+
+    async def list_methods(self, caller: Caller) -> Sequence[dispatcher_pb2.Method]:
+        """Return the methods that the dispatcher serves.
+
+        Raises:
+            GraftError: it does not tell.
+        """
+        response = await call(
+            self.dispatcher.dispatcher.ListMethods,
+            dispatcher_pb2.ListMethodsRequest(),
+            timeout=LIST_TIMEOUT,
+            metadata=self.metadata(caller, None),
+            service="dispatcher",
+        )
+        return response.methods

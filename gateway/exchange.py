@@ -1,0 +1,102 @@
+"""What surrounds every HTTP request: its id, its log line, its metrics."""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from dataclasses import dataclass, field
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway.metrics import HTTP_IN_FLIGHT, HTTP_REQUESTS, HTTP_SECONDS
+
+_log = structlog.get_logger("graft.gateway")
+
+_EXCHANGE = "graft.exchange"
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_LOGGED_PATH = 200
+_QUIET_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One request and what became of it."""
+
+    request_id: str
+    peer: str
+    rpc: str = ""
+    """The method that was called, where it has a plain name."""
+    outcome: str = ""
+    """`OK`, or the code of the error."""
+    status: int = 0
+    """The status that was answered; 0 where the client was gone before."""
+    started: float = field(default_factory=time.perf_counter)
+
+
+def exchange_of(scope: Scope) -> Exchange:
+    """Return the exchange that a request is a part of."""
+    exchange: Exchange = scope[_EXCHANGE]
+    return exchange
+
+
+class Observed:
+    """Gives every request an id and sends it back, logs the request and counts it."""
+
+    def __init__(self, app: ASGIApp, known_paths: frozenset[str]) -> None:
+        self._app = app
+        self._known_paths = known_paths
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, as ASGI has it."""
+        if scope["type"] != "http":
+            return
+        exchange = Exchange(_request_id(scope), _peer(scope))
+        scope[_EXCHANGE] = exchange
+        head = (b"x-request-id", exchange.request_id.encode())
+
+        async def send_observed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                exchange.status = message["status"]
+                message = {**message, "headers": [*message.get("headers", ()), head]}
+            await send(message)
+
+        with HTTP_IN_FLIGHT.track_inprogress(), structlog.contextvars.bound_contextvars(request_id=exchange.request_id):
+            try:
+                await self._app(scope, receive, send_observed)
+            finally:
+                self._report(scope, exchange)
+
+    def _report(self, scope: Scope, exchange: Exchange) -> None:
+        path: str = scope["path"]
+        seconds = time.perf_counter() - exchange.started
+        label = path if path in self._known_paths else "other"
+        HTTP_REQUESTS.labels(label, str(exchange.status or "none")).inc()
+        HTTP_SECONDS.labels(label).observe(seconds)
+        log = _log.debug if path in _QUIET_PATHS and exchange.status < 500 else _log.info
+        log(
+            "http.request",
+            method=scope["method"],
+            path=path[:_LOGGED_PATH],
+            status=exchange.status,
+            rpc=exchange.rpc,
+            outcome=exchange.outcome,
+            duration=round(seconds, 6),
+            peer=exchange.peer,
+        )
+
+
+def _request_id(scope: Scope) -> str:
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
+            return str(value.decode())
+    return uuid.uuid4().hex
+
+
+def _peer(scope: Scope) -> str:
+    client = scope.get("client")
+    if not client:
+        return ""
+    host, port = client
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,0 +1,176 @@
+"""uvicorn's HTTP protocol with the bounds that it lacks: on heads, on waiting for them, on clients that do not read."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from http import HTTPStatus
+from typing import cast
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+MAX_CONNECTIONS = 4096
+MAX_HEAD = 16 << 10
+"""Bytes of a request's line and headers. xapi takes 1,024; browsers and proxies send more."""
+MAX_HEADERS = 100
+HEAD_TIMEOUT = 20.0
+"""Seconds from a connection's or a request's first byte to the end of the head."""
+READ_TIMEOUT = 60.0
+"""Seconds in which a client must take at least a part of an answer that waits for it."""
+
+_UPGRADE = re.compile(rb"\r\nupgrade[ \t]*:", re.IGNORECASE)
+
+
+class _HeadTooLargeError(Exception):
+    """Leaves the parser; `data_received` answers it."""
+
+
+def _without_upgrade(data: bytes) -> bytes:
+    """Take the header `Upgrade` out of a head: to ignore it is allowed, and Java's client sends it by default.
+
+    httptools gives up on a request that has it, body and all.
+    """
+    end = data.find(b"\r\n\r\n")
+    return _UPGRADE.sub(b"\r\nx-upgrade-ignored:", data[:end]) + data[end:] if end > 0 else data
+
+
+class BoundedHttpProtocol(HttpToolsProtocol):
+    """One connection."""
+
+    max_connections = MAX_CONNECTIONS
+    head_timeout = HEAD_TIMEOUT
+    read_timeout = READ_TIMEOUT
+
+    _head_timer: asyncio.TimerHandle | None = None
+    _read_timer: asyncio.TimerHandle | None = None
+    _heads = 0
+    _in_head = False
+    _head_size = 0
+    _partial_size = 0
+    _too_large = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """Start the clock for the first request."""
+        super().connection_made(transport)
+        if len(self.connections) > self.max_connections:
+            self._refuse(503, f"There are {self.max_connections} connections, as many as may be; try again.")
+            return
+        self._head_timer = self.loop.call_later(self.head_timeout, self._head_is_late)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop the clocks."""
+        super().connection_lost(exc)
+        for timer in (self._head_timer, self._read_timer):
+            if timer is not None:
+                timer.cancel()
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the parser, and see to it that what is not a whole head yet is small and soon complete."""
+        if self.transport.is_closing():
+            return
+        head = self._heads if self._in_head else 0
+        if not self._in_head and (self.cycle is None or not self.cycle.more_body):
+            data = _without_upgrade(data)
+        super().data_received(data)
+        if self.transport.is_closing():
+            return
+        if self._in_head:
+            # Whatever stands before a head in the chunk that it begins in is not its own.
+            self._partial_size = self._partial_size + len(data) if head == self._heads else 0
+            if self._partial_size > MAX_HEAD:
+                self._refuse_head()
+                return
+        if self._head_timer is None and (self._in_head or self._is_between_requests()):
+            self._head_timer = self.loop.call_later(self.head_timeout, self._head_is_late)
+
+    def on_message_begin(self) -> None:
+        """Note that a head has begun."""
+        super().on_message_begin()
+        self._heads += 1
+        self._in_head = True
+        self._head_size = 0
+
+    def on_url(self, url: bytes) -> None:
+        """Count the path."""
+        self._count(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Count a header."""
+        self._count(len(name) + len(value))
+        if len(self.headers) >= MAX_HEADERS:
+            self._too_large = True
+            raise _HeadTooLargeError
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """Stop the clock."""
+        self._in_head = False
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+        super().on_headers_complete()
+
+    def on_response_complete(self) -> None:
+        """Start the clock for a client that leaves its answer waiting."""
+        super().on_response_complete()
+        waiting = self._waiting_bytes()
+        if waiting and self._read_timer is None:
+            self._read_timer = self.loop.call_later(self.read_timeout, self._check_reading, waiting)
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP, unless another request's answer is still to come before it."""
+        if self.cycle is not None and not self.cycle.response_complete and not self.cycle.more_body:
+            self.cycle.keep_alive = False
+            self.flow.pause_reading()
+        elif self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete:
+            self.transport.close()
+        elif self._too_large:
+            self._refuse_head()
+        else:
+            self._refuse(400, msg)
+
+    def _unsupported_upgrade_warning(self) -> None:
+        # Reached where `_without_upgrade` saw no whole head. The parser reads nothing after it.
+        self.cycle.keep_alive = False
+
+    def _count(self, size: int) -> None:
+        self._head_size += size
+        if self._head_size > MAX_HEAD:
+            self._too_large = True
+            raise _HeadTooLargeError
+
+    def _is_between_requests(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
+
+    def _head_is_late(self) -> None:
+        self._head_timer = None
+        if self._in_head:
+            self._refuse(408, f"The request's head was not complete within {self.head_timeout:g} seconds.")
+        elif self._is_between_requests():
+            self.transport.close()
+
+    def _check_reading(self, before: int) -> None:
+        self._read_timer = None
+        waiting = self._waiting_bytes()
+        if waiting >= before:
+            self.transport.abort()
+        elif waiting:
+            self._read_timer = self.loop.call_later(self.read_timeout, self._check_reading, waiting)
+
+    def _waiting_bytes(self) -> int:
+        return cast("asyncio.WriteTransport", self.transport).get_write_buffer_size()
+
+    def _refuse_head(self) -> None:
+        self._refuse(431, f"The head is larger than {MAX_HEAD} bytes or has more than {MAX_HEADERS} headers.")
+
+    def _refuse(self, status: int, sentence: str) -> None:
+        body = f"{sentence}\n".encode()
+        head = (
+            f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n"
+            "content-type: text/plain; charset=utf-8\r\n"
+            f"content-length: {len(body)}\r\n"
+            "connection: close\r\n\r\n"
+        )
+        self.transport.write(head.encode() + body)
+        self.transport.close()

@@ -1,0 +1,227 @@
+"""`session.*` of XenAPI, served by the registry's IdentityService."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Mapping, Sequence
+from datetime import UTC
+from typing import Protocol
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from gateway.backends import Backends, Caller
+from graft.dispatcher.v1 import dispatcher_pb2, host_pb2
+from graft.registry.v1 import identity_pb2
+from graft_common import roles
+from graft_common.errors import (
+    GraftError,
+    field_type_error,
+    handle_invalid,
+    parameter_count_mismatch,
+    session_invalid,
+)
+from graft_common.rpc.client import call
+from graft_common.values import DateTime, Value, type_name
+
+LOGIN_TIMEOUT = 60.0
+"""Seconds; hashing passwords is slow on purpose, and logins wait for one another."""
+LOOKUP_TIMEOUT = 10.0
+
+NULL_REF = "OpaqueRef:NULL"
+VOID = ""
+"""What a XenAPI method without a result returns."""
+
+_LOGIN_PARAMS = ("uname", "pwd", "version", "originator")
+_LOGIN_REQUIRED = 2
+
+
+class _Method(Protocol):
+    def __call__(
+        self, methods: SessionMethods, name: str, params: Sequence[Value], caller: Caller, /
+    ) -> Awaitable[Value]:
+        """Serve one call."""
+
+
+class SessionMethods:
+    """Serves the methods of `SESSION_METHODS`."""
+
+    def __init__(self, backends: Backends) -> None:
+        self._backends = backends
+
+    async def call(self, name: str, params: Sequence[Value], caller: Caller) -> Value:
+        """Serve a method that is a key of `SESSION_METHODS`.
+
+        Raises:
+            GraftError: the call has failed.
+        """
+        return await SESSION_METHODS[name](self, name, params, caller)
+
+    async def login(self, name: str, params: Sequence[Value], caller: Caller) -> Value:
+        """Open a session: `uname, pwd [, version [, originator]]`; the version is ignored, as by xapi."""
+        if not _LOGIN_REQUIRED <= len(params) <= len(_LOGIN_PARAMS):
+            raise parameter_count_mismatch(name, _LOGIN_REQUIRED, len(params))
+        user, password, _, originator = _strings(_LOGIN_PARAMS, [*params, *[""] * (len(_LOGIN_PARAMS) - len(params))])
+        response = await call(
+            self._backends.registry.identity.Login,
+            identity_pb2.LoginRequest(user=user, password=password, originator=originator),
+            timeout=LOGIN_TIMEOUT,
+            metadata=self._backends.metadata(caller, None),
+            service="registry",
+        )
+        self._backends.remember(response.revision)
+        return response.session_ref
+
+    async def logout(self, name: str, params: Sequence[Value], caller: Caller) -> Value:
+        """Close the session."""
+        ref, own = _session_of(params)
+        if own:
+            await self._who_am_i(ref, caller)
+            raise parameter_count_mismatch(name, 0, len(own))
+        response = await call(
+            self._backends.registry.identity.Logout,
+            identity_pb2.LogoutRequest(),
+            timeout=LOOKUP_TIMEOUT,
+            metadata=self._backends.metadata(caller, ref),
+            service="registry",
+        )
+        self._backends.remember(response.revision)
+        return VOID
+
+    async def get_record(self, name: str, params: Sequence[Value], caller: Caller) -> Value:
+        """Return all fields of the caller's session."""
+        ref, session = await self._own_session(name, params, caller)
+        record = stored_fields(session)
+        record["this_host"] = await self._this_host(ref, caller)
+        record["rbac_permissions"] = await self._permissions(session, caller)
+        return record
+
+    async def get_by_uuid(self, name: str, params: Sequence[Value], caller: Caller) -> Value:
+        """Return the reference of the caller's session for its UUID."""
+        ref, own = _session_of(params)
+        session = await self._who_am_i(ref, caller)
+        if len(own) != 1:
+            raise parameter_count_mismatch(name, 1, len(own))
+        [uuid] = _strings(("uuid",), own)
+        if uuid != session.uuid:
+            raise GraftError("UUID_INVALID", "session", uuid)
+        return ref
+
+    async def get_this_host(self, name: str, params: Sequence[Value], caller: Caller) -> Value:
+        """Return the host that a client should take as the one it is connected to: the pool's coordinator."""
+        ref, _ = await self._own_session(name, params, caller)
+        return await self._this_host(ref, caller)
+
+    async def get_rbac_permissions(self, name: str, params: Sequence[Value], caller: Caller) -> Value:
+        """Return the permissions that the session's roles hold."""
+        _, session = await self._own_session(name, params, caller)
+        return await self._permissions(session, caller)
+
+    async def get_stored(self, name: str, params: Sequence[Value], caller: Caller) -> Value:
+        """Return one of the fields that the registry keeps."""
+        _, session = await self._own_session(name, params, caller)
+        return stored_fields(session)[name.removeprefix("session.get_")]
+
+    async def _own_session(
+        self, name: str, params: Sequence[Value], caller: Caller
+    ) -> tuple[str, identity_pb2.Session]:
+        """Check the session and `self`, which must be the same: nobody is shown another's session."""
+        ref, own = _session_of(params)
+        session = await self._who_am_i(ref, caller)
+        if len(own) != 1:
+            raise parameter_count_mismatch(name, 1, len(own))
+        [wanted] = _strings(("self",), own)
+        if wanted != ref:
+            raise handle_invalid("session", wanted)
+        return ref, session
+
+    async def _who_am_i(self, ref: str, caller: Caller) -> identity_pb2.Session:
+        response = await call(
+            self._backends.registry.identity.WhoAmI,
+            identity_pb2.WhoAmIRequest(),
+            timeout=LOOKUP_TIMEOUT,
+            metadata=self._backends.metadata(caller, ref),
+            service="registry",
+        )
+        return response.session
+
+    async def _this_host(self, ref: str, caller: Caller) -> str:
+        response = await call(
+            self._backends.dispatcher.hosts.GetPool,
+            host_pb2.GetPoolRequest(),
+            timeout=LOOKUP_TIMEOUT,
+            metadata=self._backends.metadata(caller, ref),
+            service="dispatcher",
+        )
+        return response.pool.master
+
+    async def _permissions(self, session: identity_pb2.Session, caller: Caller) -> list[Value]:
+        return permissions(session.roles, await self._backends.list_methods(caller))
+
+
+def stored_fields(session: identity_pb2.Session) -> dict[str, Value]:
+    """Write what the registry knows of a session as XenAPI's session record (xapi, datamodel.ml).
+
+    Graft's users are all local, so pool-admins count as the local superuser, whose subject clients do not ask for.
+    `this_host` and `rbac_permissions` are the dispatcher's to tell.
+    """
+    return {
+        "uuid": session.uuid,
+        "this_user": NULL_REF,
+        "last_active": date_time(session.last_active),
+        "pool": False,
+        "other_config": {},
+        "is_local_superuser": roles.POOL_ADMIN in session.roles,
+        "subject": NULL_REF,
+        "validation_time": date_time(session.created),
+        "auth_user_sid": session.user_uuid,
+        "auth_user_name": session.user,
+        "tasks": [],
+        "parent": NULL_REF,
+        "originator": session.originator,
+        "client_certificate": False,
+    }
+
+
+def permissions(held: Sequence[str], methods: Sequence[dispatcher_pb2.Method]) -> list[Value]:
+    """Name what the roles may call, in lower case as xapi names permissions; everybody may call `session.*`."""
+    allowed = {
+        method.name.lower()
+        for method in methods
+        if not method.role or (roles.exists(method.role) and roles.allow(held, method.role))
+    }
+    return [*sorted(allowed | {name.lower() for name in SESSION_METHODS})]
+
+
+def date_time(time: Timestamp) -> DateTime:
+    """Write a time as xapi does, in UTC and whole seconds; the epoch where it is unset."""
+    return DateTime(time.ToDatetime(tzinfo=UTC).strftime("%Y%m%dT%H:%M:%SZ"))
+
+
+def _session_of(params: Sequence[Value]) -> tuple[str, Sequence[Value]]:
+    if not params:
+        raise session_invalid("")
+    ref = params[0]
+    if not isinstance(ref, str):
+        raise field_type_error("session_id", "string", type_name(ref))
+    return ref, params[1:]
+
+
+def _strings(names: Sequence[str], values: Sequence[Value]) -> list[str]:
+    strings: list[str] = []
+    for name, value in zip(names, values, strict=True):
+        if not isinstance(value, str):
+            raise field_type_error(name, "string", type_name(value))
+        strings.append(value)
+    return strings
+
+
+SESSION_METHODS: Mapping[str, _Method] = {
+    "session.login_with_password": SessionMethods.login,
+    "session.logout": SessionMethods.logout,
+    "session.local_logout": SessionMethods.logout,
+    "session.get_record": SessionMethods.get_record,
+    "session.get_by_uuid": SessionMethods.get_by_uuid,
+    "session.get_this_host": SessionMethods.get_this_host,
+    "session.get_rbac_permissions": SessionMethods.get_rbac_permissions,
+    **{f"session.get_{field}": SessionMethods.get_stored for field in stored_fields(identity_pb2.Session())},
+}
+"""Each method of `session.*` that is served here, and what serves it."""

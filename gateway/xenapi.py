@@ -1,0 +1,128 @@
+"""XenAPI calls, whatever envelope they came in: from a method and its parameters to a value or a `GraftError`."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gateway.backends import Backends, Caller
+from gateway.sessions import SESSION_METHODS, SessionMethods
+from graft.dispatcher.v1 import dispatcher_pb2
+from graft_common.errors import GraftError, field_type_error, method_unknown
+from graft_common.rpc.client import call
+from graft_common.rpc.clients import DispatcherClients, RegistryClients
+from graft_common.values import Value, decode_value, encode_values, type_name
+
+MAX_METHOD_NAME = 256
+QUEUE_WAIT = 600.0
+"""Seconds that a call may wait for its turn, on top of its own time. The dispatcher decides; this only bounds it."""
+START_TIMEOUT = 30.0
+LIST_TIMEOUT = 10.0
+
+LIST_METHODS = "system.listMethods"
+_SESSION = "session."
+# These take no session as their first parameter (xapi, gen_server.ml); all other methods do.
+_SYSTEM = "system."
+_ASYNC_PREFIXES = ("Async.", "InternalAsync.")
+
+
+class Kind(enum.Enum):
+    """What serves a method."""
+
+    SESSION = "session"
+    LIST_METHODS = "list_methods"
+    INVOKE = "invoke"
+    ASYNC = "async"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where a call goes, and the method's name without `Async.`."""
+
+    kind: Kind
+    method: str
+
+
+def route(method: str) -> Route:
+    """Find out what serves a method of that name."""
+    for prefix in _ASYNC_PREFIXES:
+        if method.startswith(prefix):
+            return Route(Kind.ASYNC, method.removeprefix(prefix))
+    if method in SESSION_METHODS:
+        return Route(Kind.SESSION, method)
+    if method == LIST_METHODS:
+        return Route(Kind.LIST_METHODS, method)
+    return Route(Kind.INVOKE, method)
+
+
+class XenApi:
+    """Serves XenAPI methods by calling the registry and the dispatcher."""
+
+    def __init__(self, registry: RegistryClients, dispatcher: DispatcherClients, call_timeout: float) -> None:
+        self._backends = Backends(registry, dispatcher)
+        self._sessions = SessionMethods(self._backends)
+        self._invoke_timeout = call_timeout + QUEUE_WAIT
+
+    async def call(self, method: str, params: Sequence[Value], caller: Caller) -> Value:
+        """Make one call. The session, where a method takes one, is the first parameter.
+
+        Raises:
+            GraftError: the call has failed, with the error that the client is to see.
+        """
+        if not method or len(method) > MAX_METHOD_NAME:
+            raise method_unknown(method if len(method) <= MAX_METHOD_NAME else f"{method[:MAX_METHOD_NAME]}…")
+        target = route(method)
+        match target.kind:
+            case Kind.SESSION:
+                return await self._sessions.call(target.method, params, caller)
+            case Kind.LIST_METHODS:
+                return await self._list_methods(caller)
+            case Kind.INVOKE:
+                return await self._invoke(target.method, params, caller)
+            case Kind.ASYNC:
+                return await self._invoke_async(target.method, params, caller)
+
+    async def _list_methods(self, caller: Caller) -> Value:
+        methods = await self._backends.list_methods(caller)
+        names: list[Value] = [*sorted(SESSION_METHODS.keys() | {LIST_METHODS} | {method.name for method in methods})]
+        return names
+
+    async def _invoke(self, method: str, params: Sequence[Value], caller: Caller) -> Value:
+        session, own = split_session(method, params)
+        response = await call(
+            self._backends.dispatcher.dispatcher.Invoke,
+            dispatcher_pb2.InvokeRequest(method=method, params=encode_values(own)),
+            timeout=self._invoke_timeout,
+            metadata=self._backends.metadata(caller, session),
+            service="dispatcher",
+        )
+        return decode_value(response.value)
+
+    async def _invoke_async(self, method: str, params: Sequence[Value], caller: Caller) -> Value:
+        if method.startswith(_SESSION):
+            # In the words of xapi (server_helpers.ml), where no method of a session has an asynchronous form.
+            raise GraftError("Fault", f"No async mode for this operation (rpc: {method})")
+        session, own = split_session(method, params)
+        response = await call(
+            self._backends.dispatcher.dispatcher.InvokeAsync,
+            dispatcher_pb2.InvokeAsyncRequest(method=method, params=encode_values(own)),
+            timeout=START_TIMEOUT,
+            metadata=self._backends.metadata(caller, session),
+            service="dispatcher",
+        )
+        return response.task_ref
+
+
+def split_session(method: str, params: Sequence[Value]) -> tuple[str | None, Sequence[Value]]:
+    """Take the session off the parameters; there is none without parameters, nor for `system.*`.
+
+    Raises:
+        GraftError: FIELD_TYPE_ERROR, when the first parameter is no string.
+    """
+    if not params or method.startswith(_SYSTEM):
+        return None, params
+    session = params[0]
+    if not isinstance(session, str):
+        raise field_type_error("session_id", "string", type_name(session))
+    return session, params[1:]
