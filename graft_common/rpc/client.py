@@ -8,9 +8,10 @@ from typing import Any, TypeVar
 import grpc
 
 from graft_common import tracing
+from graft_common.errors import GraftError, service_unavailable
 from graft_common.rpc.context import ERROR_LIMIT
-from graft_common.rpc.errors import from_rpc_error
-from graft_common.rpc.server import MAX_ERROR_LIMIT, MAX_MESSAGE, MAX_METADATA
+from graft_common.rpc.errors import MAX_ERROR_LIMIT, from_rpc_error
+from graft_common.rpc.server import MAX_MESSAGE, MAX_METADATA
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")
@@ -51,8 +52,16 @@ async def call(
     """
     try:
         return await method(request, timeout=timeout, metadata=(*metadata, *tracing.outgoing(), _LIMIT_PAIR))
+    except TimeoutError:
+        raise _too_late(service, timeout) from None
     except grpc.aio.AioRpcError as error:
+        if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+            raise _too_late(service, timeout) from None
         raise from_rpc_error(error, service) from None
+
+
+def _too_late(service: str, timeout: float) -> GraftError:
+    return service_unavailable(service, f"DEADLINE_EXCEEDED: no answer within {timeout:g} s")
 
 
 async def stream(

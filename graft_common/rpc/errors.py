@@ -8,10 +8,13 @@ from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
 from graft_common.errors import GraftError, service_unavailable
+from graft_common.rpc.context import ERROR_LIMIT, CallContext, metadata_value
 
 DOMAIN = "graft"
 DEFAULT_ERROR_LIMIT = 4096
 """Bytes of parameters in an error unless the client asks for more: gRPC clients refuse trailers over 8 KiB."""
+MAX_ERROR_LIMIT = 128 << 10
+"""As much as a client may ask for."""
 
 _CODES = {
     "SESSION_INVALID": code_pb2.UNAUTHENTICATED,
@@ -50,6 +53,19 @@ def to_status(error: GraftError, limit: int = DEFAULT_ERROR_LIMIT) -> status_pb2
     code = _CODES.get(error.code, code_pb2.FAILED_PRECONDITION)
     message = f"{error.code}: {', '.join(params)}"[:1024] if params else error.code
     return status_pb2.Status(code=code, message=message, details=[detail])
+
+
+def error_limit(context: CallContext) -> int:
+    """Return how many bytes of an error's parameters the client of a call takes."""
+    asked = metadata_value(context, ERROR_LIMIT)
+    if not (asked.isdecimal() and len(asked) <= len(str(MAX_ERROR_LIMIT))):
+        return DEFAULT_ERROR_LIMIT
+    return min(int(asked), MAX_ERROR_LIMIT)
+
+
+def cut(error: GraftError, limit: int) -> GraftError:
+    """Return an error as it would come over the wire: its parameters fitted into `limit` bytes."""
+    return GraftError(error.code, *_fit(list(error.params), limit), details=error.details)
 
 
 def from_rpc_error(error: grpc.aio.AioRpcError, service: str) -> GraftError:

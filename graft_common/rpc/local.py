@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 from graft_common.errors import GraftError
+from graft_common.rpc.errors import cut, error_limit
 from graft_common.rpc.guard import guard_stream, guard_unary
 from graft_common.rpc.service import RpcService
 
@@ -44,17 +45,18 @@ class LocalStub:
             if method.server_streaming:
                 setattr(self, method.name, _local_stream(guard_stream(rpc, handler)))
             else:
-                setattr(self, method.name, _local_unary(rpc, guard_unary(rpc, handler)))
+                setattr(self, method.name, _local_unary(guard_unary(rpc, handler)))
 
 
-def _local_unary(rpc: str, handler: Callable[[Any, Any], Any]) -> Callable[..., Any]:
+def _local_unary(handler: Callable[[Any, Any], Any]) -> Callable[..., Any]:
     async def invoke(request: Any, *, timeout: float | None = None, metadata: Sequence[tuple[str, str]] = ()) -> Any:  # noqa: ASYNC109  (gRPC's own signature)
         context = LocalContext(metadata, timeout)
         try:
+            # A TimeoutError that leaves is this one: the guard lets none of the handler's through.
             async with asyncio.timeout(timeout):
                 return await handler(request, context)
-        except TimeoutError:
-            raise GraftError("SERVICE_UNAVAILABLE", rpc, f"DEADLINE_EXCEEDED: no answer within {timeout:g} s") from None
+        except GraftError as error:
+            raise cut(error, error_limit(context)) from None
 
     return invoke
 

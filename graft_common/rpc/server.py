@@ -11,14 +11,12 @@ from grpc_reflection.v1alpha import reflection
 from grpc_status import rpc_status
 
 from graft_common.errors import GraftError
-from graft_common.rpc.context import ERROR_LIMIT, metadata_value
-from graft_common.rpc.errors import DEFAULT_ERROR_LIMIT, to_status
+from graft_common.rpc.errors import error_limit, to_status
 from graft_common.rpc.guard import guard_stream, guard_unary
 from graft_common.rpc.service import RpcService
 
 MAX_MESSAGE = 32 << 20
 MAX_METADATA = 256 << 10
-MAX_ERROR_LIMIT = 128 << 10
 
 OPTIONS: list[tuple[str, int]] = [
     ("grpc.max_receive_message_length", MAX_MESSAGE),
@@ -120,6 +118,4 @@ def _stream_on_wire(guarded: Callable[[Any, Any], Any]) -> Callable[[Any, Any], 
 
 
 async def _abort(context: Any, error: GraftError) -> None:
-    asked = metadata_value(context, ERROR_LIMIT)
-    limit = min(int(asked), MAX_ERROR_LIMIT) if asked.isdecimal() else DEFAULT_ERROR_LIMIT
-    await context.abort_with_status(rpc_status.to_status(to_status(error, limit)))
+    await context.abort_with_status(rpc_status.to_status(to_status(error, error_limit(context))))
