@@ -1,0 +1,251 @@
+"""A registry and a dispatcher that know one user and a handful of methods."""
+
+# ruff: noqa: N802  (gRPC names its methods so)
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from graft.dispatcher.v1 import (
+    dispatcher_pb2,
+    dispatcher_pb2_grpc,
+    host_pb2,
+    host_pb2_grpc,
+    task_pb2,
+    task_pb2_grpc,
+)
+from graft.registry.v1 import identity_pb2, identity_pb2_grpc, registry_pb2, registry_pb2_grpc
+from graft_common.errors import (
+    GraftError,
+    handle_invalid,
+    method_unknown,
+    parameter_count_mismatch,
+    session_invalid,
+)
+from graft_common.rpc.clients import DispatcherClients, RegistryClients
+from graft_common.rpc.context import (
+    MIN_REVISION,
+    REQUEST_ID,
+    CallContext,
+    bearer,
+    metadata_value,
+    peer_address,
+)
+from graft_common.rpc.service import RpcService
+from graft_common.values import Value, decode_values, encode_value
+
+ADMIN = "root"
+PASSWORD = "a password & <more>"
+POOL = "OpaqueRef:00000000-0000-4000-8000-00000000000a"
+HOST = "OpaqueRef:00000000-0000-4000-8000-00000000000b"
+LOGIN_TIME = Timestamp(seconds=int(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC).timestamp()))
+
+
+@dataclass
+class Seen:
+    """What came with a call of the dispatcher."""
+
+    method: str
+    params: Sequence[Value]
+    credential: str
+    request_id: str
+    peer: str
+    min_revision: str
+
+
+Handler = Callable[["FakePlatform", Sequence[Value]], Awaitable[Value]]
+
+
+@dataclass
+class FakePlatform:
+    """Sessions, tasks and methods in dictionaries."""
+
+    sessions: dict[str, identity_pb2.Session] = field(default_factory=dict)
+    methods: dict[str, Handler] = field(default_factory=dict)
+    tasks: dict[str, task_pb2.Task] = field(default_factory=dict)
+    seen: list[Seen] = field(default_factory=list)
+    revision: int = 100
+    running: int = 0
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+    """Opened by a test that has calls of `Test.wait` waiting."""
+
+    def __post_init__(self) -> None:
+        self.methods = {**METHODS, **self.methods}
+
+    @property
+    def registry_services(self) -> list[RpcService]:
+        return [
+            _service(identity_pb2, "IdentityService", FakeIdentity(self), identity_pb2_grpc),
+            _service(registry_pb2, "RegistryService", registry_pb2_grpc.RegistryServiceServicer(), registry_pb2_grpc),
+        ]
+
+    @property
+    def dispatcher_services(self) -> list[RpcService]:
+        return [
+            _service(dispatcher_pb2, "DispatcherService", FakeDispatcher(self), dispatcher_pb2_grpc),
+            _service(task_pb2, "TaskService", task_pb2_grpc.TaskServiceServicer(), task_pb2_grpc),
+            _service(host_pb2, "HostService", FakeHosts(self), host_pb2_grpc),
+        ]
+
+    def clients(self) -> tuple[RegistryClients, DispatcherClients]:
+        return RegistryClients.local(self.registry_services), DispatcherClients.local(self.dispatcher_services)
+
+    async def wait_running(self, count: int) -> None:
+        """Wait until so many calls of the dispatcher are running."""
+        async with asyncio.timeout(10):
+            while self.running < count:  # noqa: ASYNC110  (polled, with a bound)
+                await asyncio.sleep(0.005)
+
+    def check(self, context: CallContext) -> str:
+        ref = bearer(context)
+        if ref not in self.sessions:
+            raise session_invalid(ref)
+        return ref
+
+
+def _service(messages: object, name: str, servicer: object, stubs: object) -> RpcService:
+    descriptor = messages.DESCRIPTOR.services_by_name[name]  # type: ignore[attr-defined]
+    return RpcService(descriptor, servicer, getattr(stubs, f"add_{name}Servicer_to_server"))
+
+
+class FakeIdentity(identity_pb2_grpc.IdentityServiceServicer):
+    def __init__(self, platform: FakePlatform) -> None:
+        self._platform = platform
+
+    async def Login(self, request: identity_pb2.LoginRequest, context: CallContext) -> identity_pb2.LoginResponse:
+        if (request.user, request.password) != (ADMIN, PASSWORD):
+            raise GraftError("SESSION_AUTHENTICATION_FAILED", request.user, "wrong user name or password")
+        ref = f"OpaqueRef:{uuid.uuid4()}"
+        session = identity_pb2.Session(
+            uuid=str(uuid.uuid4()),
+            user=request.user,
+            user_uuid="11111111-1111-4111-8111-111111111111",
+            roles=["pool-admin"],
+            created=LOGIN_TIME,
+            last_active=LOGIN_TIME,
+            originator=request.originator,
+        )
+        self._platform.sessions[ref] = session
+        self._platform.revision += 1
+        return identity_pb2.LoginResponse(session_ref=ref, session=session, revision=self._platform.revision)
+
+    async def Logout(self, request: identity_pb2.LogoutRequest, context: CallContext) -> identity_pb2.LogoutResponse:
+        del self._platform.sessions[self._platform.check(context)]
+        self._platform.revision += 1
+        return identity_pb2.LogoutResponse(revision=self._platform.revision)
+
+    async def WhoAmI(self, request: identity_pb2.WhoAmIRequest, context: CallContext) -> identity_pb2.WhoAmIResponse:
+        return identity_pb2.WhoAmIResponse(session=self._platform.sessions[self._platform.check(context)])
+
+
+class FakeDispatcher(dispatcher_pb2_grpc.DispatcherServiceServicer):
+    def __init__(self, platform: FakePlatform) -> None:
+        self._platform = platform
+
+    async def Invoke(
+        self, request: dispatcher_pb2.InvokeRequest, context: CallContext
+    ) -> dispatcher_pb2.InvokeResponse:
+        handler, params = self._accept(request.method, request.params, context)
+        self._platform.running += 1
+        try:
+            return dispatcher_pb2.InvokeResponse(value=encode_value(await handler(self._platform, params)))
+        finally:
+            self._platform.running -= 1
+
+    async def InvokeAsync(
+        self, request: dispatcher_pb2.InvokeAsyncRequest, context: CallContext
+    ) -> dispatcher_pb2.InvokeAsyncResponse:
+        self._accept(request.method, request.params, context)
+        ref = f"OpaqueRef:{uuid.uuid4()}"
+        self._platform.tasks[ref] = task_pb2.Task(ref=ref, status=task_pb2.TASK_STATUS_SUCCESS)
+        return dispatcher_pb2.InvokeAsyncResponse(task_ref=ref)
+
+    async def ListMethods(
+        self, request: dispatcher_pb2.ListMethodsRequest, context: CallContext
+    ) -> dispatcher_pb2.ListMethodsResponse:
+        methods = [dispatcher_pb2.Method(name=name, role="pool-admin") for name in sorted(self._platform.methods)]
+        return dispatcher_pb2.ListMethodsResponse(methods=methods)
+
+    def _accept(self, method: str, data: bytes, context: CallContext) -> tuple[Handler, Sequence[Value]]:
+        params = decode_values(data)
+        self._platform.seen.append(
+            Seen(
+                method,
+                params,
+                bearer(context),
+                metadata_value(context, REQUEST_ID),
+                peer_address(context),
+                metadata_value(context, MIN_REVISION),
+            )
+        )
+        if not method.startswith("system."):
+            self._platform.check(context)
+        handler = self._platform.methods.get(method)
+        if handler is None:
+            raise method_unknown(method)
+        return handler, params
+
+
+class FakeHosts(host_pb2_grpc.HostServiceServicer):
+    def __init__(self, platform: FakePlatform) -> None:
+        self._platform = platform
+
+    async def GetPool(self, request: host_pb2.GetPoolRequest, context: CallContext) -> host_pb2.GetPoolResponse:
+        self._platform.check(context)
+        return host_pb2.GetPoolResponse(pool=host_pb2.Pool(ref=POOL, master=HOST))
+
+
+async def _echo(_: FakePlatform, params: Sequence[Value]) -> Value:
+    if len(params) != 1:
+        raise parameter_count_mismatch("Test.echo", 1, len(params))
+    return params[0]
+
+
+async def _mirror(_: FakePlatform, params: Sequence[Value]) -> Value:
+    return list(params)
+
+
+async def _void(_: FakePlatform, params: Sequence[Value]) -> Value:
+    return ""
+
+
+async def _fail(_: FakePlatform, params: Sequence[Value]) -> Value:
+    raise GraftError(*[str(item) for item in params])
+
+
+async def _crash(_: FakePlatform, params: Sequence[Value]) -> Value:
+    raise RuntimeError("a secret that no client may see")
+
+
+async def _wait(platform: FakePlatform, params: Sequence[Value]) -> Value:
+    await platform.gate.wait()
+    return "waited"
+
+
+async def _is_alive(_: FakePlatform, params: Sequence[Value]) -> Value:
+    return params[0] if params else ""
+
+
+async def _task_status(platform: FakePlatform, params: Sequence[Value]) -> Value:
+    [ref] = params
+    if ref not in platform.tasks:
+        raise handle_invalid("task", str(ref))
+    return "success"
+
+
+METHODS: dict[str, Handler] = {
+    "Test.echo": _echo,
+    "Test.mirror": _mirror,
+    "Test.void": _void,
+    "Test.fail": _fail,
+    "Test.crash": _crash,
+    "Test.wait": _wait,
+    "system.isAlive": _is_alive,
+    "task.get_status": _task_status,
+}
