@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -124,8 +125,15 @@ class Settings(BaseSettings):
 
 
 def config_file() -> Path:
-    """The file that is read: `GRAFT_CONFIG`, or `graft.toml` in the working directory."""
-    return Path(os.environ.get("GRAFT_CONFIG") or "graft.toml")
+    """The file that is read, if it exists: `GRAFT_CONFIG`, or `graft.toml` in the working directory.
+
+    Raises:
+        ValueError: the file that `GRAFT_CONFIG` names does not exist.
+    """
+    named = os.environ.get("GRAFT_CONFIG")
+    if named and not Path(named).is_file():
+        raise ValueError(f"GRAFT_CONFIG={named}: there is no such file")
+    return Path(named or "graft.toml")
 
 
 def split_address(address: str) -> tuple[str, int]:
@@ -143,4 +151,7 @@ def split_address(address: str) -> tuple[str, int]:
 def is_loopback(address: str) -> bool:
     """Tell whether an address can only be reached from this machine."""
     host, _ = split_address(address)
-    return host in {"localhost", "::1"} or host.startswith("127.")
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -18,7 +18,8 @@ _BYTES = {
     "m": 2**20,
     "g": 2**30,
 }
-_QUANTITY = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*")
+# As many digits as a double holds without loss.
+_QUANTITY = re.compile(r"\s*([0-9]{1,15}(?:\.[0-9]{1,15})?)\s*([A-Za-z]*)\s*")
 
 
 def seconds(text: str | float) -> float:
@@ -41,7 +42,7 @@ def size(text: str | float) -> int:
 
 def format_seconds(value: float) -> str:
     """Write a duration in seconds, without a needless fraction."""
-    return f"{value:g} s"
+    return f"{value:.15g} s"
 
 
 def format_size(value: int) -> str:
