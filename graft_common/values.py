@@ -6,7 +6,7 @@ Every type of XML-RPC stays apart from every other: an integer is no string, a b
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import cast
 
 import msgspec
 
@@ -17,15 +17,34 @@ MAX_DEPTH = 64
 _DATE_TIME_EXTENSION = 1
 
 
-@dataclass(frozen=True, slots=True)
 class DateTime:
-    """XML-RPC's `dateTime.iso8601`: the text exactly as it came, such as `20260101T00:00:00Z`."""
+    """XML-RPC's `dateTime.iso8601`: the text exactly as it came, such as `20260101T00:00:00Z`.
 
-    text: str
+    Not a dataclass, which msgspec would encode as a struct.
+    """
+
+    __slots__ = ("text",)
+    __match_args__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, DateTime) and self.text == other.text
+
+    def __hash__(self) -> int:
+        return hash((DateTime, self.text))
+
+    def __repr__(self) -> str:
+        return f"DateTime({self.text!r})"
 
 
 Value = None | bool | int | float | str | bytes | DateTime | list["Value"] | dict[str, "Value"]
 """What a parameter or a result is: nil, boolean, int (64 bits), double, string, base64, dateTime, array, struct."""
+
+
+class ValueEncodeError(ValueError):
+    """What should be encoded is no value of a call, though its type might be."""
 
 
 class ValueDecodeError(ValueError):
@@ -46,18 +65,33 @@ def _from_extension(code: int, data: memoryview) -> DateTime:
     return DateTime(bytes(data).decode())
 
 
+_SCALARS = frozenset({type(None), bool, float, str, bytes, DateTime})
 _encoder = msgspec.msgpack.Encoder(enc_hook=_to_extension)
 _decoder = msgspec.msgpack.Decoder(ext_hook=_from_extension)
 
 
 def encode_value(value: Value) -> bytes:
-    """Encode one value as MessagePack."""
-    return _encoder.encode(value)
+    """Encode one value as MessagePack.
+
+    Raises:
+        TypeError: it, or something inside it, is of a type that no call carries.
+        ValueEncodeError: an integer is beyond what MessagePack holds (not every one that it
+            holds is decoded: 64 bits with sign are), a string holds half a surrogate pair, or it nests too deeply.
+    """
+    try:
+        return _encoder.encode(value)
+    except (OverflowError, UnicodeEncodeError, RecursionError) as error:
+        raise ValueEncodeError(f"not a value of a call: {error}") from error
 
 
 def encode_values(values: Sequence[Value]) -> bytes:
-    """Encode parameters as one MessagePack array."""
-    return _encoder.encode(list(values))
+    """Encode parameters as one MessagePack array.
+
+    Raises:
+        TypeError: as for `encode_value`.
+        ValueEncodeError: as for `encode_value`.
+    """
+    return encode_value(list(values))
 
 
 def decode_value(data: bytes) -> Value:
@@ -66,25 +100,32 @@ def decode_value(data: bytes) -> Value:
     Raises:
         ValueDecodeError: the bytes are not MessagePack, hold a type that no call carries, or nest too deeply.
     """
-    try:
-        value: Value = _decoder.decode(data)
-    except ValueDecodeError:
-        raise
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ValueDecodeError(f"not a MessagePack value: {error}") from error
+    value = _decode(data)
     _check(value, MAX_DEPTH)
     return value
 
 
 def decode_values(data: bytes) -> list[Value]:
-    """Decode parameters: one MessagePack array.
+    """Decode parameters: one MessagePack array, each item of which may nest as deeply as `decode_value` takes it.
 
     Raises:
         ValueDecodeError: as for `decode_value`, or the value is no array.
     """
-    value = decode_value(data)
-    if not isinstance(value, list):
-        raise ValueDecodeError(f"parameters are one MessagePack array, not {type_name(value)}")
+    values = _decode(data)
+    if not isinstance(values, list):
+        raise ValueDecodeError(f"parameters are one MessagePack array, not {type_name(values)}")
+    for value in values:
+        _check(value, MAX_DEPTH)
+    return values
+
+
+def _decode(data: bytes) -> Value:
+    try:
+        value: Value = _decoder.decode(data)
+    except ValueDecodeError:
+        raise
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ValueDecodeError(f"not a MessagePack value: {error}") from error
     return value
 
 
@@ -112,20 +153,21 @@ def type_name(value: Value) -> str:
 
 
 def _check(value: Value, depth: int) -> None:
-    if depth < 0:
-        raise ValueDecodeError(f"values nest more than {MAX_DEPTH} deep")
-    match value:
-        case bool():
-            pass
-        case int() if not INT64_MIN <= value <= INT64_MAX:
-            raise ValueDecodeError(f"integer {value} does not fit into 64 bits")
-        case list():
-            for item in value:
-                _check(item, depth - 1)
-        case dict():
-            for key, item in value.items():
-                if not isinstance(key, str):
-                    raise ValueDecodeError(f"struct member names are strings, not {type(key).__name__}")
-                _check(item, depth - 1)
-        case _:
-            pass
+    kind = type(value)
+    if kind in _SCALARS:
+        return
+    if kind is int:
+        if not INT64_MIN <= cast("int", value) <= INT64_MAX:
+            raise ValueDecodeError(f"integer {value!r} does not fit into 64 bits")
+    elif depth <= 0 and kind in (list, dict):
+        raise ValueDecodeError(f"arrays and structs nest more than {MAX_DEPTH} deep")
+    elif isinstance(value, list):
+        for item in value:
+            _check(item, depth - 1)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if not isinstance(key, str):
+                raise ValueDecodeError(f"struct member names are strings, not {type(key).__name__}")
+            _check(item, depth - 1)
+    else:
+        raise ValueDecodeError(f"{kind.__name__} is no value of a call")
