@@ -57,9 +57,9 @@ def _is_plain(text: bytes) -> bool:
     """Tell whether ElementTree's own parser may read a document as UTF-8; it is faster, but cannot be told to refuse.
 
     It may where there is nothing to refuse: no document type definition, no name space (in XML-RPC a prefix is part of
-    the name) and no other encoding declared. What is in an encoding unlike UTF-8 is not well-formed as UTF-8.
+    the name) and no other encoding, be it declared or, as for UTF-16, betrayed by a NUL.
     """
-    if b"<!DOCTYPE" in text or b"xmlns" in text:
+    if b"\0" in text or b"<!DOCTYPE" in text or b"xmlns" in text:
         return False
     declaration = text[: text.find(b"?>")].lower() if text.startswith(b"<?xml") else b""
     return b"encoding" not in declaration or b"utf-8" in declaration
