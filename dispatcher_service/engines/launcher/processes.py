@@ -13,8 +13,10 @@ MAX_CALLS = 256
 FIRST_UID, UID_BLOCKS = 60000, 21
 """Calls of a root launcher run as users 60000 to 65375: a block of 256 a launcher, one user a running call."""
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+CLONE_NEWNS = 0x20000
+MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 0x40000
 
-_prctl = ctypes.CDLL(None, use_errno=True).prctl
+_libc = ctypes.CDLL(None, use_errno=True)
 
 
 def prctl(option: int, value: int) -> None:
@@ -23,9 +25,28 @@ def prctl(option: int, value: int) -> None:
     Raises:
         OSError: the kernel refuses.
     """
-    if _prctl(option, value, 0, 0, 0) != 0:
+    _check(_libc.prctl(option, value, 0, 0, 0), f"prctl({option})")
+
+
+def bind_privately(folder_fd: int, target: str) -> None:
+    """Show a folder at another path, to this process and its descendants only.
+
+    For a folder that the user whom this process is about to become could not walk to. Leaves the current folder at /.
+
+    Raises:
+        OSError: the kernel refuses; it takes CAP_SYS_ADMIN.
+    """
+    os.fchdir(folder_fd)  # the current folder moves along into the new mount namespace; a descriptor would not
+    _check(_libc.unshare(CLONE_NEWNS), "unshare")
+    _check(_libc.mount(b"none", b"/", None, ctypes.c_ulong(MS_REC | MS_PRIVATE), None), "mount")
+    _check(_libc.mount(b".", os.fsencode(target), None, ctypes.c_ulong(MS_BIND | MS_REC), None), "mount")
+    os.chdir("/")
+
+
+def _check(result: int, what: str) -> None:
+    if result != 0:
         number = ctypes.get_errno()
-        raise OSError(number, f"prctl({option}): {os.strerror(number)}")
+        raise OSError(number, f"{what}: {os.strerror(number)}")
 
 
 def kill_children() -> None:

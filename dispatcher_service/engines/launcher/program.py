@@ -7,10 +7,11 @@ root) and `keep` otherwise.
 
 The line is a SOCK_SEQPACKET socket, one JSON object a message:
 
-- in, `{"op": "run", "id", "argv", "env", "open", "mode", "rlimits", "processes", "wall"}` with descriptors: standard
-  input, output and error, then whatever the command wants as 3, 4, …; behind them come the files of `open` (opened
-  for reading by each call itself, so that no two share an offset), and then, in mode `bubblewrap`, the pipe for
-  `--json-status-fd` and, where users are kept, the one for `--block-fd`.
+- in, `{"op": "run", "id", "argv", "env", "open", "bind", "mode", "rlimits", "processes", "wall"}` with descriptors:
+  standard input, output and error, then whatever the command wants as 3, 4, …; behind them come the files of `open`
+  (opened for reading by each call itself, so that no two share an offset), and then, in mode `bubblewrap`, the pipe for
+  `--json-status-fd` and, where users are kept, the one for `--block-fd`. Where `bind` is a path, the folder that is
+  descriptor 3 is shown there, for this call only.
 - in, `{"op": "kill", "id"}`.
 - out, `{"op": "ready"}` once, then one `{"op": "end", "id", "verdict", "started", "code", "signal", "error", "cpu",
   "maxrss", "wall"}` a call.

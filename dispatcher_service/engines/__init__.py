@@ -1,0 +1,1 @@
+"""The engines: who builds the walls around a call."""
