@@ -42,16 +42,13 @@ class DispatcherStore:
             engine = open_database(url)
         except (SQLAlchemyError, ValueError) as error:
             raise StartupError(f"GRAFT_DATABASE_URL cannot be used: {error}") from error
+        except OSError as error:
+            raise _unusable(url, error) from error
         try:
             await migrate(engine, MIGRATIONS, VERSION_TABLE)
         except (SQLAlchemyError, OSError) as error:
             await engine.dispose()
-            shown = make_url(url).render_as_string(hide_password=True)
-            reason = getattr(error, "orig", None) or error
-            raise StartupError(
-                f"the dispatcher's store {shown} cannot be opened: {reason}. "
-                "Set GRAFT_DATABASE_URL to a PostgreSQL that answers, or GRAFT_DATA_DIR to a writable folder."
-            ) from error
+            raise _unusable(url, error) from error
         except BaseException:
             await engine.dispose()
             raise
@@ -60,3 +57,12 @@ class DispatcherStore:
     async def close(self) -> None:
         """Let go of all connections."""
         await self._engine.dispose()
+
+
+def _unusable(url: str, error: SQLAlchemyError | OSError) -> StartupError:
+    shown = make_url(url).render_as_string(hide_password=True)
+    reason = getattr(error, "orig", None) or error
+    return StartupError(
+        f"the dispatcher's store {shown} cannot be opened: {reason}. "
+        "Set GRAFT_DATABASE_URL to a PostgreSQL that answers, or GRAFT_DATA_DIR to a writable folder."
+    )

@@ -246,8 +246,10 @@ class TaskManager:
             self._release(entry)
             accepted.cancel()
             raise
-        accepted.set_result(None)
         entry.work = asyncio.create_task(_perform(entry.task.ref, execution))
+        accepted.set_result(None)
+        # What is cancelled before its first step never learns of it, and would leave no audit record.
+        await asyncio.sleep(0)
         if entry.stopping or entry.task.cancel_requested:
             self._kill(entry)
         _log.info("task.started", task=entry.task.ref, method=entry.task.name_label, user=entry.task.user)
