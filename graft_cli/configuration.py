@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import SecretStr, ValidationError
+from pydantic_settings import SettingsError
 
 from graft_cli.exits import CliError
 from graft_common import units
@@ -48,6 +49,9 @@ def load(options: Mapping[str, Any] | None = None) -> Settings:
         raise CliError("; ".join(problems)) from None
     except tomllib.TOMLDecodeError as error:
         raise CliError(f"{config_file()} is not TOML: {error}") from None
+    except SettingsError as error:
+        # pydantic-settings wraps what a source of ours has said.
+        raise CliError(str(error.__cause__ or error)) from None
     except (OSError, ValueError) as error:
         raise CliError(str(error)) from None
 

@@ -76,9 +76,9 @@ def readable(value: Value) -> str:
 
 
 def _lines(value: Value) -> list[str]:
+    if value in ([], {}):
+        return ["(empty)"]
     match value:
-        case [] | {}:
-            return ["(empty)"]
         case list():
             return [line for item in value for line in _hang("- ", _lines(item))]
         case dict():

@@ -50,7 +50,7 @@ def test_sizes(text: str | float, expected: int) -> None:
 )
 @pytest.mark.parametrize("read", [units.seconds, units.size])
 def test_what_is_neither_is_named(read: object, text: str) -> None:
-    with pytest.raises(ValueError, match="is not a (duration|size) such as") as caught:
+    with pytest.raises(ValueError, match=r"is not a (duration|size) such as") as caught:
         read(text)  # type: ignore[operator]
     assert repr(text) in str(caught.value)
 

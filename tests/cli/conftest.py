@@ -1,0 +1,41 @@
+"""A place for each test in which `graft` finds no settings and no sessions of the machine's own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+GRAFT = Path(sys.executable).with_name("graft")
+
+Graft = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("GRAFT_", "XDG_"))}
+    (tmp_path / "home").mkdir()
+    return kept | {"HOME": str(tmp_path / "home"), "NO_COLOR": "1"}
+
+
+@pytest.fixture
+def graft(tmp_path: Path, environment: dict[str, str]) -> Graft:
+    """Run `graft` to its end."""
+
+    def run(*arguments: str, stdin: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [str(GRAFT), *arguments],
+            cwd=tmp_path,
+            env=environment | variables,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    return run

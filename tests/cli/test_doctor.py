@@ -1,0 +1,39 @@
+"""`graft doctor`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from cli.conftest import Graft
+
+
+def test_it_tells_of_every_file_and_how_to_mend_it(graft: Graft, tmp_path: Path) -> None:
+    extensions = tmp_path / "data/extensions.d"
+    extensions.mkdir(parents=True)
+    (tmp_path / "data").chmod(0o700)
+    for name, mode in (("Good.one", 0o755), ("Bad.mode", 0o644), ("Bad.open", 0o757), ("Bad.one.rpmsave", 0o755)):
+        (extensions / name).write_text("#!/bin/sh\n")
+        (extensions / name).chmod(mode)
+    done = graft("doctor", "--engine", "none", "--data-dir", str(tmp_path / "data"), "--json")
+    found = {row["name"]: row for row in json.loads(done.stdout)}
+    assert done.returncode == 0, done.stdout
+    assert found["Good.one"]["ok"]
+    for name in ("Bad.mode", "Bad.open", "Bad.one.rpmsave"):
+        assert not found[name]["ok"]
+        assert not found[name]["needed"]
+        assert found[name]["fix"]
+    assert "chmod" in graft("doctor", "--engine", "none", "--data-dir", str(tmp_path / "data")).stdout
+
+
+def test_a_data_directory_that_others_can_read_is_an_error(graft: Graft, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir(mode=0o755)
+    done = graft("doctor", "--engine", "none", "--data-dir", str(tmp_path / "data"))
+    assert done.returncode == 1
+    assert f"chmod 0700 {tmp_path}/data" in done.stdout
+
+
+def test_an_unknown_engine_is_named(graft: Graft) -> None:
+    done = graft("doctor", "--engine", "chroot")
+    assert done.returncode == 1
+    assert "chroot" in done.stderr
