@@ -306,7 +306,8 @@ class TaskManager:
             await asyncio.sleep(delay)
             delay = min(2 * delay, _MAX_RETRY_DELAY)
         result = task.status.value if counted else "lost"
-        TASKS_TOTAL.labels(result).inc()
+        if counted:
+            TASKS_TOTAL.labels(result).inc()
         event = {"cancelled": "task.cancelled", "lost": "task.lost"}.get(result, "task.finished")
         code = task.error_info[0] if task.error_info else "OK"
         duration = round(time.monotonic() - entry.begun, 6)
