@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from graft_common.errors import GraftError
+from registry_service.service import paging
+
+
+@given(st.text(max_size=500).filter(lambda text: "\0" not in text))
+def test_a_token_brings_the_position_back(position: str) -> None:
+    assert paging.read_page(0, paging.token(position)).after == position
+
+
+@given(st.text(max_size=100))
+def test_any_other_token_is_refused_or_read(token: str) -> None:
+    with suppress(GraftError):
+        assert "\0" not in paging.read_page(0, token).after
+
+
+@pytest.mark.parametrize(("size", "taken"), [(0, 100), (1, 1), (1000, 1000), (1001, 1000), (2**31 - 1, 1000)])
+def test_sizes(size: int, taken: int) -> None:
+    assert paging.read_page(size, "").size == taken
+
+
+@pytest.mark.parametrize(
+    ("items", "size", "page", "more"), [([], 2, [], False), ([1, 2], 2, [1, 2], False), ([1, 2, 3], 2, [1, 2], True)]
+)
+def test_cutting(items: list[int], size: int, page: list[int], more: bool) -> None:
+    assert paging.cut(items, size) == (page, more)
