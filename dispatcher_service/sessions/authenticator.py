@@ -63,6 +63,8 @@ class Authenticator:
             GraftError: SESSION_INVALID [reference]; SERVICE_UNAVAILABLE when the session is unknown here and the
                 registry does not answer; SERVER_BUSY when too many wait for its answers.
         """
+        if not ref:
+            raise session_invalid(ref)
         key = digest(ref)
         if self._follower.view.revision < min_revision:
             await self._follower.wait_for(min_revision, REVISION_WAIT)

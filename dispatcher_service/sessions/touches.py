@@ -40,18 +40,18 @@ class _Use:
 class TouchReporter:
     """Collects uses and sends them in batches; what was not taken is sent again."""
 
-    def __init__(self, registry: RegistryClients, token: str, idle: float, busy: Callable[[], Iterable[str]]) -> None:
+    def __init__(self, registry: RegistryClients, token: str, idle: float) -> None:
         """Prepare.
 
         Args:
             registry: whom to tell.
             token: the services' credential.
             idle: seconds after which an unused session ends.
-            busy: names the digests of the sessions whose calls or tasks are running now.
         """
+        self.busy: Callable[[], Iterable[str]] = frozenset
+        """Names the digests of the sessions whose calls or tasks are running now."""
         self._registry = registry
         self._metadata = call_metadata(token)
-        self._busy = busy
         self._every = min(EVERY, idle / 20)
         self._uses: dict[str, _Use] = {}
         self._task: asyncio.Task[None] | None = None
@@ -91,7 +91,7 @@ class TouchReporter:
         Raises:
             GraftError: the registry has not taken the report; the next one repeats it.
         """
-        busy = frozenset() if final else frozenset(self._busy())
+        busy = frozenset() if final else frozenset(self.busy())
         now = time.time()
         for digest in busy & self._uses.keys():
             self._uses[digest].last_used = now

@@ -1,0 +1,199 @@
+"""The dispatcher as a process or `graft up` composes it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from typing import Self
+
+from dispatcher_service.builtins.base import CallerContext
+from dispatcher_service.builtins.extensions import extension_builtins
+from dispatcher_service.builtins.system import system_builtins
+from dispatcher_service.calls.calls import Calls
+from dispatcher_service.calls.listing import MethodInfo, list_methods
+from dispatcher_service.calls.runner import ExecutionMeter, Runner
+from dispatcher_service.calls.slots import Slots
+from dispatcher_service.dropins.view import DropIns
+from dispatcher_service.engines import factory
+from dispatcher_service.engines.base import Engine, EngineUnavailable, Finding, Limits
+from dispatcher_service.service import DispatcherServicer
+from dispatcher_service.sessions.authenticator import Authenticator
+from dispatcher_service.sessions.follower import RegistryFollower
+from dispatcher_service.sessions.touches import TouchReporter
+from dispatcher_service.state import DispatcherState
+from graft_common.errors import StartupError, method_unknown, service_unavailable
+from graft_common.rpc.clients import RegistryClients
+from graft_common.rpc.service import RpcService
+from graft_common.service_token import service_token
+from graft_common.settings import Settings
+from graft_common.values import Value
+
+SYNC_WAIT = 2.0
+"""Seconds that the start waits for the registry; it goes on without, and calls are refused until it has come."""
+_KILL_SHARE = 0.1
+"""The share of the time for draining that is left for the answers of calls that had to be killed."""
+
+
+class _Following:
+    """What keeps in touch with the registry."""
+
+    def __init__(self, settings: Settings, registry: RegistryClients) -> None:
+        token = _token(settings)
+        self.follower = RegistryFollower(registry, token)
+        self.touches = TouchReporter(registry, token, settings.session_idle)
+        self.authenticator = Authenticator(self.follower, self.touches, registry, token)
+
+    async def start(self, resources: AsyncExitStack) -> None:
+        """Begin, and wait a little for the registry."""
+        self.follower.start()
+        resources.push_async_callback(self.follower.close)
+        resources.push_async_callback(self.authenticator.close)
+        self.touches.start()
+        resources.push_async_callback(self.touches.close)
+        await self.follower.wait_synced(SYNC_WAIT)
+
+
+class DispatcherApp:
+    """A dispatcher that serves."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        state: DispatcherState,
+        engine: Engine,
+        dropins: DropIns,
+        following: _Following,
+        resources: AsyncExitStack,
+    ) -> None:
+        self.engine = engine
+        self._state = state
+        self._dropins = dropins
+        self._follower = following.follower
+        self._resources = resources
+        self._draining = False
+        self._runner = Runner(engine, dropins, Slots(settings.call_concurrency, settings.call_queue), _limits(settings))
+        self._runner.show_metrics()
+        sessions = following.authenticator
+        self._calls = Calls(
+            authenticator=sessions,
+            view=lambda: following.follower.view,
+            dropins=dropins,
+            runner=self._runner,
+            audit=state.audit,
+        )
+        self._calls.builtins = {
+            **state.builtins(),
+            **extension_builtins(state.hosts, dropins.has, self._run_extension),
+            **system_builtins(lambda: [method.name for method in self.methods()]),
+        }
+        following.touches.busy = lambda: self._calls.busy_sessions() | state.tasks.busy_sessions()
+        dispatcher = DispatcherServicer(self._calls, state.tasks, self._methods_if_ready, state.audit, sessions)
+        self.services: Sequence[RpcService] = (dispatcher.service(), *state.services(sessions))
+
+    @classmethod
+    async def open(cls, settings: Settings, registry: RegistryClients, engine: Engine | None = None) -> Self:
+        """Prove the walls, open the store, read the extensions directory, and begin to follow the registry.
+
+        Returns once calls can be served, or, while the registry is away, two seconds later: then `ready` becomes true,
+        and calls are answered, when it has come.
+
+        Args:
+            settings: the settings in force.
+            registry: how the registry is reached.
+            engine: what runs calls; the one that is set where none is given.
+
+        Raises:
+            StartupError: it cannot be done; the message says why and how to mend it.
+        """
+        async with AsyncExitStack() as resources:
+            engine = engine or _engine(settings)
+            resources.push_async_callback(engine.close)
+            try:
+                await engine.prepare()
+            except EngineUnavailable as error:
+                raise StartupError(str(error)) from error
+            following = _Following(settings, registry)
+            state = await DispatcherState.open(settings, engine.name)
+            resources.push_async_callback(state.close)
+            dropins = await _open_dropins(settings)
+            resources.push_async_callback(dropins.close)
+            await following.start(resources)
+            return cls(settings, state, engine, dropins, following, resources.pop_all())
+
+    @property
+    def ready(self) -> bool:
+        """Whether calls are answered: the registry has been heard once, and nothing is being shut down."""
+        return self._follower.synced and not self._draining
+
+    async def findings(self) -> list[Finding]:
+        """Tell what this host allows the engine and lacks."""
+        return await self.engine.probe()
+
+    async def drain(self, timeout: float) -> None:  # noqa: ASYNC109  (a bound, not an error)
+        """Refuse new calls, let those that run end, and kill shortly before `timeout` seconds are over what has not."""
+        self._draining = True
+        grace = timeout * (1 - _KILL_SHARE)
+        ended, _ = await asyncio.gather(self._calls.drain(grace), self._state.tasks.drain(grace))
+        if not ended:
+            await self._calls.stop(timeout * _KILL_SHARE)
+
+    async def close(self) -> None:
+        """Kill what runs, and let go of everything."""
+        self._draining = True
+        await self._calls.stop(1.0)
+        await self._resources.aclose()
+
+    def methods(self) -> list[MethodInfo]:
+        """List the methods that can be called now."""
+        return list_methods(self._calls.builtins, self._dropins.names(), self._follower.view)
+
+    def _methods_if_ready(self) -> list[MethodInfo]:
+        if self._draining:
+            raise service_unavailable("dispatcher", "it is shutting down")
+        if not self.ready:
+            raise service_unavailable("dispatcher", "it has not heard from the registry yet")
+        return self.methods()
+
+    async def _run_extension(self, method: str, params: Sequence[Value], _caller: CallerContext) -> Value:
+        if not await self._dropins.has(method):
+            raise method_unknown(method)
+        return await self._runner.run(method, params, ExecutionMeter())
+
+
+def _engine(settings: Settings) -> Engine:
+    try:
+        return factory.create(settings.engine)
+    except ValueError as error:
+        raise StartupError(f"GRAFT_ENGINE={settings.engine}: {error}") from None
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        wall=settings.call_timeout,
+        memory=settings.call_memory,
+        processes=settings.call_processes,
+        output=settings.call_output,
+    )
+
+
+def _token(settings: Settings) -> str:
+    try:
+        return service_token(settings)
+    except OSError as error:
+        raise StartupError(
+            f"The service token in {settings.data_dir / 'keys'} cannot be read or made: {error.strerror}. "
+            "Let this user own the directory, or set GRAFT_DATA_DIR to another."
+        ) from error
+
+
+async def _open_dropins(settings: Settings) -> DropIns:
+    dropins = DropIns(settings.extensions_path, settings.data_dir / "cache" / "dropins")
+    try:
+        await dropins.open()
+    except OSError as error:
+        raise StartupError(
+            f"{settings.data_dir / 'cache'} cannot be written: {error.strerror}. "
+            "Let this user own the directory, or set GRAFT_DATA_DIR to another."
+        ) from error
+    return dropins

@@ -1,0 +1,105 @@
+"""What XenAPI offers to find and run extensions by name: `host.call_extension`, `host.has_extension` and the pool's."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol, cast
+
+import msgspec
+
+from dispatcher_service.builtins.base import Builtin, BuiltinTable, CallerContext, Param
+from dispatcher_service.hosts.host import Host, Pool
+from graft_common.errors import GraftError, handle_invalid, value_not_supported
+from graft_common.roles import POOL_ADMIN
+from graft_common.values import Value, decode_values, encode_values
+
+RunExtension = Callable[[str, Sequence[Value], CallerContext], Awaitable[Value]]
+"""Runs an executable by name, with everything that it is given, the session among it."""
+
+
+class Hosts(Protocol):
+    """Who the hosts are."""
+
+    @property
+    def host_ref(self) -> str:
+        """The reference of this host."""
+
+    async def list(self) -> Sequence[Host]:
+        """List all hosts."""
+
+    async def pool(self) -> Pool:
+        """Return the pool."""
+
+
+class _Call(msgspec.Struct):
+    """A JSON-RPC 1.0 request, as far as xapi reads it."""
+
+    method: str
+    params: list[object] = []
+
+
+def extension_builtins(
+    hosts: Hosts, has_extension: Callable[[str], Awaitable[bool]], run: RunExtension
+) -> BuiltinTable:
+    """Make the methods.
+
+    A host answers for itself; the pool's answer is that of the host that is asked.
+
+    Args:
+        hosts: who the hosts are.
+        has_extension: tells whether there is an executable of that name on this host.
+        run: runs it.
+    """
+
+    async def call_extension(caller: CallerContext, params: Sequence[Value]) -> Value:
+        await _check_host(hosts, str(params[0]))
+        method, own = read_call(str(params[1]))
+        return await run(method, own, caller)
+
+    async def host_has_extension(_caller: CallerContext, params: Sequence[Value]) -> Value:
+        await _check_host(hosts, str(params[0]))
+        return await has_extension(str(params[1]))
+
+    async def pool_has_extension(_caller: CallerContext, params: Sequence[Value]) -> Value:
+        if (await hosts.pool()).ref != params[0]:
+            raise handle_invalid("pool", str(params[0]))
+        return await has_extension(str(params[1]))
+
+    name = Param("name")
+    return {
+        "host.call_extension": Builtin(
+            call_extension,
+            POOL_ADMIN,
+            (Param("host"), Param("call")),
+            "Run an extension on a host; the call is a JSON-RPC 1.0 request.",
+        ),
+        "host.has_extension": Builtin(
+            host_has_extension, POOL_ADMIN, (Param("host"), name), "Tell whether a host has an extension."
+        ),
+        "pool.has_extension": Builtin(
+            pool_has_extension, POOL_ADMIN, (Param("self"), name), "Tell whether the pool has an extension."
+        ),
+    }
+
+
+async def _check_host(hosts: Hosts, ref: str) -> None:
+    if ref == hosts.host_ref:
+        return
+    for host in await hosts.list():
+        if host.ref == ref:
+            raise GraftError("CANNOT_CONTACT_HOST" if host.live else "HOST_OFFLINE", ref)
+    raise handle_invalid("host", ref)
+
+
+def read_call(text: str) -> tuple[str, list[Value]]:
+    """Read the request of `host.call_extension` (xapi, xapi_host.ml): its method and all its parameters.
+
+    Raises:
+        GraftError: VALUE_NOT_SUPPORTED ["call", text, reason].
+    """
+    try:
+        call = msgspec.json.decode(text.encode(), type=_Call)
+        # What JSON yields are values; once through the services' own encoding, its bounds hold here as well.
+        return call.method, decode_values(encode_values(cast("list[Value]", call.params)))
+    except (ValueError, TypeError, RecursionError) as error:
+        raise value_not_supported("call", text[:1024], f"it is no JSON-RPC 1.0 request: {error}") from None

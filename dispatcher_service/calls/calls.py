@@ -1,0 +1,266 @@
+"""A call from its arrival to its end: checked in order, run, recorded."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+import structlog
+
+from dispatcher_service.builtins.base import Builtin, BuiltinTable, CallerContext
+from dispatcher_service.calls import metrics
+from dispatcher_service.calls.checks import UNDECLARED_PERMISSION, check_params, check_role
+from dispatcher_service.calls.record import AuditSink, CallRecord
+from dispatcher_service.calls.result import CallResult, TaskStarter
+from dispatcher_service.calls.runner import ExecutionMeter, Runner
+from dispatcher_service.dropins.view import DropIns
+from dispatcher_service.sessions.authenticator import Authenticator
+from dispatcher_service.sessions.session import Session
+from dispatcher_service.sessions.view import RegistryView
+from graft_common.errors import GraftError, method_unknown, service_unavailable, session_invalid
+from graft_common.values import Value
+
+_log = structlog.get_logger("graft.calls")
+
+_DENIALS = frozenset({"SESSION_INVALID", "RBAC_PERMISSION_DENIED"})
+_ECHO = "system.isAlive:"
+
+
+@dataclass(frozen=True, slots=True)
+class CallRequest:
+    """A call as it arrives."""
+
+    method: str
+    """Without `Async.`."""
+    params: list[Value] = field(repr=False)
+    """Without the session."""
+    credential: str = field(default="", repr=False)
+    """The session reference; empty for none."""
+    min_revision: int = 0
+    """A revision of the registry that the caller has seen."""
+    request_id: str = ""
+    peer: str = ""
+    seconds: float | None = None
+    """How long the caller waits for the answer; None for however long it takes."""
+
+
+@dataclass(slots=True)
+class _Call:
+    """What becomes known of a call on its way."""
+
+    request: CallRequest
+    arrived: float
+    caller: CallerContext
+    builtin: Builtin | None = None
+    source: str = "none"
+    meter: ExecutionMeter = field(default_factory=ExecutionMeter)
+
+
+class Calls:
+    """Takes calls. One object serves all of a dispatcher."""
+
+    def __init__(
+        self,
+        *,
+        authenticator: Authenticator,
+        view: Callable[[], RegistryView],
+        dropins: DropIns,
+        runner: Runner,
+        audit: AuditSink,
+    ) -> None:
+        self.builtins: BuiltinTable = {}
+        """Filled once the built-in methods, which may need this object, are made."""
+        self._authenticator = authenticator
+        self._view = view
+        self._dropins = dropins
+        self._runner = runner
+        self._audit = audit
+        self._sessions: Counter[str] = Counter()
+        self._under_way = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._draining = False
+
+    async def invoke(self, request: CallRequest) -> CallResult:
+        """Check a call and run it. Cancelling this kills what it runs.
+
+        Raises:
+            GraftError: what the caller is to be told.
+        """
+        call = _arrived(request)
+        with self._recorded(call):
+            await self._admit(call)
+            return await self._execute(call)
+
+    async def invoke_async(self, request: CallRequest, tasks: TaskStarter) -> str:
+        """Check a call, start it as a task, and return the task's reference.
+
+        Raises:
+            GraftError: what the checks have found; SERVER_BUSY when there are too many tasks.
+        """
+        call = _arrived(request)
+        started = False
+
+        async def execution(task_ref: str) -> CallResult:
+            nonlocal started
+            started = True
+            call.caller = replace(call.caller, task_ref=task_ref)
+            with self._recorded(call):
+                return await self._execute(call)
+
+        try:
+            await self._admit(call, needs_session=True)
+            return await tasks.start(request.method, call.caller, execution)
+        except GraftError as error:
+            if not started:
+                self._record(call, error.code)
+            raise
+
+    def busy_sessions(self) -> frozenset[str]:
+        """Name the digests of the sessions whose calls are running."""
+        return frozenset(self._sessions)
+
+    async def drain(self, seconds: float) -> bool:
+        """Refuse new calls and let those under way end, within so many seconds; tell whether they have."""
+        self._draining = True
+        try:
+            async with asyncio.timeout(seconds):
+                await self._idle.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def stop(self, seconds: float = 5.0) -> None:
+        """Refuse new calls, kill what is left of those under way, and wait shortly for them to be answered."""
+        self._draining = True
+        self._runner.stop(_draining())
+        await self.drain(seconds)
+
+    async def _admit(self, call: _Call, *, needs_session: bool = False) -> None:
+        """Check a call: session, method, role, parameters, limits."""
+        if self._draining:
+            raise _draining()
+        request = call.request
+        session: Session | None = None
+        if request.credential:
+            session = await self._authenticator.session_of(request.credential, request.min_revision)
+            call.caller = replace(call.caller, session=session)
+        call.builtin = self._find_builtin(request.method)
+        if call.builtin is not None:
+            call.source = "builtin"
+            _check_builtin(request, call.builtin, session, needs_session=needs_session)
+            return
+        # Without a session there is no extension for xapi either (gen_server.ml).
+        if session is None or not await self._dropins.has(request.method):
+            raise method_unknown(request.method)
+        call.source = "dropin"
+        view = self._view()
+        permission = request.method.lower() if view.is_declared(request.method) else UNDECLARED_PERMISSION
+        check_role(session, view.role_of(request.method), permission)
+        self._runner.check_room()
+
+    def _find_builtin(self, method: str) -> Builtin | None:
+        if method.startswith(_ECHO):
+            method = _ECHO
+        return self.builtins.get(method)
+
+    async def _execute(self, call: _Call) -> CallResult:
+        request, caller = call.request, call.caller
+        with self._busy(caller.session):
+            if call.builtin is not None:
+                return CallResult(await call.builtin.handler(caller, request.params))
+            left = None
+            if request.seconds is not None and not caller.task_ref:
+                left = max(call.arrived + request.seconds - time.monotonic(), 0.0)
+            params = [caller.session_ref, *request.params]
+            value = await self._runner.run(request.method, params, call.meter, left)
+            return CallResult(value, call.meter.usage)
+
+    @contextmanager
+    def _busy(self, session: Session | None) -> Iterator[None]:
+        """Let the session count as in use until the block ends."""
+        if session is None:
+            yield
+            return
+        self._sessions[session.digest] += 1
+        try:
+            yield
+        finally:
+            self._sessions[session.digest] -= 1
+            if not self._sessions[session.digest]:
+                del self._sessions[session.digest]
+
+    @contextmanager
+    def _recorded(self, call: _Call) -> Iterator[None]:
+        """Count a call as under way, and record how it ends."""
+        self._under_way += 1
+        self._idle.clear()
+        outcome = "OK"
+        try:
+            yield
+        except GraftError as error:
+            outcome = error.code
+            raise
+        except asyncio.CancelledError:
+            outcome = "TASK_CANCELLED" if call.caller.task_ref else "CANCELLED"
+            raise
+        except Exception:
+            outcome = "INTERNAL_ERROR"
+            raise
+        finally:
+            self._record(call, outcome)
+            self._under_way -= 1
+            if not self._under_way:
+                self._idle.set()
+
+    def _record(self, call: _Call, outcome: str) -> None:
+        request, session = call.request, call.caller.session
+        record = CallRecord(
+            time=datetime.now(UTC),
+            user=session.user if session else "",
+            roles=session.roles if session else (),
+            track_id=session.track_id if session else "",
+            action=request.method,
+            allowed=outcome not in _DENIALS,
+            outcome=outcome,
+            duration=time.monotonic() - call.arrived,
+            usage=call.meter.usage,
+            request_id=request.request_id,
+            originator=session.originator if session else "",
+            peer=request.peer,
+            task=call.caller.task_ref,
+        )
+        self._audit.record(record)
+        metrics.count(record, call.source)
+        _log.info(
+            "call.finished",
+            method=request.method,
+            user=record.user,
+            track_id=record.track_id,
+            outcome=outcome,
+            duration=round(record.duration, 6),
+            task=record.task,
+            request_id=record.request_id,
+        )
+
+
+def _arrived(request: CallRequest) -> _Call:
+    caller = CallerContext(session_ref=request.credential, request_id=request.request_id, peer=request.peer)
+    return _Call(request, time.monotonic(), caller)
+
+
+def _check_builtin(request: CallRequest, builtin: Builtin, session: Session | None, *, needs_session: bool) -> None:
+    if session is None and (builtin.role is not None or needs_session):
+        raise session_invalid(request.credential)
+    if session is not None and builtin.role is not None:
+        check_role(session, builtin.role, request.method.lower())
+    check_params(request.method, builtin, request.params)
+
+
+def _draining() -> GraftError:
+    return service_unavailable("dispatcher", "it is shutting down; try again in a moment")

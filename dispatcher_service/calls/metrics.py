@@ -1,0 +1,31 @@
+"""What Prometheus is told of calls."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+from dispatcher_service.calls.record import CallRecord
+
+CALLS = Counter("graft_calls_total", "Calls that have ended.", ["source", "result"])
+CALL_SECONDS = Histogram(
+    "graft_call_seconds",
+    "Time from the arrival of a call to its end, the wait for a turn included.",
+    ["source"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300),
+)
+RUNNING = Gauge("graft_calls_running", "Executables that run.")
+WAITING = Gauge("graft_calls_waiting", "Calls that wait for a turn.")
+
+_RESULTS = frozenset(
+    {
+        *("OK", "CANCELLED", "SESSION_INVALID", "MESSAGE_METHOD_UNKNOWN", "RBAC_PERMISSION_DENIED", "INTERNAL_ERROR"),
+        *("MESSAGE_PARAMETER_COUNT_MISMATCH", "FIELD_TYPE_ERROR", "VALUE_NOT_SUPPORTED", "HANDLE_INVALID"),
+        *("SERVER_BUSY", "SERVICE_UNAVAILABLE", "TASK_CANCELLED"),
+    }
+)
+
+
+def count(record: CallRecord, source: str) -> None:
+    """Count a call that has ended; codes of extensions' own are all one, so that the labels stay few."""
+    CALLS.labels(source, record.outcome if record.outcome in _RESULTS else "EXTENSION_ERROR").inc()
+    CALL_SECONDS.labels(source).observe(record.duration)

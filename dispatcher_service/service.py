@@ -1,0 +1,107 @@
+"""`DispatcherService`: translates between gRPC and calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from dispatcher_service.audit.log import AuditLog
+from dispatcher_service.audit.messages import list_call_records
+from dispatcher_service.calls.calls import CallRequest, Calls
+from dispatcher_service.calls.listing import MethodInfo, Source
+from dispatcher_service.calls.result import TaskStarter
+from dispatcher_service.messages import usage_message
+from dispatcher_service.sessions.admission import SessionSource, admit
+from graft.dispatcher.v1 import dispatcher_pb2, dispatcher_pb2_grpc
+from graft_common.errors import internal_error, value_not_supported
+from graft_common.rpc.context import MIN_REVISION, REQUEST_ID, CallContext, bearer, metadata_value, peer_address
+from graft_common.rpc.service import RpcService
+from graft_common.values import Value, ValueDecodeError, ValueEncodeError, decode_values, encode_value
+
+_SOURCES = {
+    Source.BUILT_IN: dispatcher_pb2.METHOD_SOURCE_BUILT_IN,
+    Source.DROP_IN: dispatcher_pb2.METHOD_SOURCE_DROP_IN,
+}
+_FOR_EVER = 1e6
+"""Seconds from which a deadline is none; gRPC tells a huge number where the client has set none."""
+
+
+class DispatcherServicer:
+    """Serves calls, the list of methods, and the audit log."""
+
+    def __init__(
+        self,
+        calls: Calls,
+        tasks: TaskStarter,
+        methods: Callable[[], list[MethodInfo]],
+        audit: AuditLog,
+        sessions: SessionSource,
+    ) -> None:
+        self._calls = calls
+        self._tasks = tasks
+        self._methods = methods
+        self._audit = audit
+        self._sessions = sessions
+
+    def service(self) -> RpcService:
+        """Return what a server needs."""
+        descriptor = dispatcher_pb2.DESCRIPTOR.services_by_name["DispatcherService"]
+        return RpcService(descriptor, self, dispatcher_pb2_grpc.add_DispatcherServiceServicer_to_server)
+
+    async def Invoke(  # noqa: N802  (gRPC's name)
+        self, request: dispatcher_pb2.InvokeRequest, context: CallContext
+    ) -> dispatcher_pb2.InvokeResponse:
+        """Run a method and wait for its value."""
+        result = await self._calls.invoke(_read_request(request, context))
+        try:
+            value = encode_value(result.value)
+        except ValueEncodeError as error:
+            raise internal_error(request.method, f"its value cannot be sent: {error}") from error
+        return dispatcher_pb2.InvokeResponse(value=value, usage=usage_message(result.usage))
+
+    async def InvokeAsync(  # noqa: N802  (gRPC's name)
+        self, request: dispatcher_pb2.InvokeAsyncRequest, context: CallContext
+    ) -> dispatcher_pb2.InvokeAsyncResponse:
+        """Start a method as a task."""
+        task_ref = await self._calls.invoke_async(_read_request(request, context), self._tasks)
+        return dispatcher_pb2.InvokeAsyncResponse(task_ref=task_ref)
+
+    async def ListMethods(  # noqa: N802  (gRPC's name)
+        self, _request: dispatcher_pb2.ListMethodsRequest, _context: CallContext
+    ) -> dispatcher_pb2.ListMethodsResponse:
+        """List the methods that can be called now; fails while none can."""
+        return dispatcher_pb2.ListMethodsResponse(methods=map(_method_message, self._methods()))
+
+    async def ListCallRecords(  # noqa: N802  (gRPC's name)
+        self, request: dispatcher_pb2.ListCallRecordsRequest, context: CallContext
+    ) -> dispatcher_pb2.ListCallRecordsResponse:
+        """List the audit records of calls."""
+        await admit(self._sessions, context, "audit.list_call_records")
+        return await list_call_records(self._audit, request)
+
+
+def _read_request(
+    request: dispatcher_pb2.InvokeRequest | dispatcher_pb2.InvokeAsyncRequest, context: CallContext
+) -> CallRequest:
+    revision = metadata_value(context, MIN_REVISION)
+    left = context.time_remaining()
+    return CallRequest(
+        method=request.method,
+        params=_read_params(request.params),
+        credential=bearer(context),
+        min_revision=int(revision) if revision.isdecimal() and len(revision) < 19 else 0,
+        request_id=metadata_value(context, REQUEST_ID),
+        peer=peer_address(context),
+        seconds=left if left is not None and left < _FOR_EVER else None,
+    )
+
+
+def _read_params(data: bytes) -> list[Value]:
+    """Decode the parameters; no bytes at all are none."""
+    try:
+        return decode_values(data) if data else []
+    except ValueDecodeError as error:
+        raise value_not_supported("params", "", str(error)) from None
+
+
+def _method_message(method: MethodInfo) -> dispatcher_pb2.Method:
+    return dispatcher_pb2.Method(name=method.name, source=_SOURCES[method.source], role=method.role, doc=method.doc)
