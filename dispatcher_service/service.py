@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import structlog
+
 from dispatcher_service.audit.log import AuditLog
 from dispatcher_service.audit.messages import list_call_records
 from dispatcher_service.calls.calls import CallRequest, Calls
@@ -89,10 +91,15 @@ def _read_request(
         params=_read_params(request.params),
         credential=bearer(context),
         min_revision=int(revision) if revision.isdecimal() and len(revision) < 19 else 0,
-        request_id=metadata_value(context, REQUEST_ID),
+        request_id=metadata_value(context, REQUEST_ID) or _given_request_id(),
         peer=peer_address(context),
         seconds=left if left is not None and left < _FOR_EVER else None,
     )
+
+
+def _given_request_id() -> str:
+    """Return the id that the guard has given to a request without one."""
+    return str(structlog.contextvars.get_contextvars().get("request_id", ""))
 
 
 def _read_params(data: bytes) -> list[Value]:
