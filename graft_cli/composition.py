@@ -149,7 +149,7 @@ async def _add_dispatcher(
     from dispatcher_service.app import DispatcherApp
 
     app = await DispatcherApp.open(settings, registry)
-    process.add(GrpcPart("dispatcher", app, address))
+    process.add(GrpcPart("dispatcher", app, address, is_ready=lambda: app.ready))
     return app.services
 
 

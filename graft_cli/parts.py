@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 from wsgiref.simple_server import WSGIServer
 
@@ -17,6 +17,7 @@ from graft_common.rpc.service import RpcService
 from graft_common.settings import split_address
 
 PROBE_TIMEOUT = 5.0
+_READINESS_POLL = 0.05
 
 
 class App(Protocol):
@@ -40,20 +41,24 @@ class RpcApp(App, Protocol):
 class GrpcPart:
     """The registry or the dispatcher behind a gRPC port."""
 
-    def __init__(self, name: str, app: RpcApp, address: str) -> None:
+    def __init__(self, name: str, app: RpcApp, address: str, is_ready: Callable[[], bool] = lambda: True) -> None:
         self.name = name
         self._app = app
         self._address = address
+        self._is_ready = is_ready
         self._server: RpcServer | None = None
+        self._waiting: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Listen."""
+        """Listen; the health check says SERVING as soon as the app is ready."""
         server = RpcServer(self._app.services)
         try:
-            await server.start(self._address)
+            await server.start(self._address, serving=self._is_ready())
         except OSError as error:
             raise CliError(str(error)) from None
         self._server = server
+        if not self._is_ready():
+            self._waiting = asyncio.create_task(self._announce_readiness(server))
 
     async def problem(self) -> str | None:
         """Make gRPC's standard health check."""
@@ -62,15 +67,26 @@ class GrpcPart:
 
     async def drain(self, timeout: float) -> None:  # noqa: ASYNC109  (it is a share of the whole)
         """Refuse new calls, and let running ones end."""
+        self._stop_waiting()
         stopping = [] if self._server is None else [self._server.stop(timeout)]
         self._server = None
         await asyncio.gather(self._app.drain(timeout), *stopping)
 
     async def close(self) -> None:
         """Stop listening and close the app."""
+        self._stop_waiting()
         if self._server is not None:
             await self._server.stop(0)
         await self._app.close()
+
+    async def _announce_readiness(self, server: RpcServer) -> None:
+        while not self._is_ready():  # noqa: ASYNC110  (an app tells whether it is ready when it is asked)
+            await asyncio.sleep(_READINESS_POLL)
+        await server.set_serving(serving=True)
+
+    def _stop_waiting(self) -> None:
+        if self._waiting is not None:
+            self._waiting.cancel()
 
 
 class ChannelPart:

@@ -71,25 +71,20 @@ class Process:
                     raise CliError(f"the {part.name} has not become ready within {timeout:g} s: {problem}")
                 await asyncio.sleep(_POLL)
 
-    async def drain(self) -> None:
-        """Drain all parts within the time that the settings give, the last one first."""
-        deadline = time.monotonic() + self.settings.drain_timeout
-        for part in reversed(self._parts):
+    async def end(self, drain_timeout: float) -> None:
+        """Drain and close the parts, the last one first: each may still call those that were started before it."""
+        deadline = time.monotonic() + drain_timeout
+        while self._parts:
+            part = self._parts.pop()
             try:
-                await part.drain(max(deadline - time.monotonic(), 0.0))
-            except Exception:  # noqa: BLE001  (the other parts are ended all the same)
-                _log.exception("process.drain_failed", part=part.name)
-
-    async def close(self) -> None:
-        """Close all parts, the last one first, each within a bound."""
-        for part in reversed(self._parts):
-            try:
+                if drain_timeout:
+                    await part.drain(max(deadline - time.monotonic(), 0.0))
                 async with asyncio.timeout(CLOSE_TIMEOUT):
                     await part.close()
             except TimeoutError:
                 _log.warning("process.close_timed_out", part=part.name, seconds=CLOSE_TIMEOUT)
             except Exception:  # noqa: BLE001  (the other parts are ended all the same)
-                _log.exception("process.close_failed", part=part.name)
+                _log.exception("process.end_failed", part=part.name)
 
 
 def run(
@@ -142,13 +137,13 @@ async def _live(
             _log.info("process.ready")
             await stopping
         _log.info("process.draining", timeout=process.settings.drain_timeout)
-        await process.drain()
+        await process.end(process.settings.drain_timeout)
     finally:
         for task in (beginning, stopping):
             task.cancel()
             with suppress(asyncio.CancelledError, Exception):
                 await task
-        await process.close()
+        await process.end(0)
     _log.info("process.ended")
 
 

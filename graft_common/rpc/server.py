@@ -45,8 +45,8 @@ class RpcServer:
         reflected = [service.name for service in services]
         reflection.enable_server_reflection([*reflected, health.SERVICE_NAME, reflection.SERVICE_NAME], self._server)
 
-    async def start(self, address: str) -> int:
-        """Listen, answer SERVING, and return the port.
+    async def start(self, address: str, *, serving: bool = True) -> int:
+        """Listen, answer health checks with SERVING or NOT_SERVING, and return the port.
 
         Raises:
             OSError: the address cannot be listened on.
@@ -55,8 +55,8 @@ class RpcServer:
             port = self._server.add_insecure_port(address)
         except RuntimeError as error:
             raise OSError(f"cannot listen on {address} for gRPC: is another process there?") from error
+        await self.set_serving(serving=serving)
         await self._server.start()
-        await self.set_serving(serving=True)
         return int(port)
 
     async def set_serving(self, *, serving: bool) -> None:
