@@ -1,0 +1,126 @@
+"""What the end of an execution means to the caller."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from dispatcher_service.calls.outcome import MAX_SHOWN, signal_name, value_of
+from dispatcher_service.engines.base import Limits, Outcome, Verdict
+from graft_common.errors import GraftError
+from graft_common.values import Value
+
+PATH = "/etc/xapi.d/extensions/A.b"
+HEAD = '<?xml version="1.0"?><methodResponse><params><param>'
+TAIL = "</param></params></methodResponse>"
+
+
+def answer(value: str) -> bytes:
+    return f"{HEAD}{value}{TAIL}".encode()
+
+
+def envelope(**members: str) -> bytes:
+    inner = "".join(f"<member><name>{name}</name>{value}</member>" for name, value in members.items())
+    return answer(f"<value><struct>{inner}</struct></value>")
+
+
+def array(*items: str) -> str:
+    return f"<value><array><data>{''.join(items)}</data></array></value>"
+
+
+def failure_of(outcome: Outcome) -> GraftError:
+    with pytest.raises(GraftError) as caught:
+        value_of(outcome, PATH, Limits())
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("stdout", "value"),
+    [
+        (envelope(Status="<value>Success</value>", Value="<value><int>5</int></value>"), 5),
+        (envelope(Status="<value>Maybe</value>"), {"Status": "Maybe"}),
+        (answer("<value>bare</value>"), "bare"),
+        (answer("<value>first</value>") + b" and garbage", "first"),
+        (answer("<value><base64>YWJj\nZGVm\n</base64></value>"), b"abcdef"),
+        (answer("<value><boolean>true</boolean></value>"), True),
+    ],
+)
+def test_values(stdout: bytes, value: Value) -> None:
+    assert value_of(Outcome(Verdict.EXITED, stdout=stdout, stderr=b"noise"), PATH, Limits()) == value
+
+
+@pytest.mark.parametrize(
+    ("stdout", "error"),
+    [
+        (
+            envelope(
+                Status="<value>Failure</value>", ErrorDescription=array(*["<value>CODE</value>", "<value>a</value>"])
+            ),
+            ["CODE", "a"],
+        ),
+        (envelope(Status="<value>Failure</value>", ErrorDescription="<value>CODE</value>"), ["CODE"]),
+    ],
+)
+def test_failures_of_the_extension(stdout: bytes, error: list[str]) -> None:
+    assert failure_of(Outcome(Verdict.EXITED, stdout=stdout)).error_info() == error
+
+
+def test_a_fault_is_a_failure() -> None:
+    members = "<member><name>faultCode</name><value><int>4</int></value></member><member><name>faultString</name><value>Too many</value></member>"
+    stdout = f"<methodResponse><fault><value><struct>{members}</struct></value></fault></methodResponse>".encode()
+    assert failure_of(Outcome(Verdict.EXITED, stdout=stdout)).error_info() == ["fault", "4", "Too many"]
+
+
+OK = answer("<value>ok</value>")
+OK_TEXT = OK.decode()
+
+
+@pytest.mark.parametrize(
+    ("outcome", "params", "details"),
+    [
+        (
+            Outcome(Verdict.EXITED, exit_code=7, stdout=OK, stderr=b"why"),
+            ["non-zero exit", OK_TEXT, "why"],
+            {"exit_code": "7"},
+        ),
+        (Outcome(Verdict.SIGNALED, signal=9, stdout=b"a", stderr=b"b"), ["signal: SIGKILL", "a", "b"], {}),
+        (
+            Outcome(Verdict.TIMED_OUT, stdout=b"a\xff", stderr=b"b"),
+            ["timed out after 60 s (GRAFT_CALL_TIMEOUT)", "a\ufffd", "b"],
+            {"limit": "GRAFT_CALL_TIMEOUT", "value": "60 s"},
+        ),
+        (
+            Outcome(Verdict.OUTPUT_EXCEEDED, stdout=b"a", stderr=b""),
+            ["output exceeded 8 MiB (GRAFT_CALL_OUTPUT)", "a", ""],
+            {"limit": "GRAFT_CALL_OUTPUT", "value": "8 MiB"},
+        ),
+        (Outcome(Verdict.KILLED), ["killed: the dispatcher is stopping", "", ""], {}),
+        (Outcome(Verdict.NOT_STARTED, reason="no fork"), ["not started: no fork"], {}),
+    ],
+)
+def test_bad_ends(outcome: Outcome, params: list[str], details: dict[str, str]) -> None:
+    error = failure_of(outcome)
+    assert error.error_info() == ["INTERNAL_ERROR", PATH, *params]
+    assert error.details == details
+
+
+@pytest.mark.parametrize("stdout", [b"", b"garbage", b"debug\n" + OK, b"<methodResponse>", b"\xff\xfe\x00"])
+def test_output_that_cannot_be_parsed(stdout: bytes) -> None:
+    code, path, reason, shown, why = failure_of(Outcome(Verdict.EXITED, stdout=stdout)).error_info()
+    assert (code, path, reason) == ("INTERNAL_ERROR", PATH, "failed to parse extension output")
+    assert shown == stdout.decode("utf-8", "replace")
+    assert why
+
+
+def test_long_output_is_cut_in_errors() -> None:
+    shown = failure_of(Outcome(Verdict.EXITED, exit_code=1, stdout=b"x" * 100_000)).params[2]
+    assert shown == "x" * MAX_SHOWN + "… [100000 bytes]"
+
+
+@pytest.mark.parametrize(
+    ("number", "name"),
+    [(signal.SIGSEGV, "SIGSEGV"), (signal.SIGTERM, "SIGTERM"), (signal.SIGRTMIN + 3, "SIGRT+3"), (0, "signal 0")],
+)
+def test_signal_names(number: int, name: str) -> None:
+    assert signal_name(number) == name
