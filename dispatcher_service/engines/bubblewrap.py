@@ -61,7 +61,10 @@ class Walls:
         return [*options, "--block-fd", str(first + 1)] if self.waits else options
 
     def command_line(self, command: Command, *, crossing: bool) -> list[str]:
-        """Make bubblewrap's whole command line; the tree is descriptor 3, the filter 4.
+        """Make bubblewrap's whole command line.
+
+        The tree is descriptor 3 when it is passed, which it is only when somebody takes and closes it: the launcher for
+        a crossing, else a bwrap that binds descriptors. The filter comes next.
 
         Args:
             command: what to run.
@@ -74,12 +77,13 @@ class Walls:
             mount_at = self.skeleton.mount_point(command.mount_at)
         except ValueError as error:
             raise CannotRun(str(error)) from None
+        filter_fd = 4
         if crossing:
             tree = ["--ro-bind", str(self.crossing), mount_at]
         elif self.abilities.binds_descriptors:
             tree = ["--ro-bind-fd", "3", mount_at]
         else:
-            tree = ["--ro-bind", str(command.tree), mount_at]
+            tree, filter_fd = ["--ro-bind", str(command.tree), mount_at], 3
         return [
             str(self.binary),
             *NAMESPACES,
@@ -94,8 +98,8 @@ class Walls:
             *self.skeleton.arguments(command.limits.tmp_size),
             *tree,
             *("--chdir", "/"),
-            *("--seccomp", "4"),
-            *self.pipes(5),
+            *("--seccomp", str(filter_fd)),
+            *self.pipes(filter_fd + 1),
             "--",
             command.path,
             *command.arguments,
@@ -171,9 +175,10 @@ class BubblewrapEngine(LauncherEngine):
     async def _try_canary(self, launcher: Launcher, walls: Walls) -> Finding:
         with canary.planted(launcher.runtime_dir) as bait:
             command = Command("canary", bait.tree, canary.MOUNT_AT, canary.NAME, bait.stdin, limits=TRIAL)
-            tree_fd = os.open(bait.tree, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
             request = self._build(command, walls)
-            outcome = await _run_trial(launcher, request, bait.stdin, [tree_fd])
+            passed = walls.abilities.binds_descriptors
+            extra = [os.open(bait.tree, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)] if passed else []
+            outcome = await _run_trial(launcher, request, bait.stdin, extra)
             if outcome.verdict is not Verdict.EXITED or outcome.exit_code != 0:
                 text = outcome.reason or outcome.stderr.decode(errors="replace").strip() or outcome.verdict.value
                 return Finding("canary", ok=False, detail=f"it did not run: {text}", fix=host.namespace_fix())
@@ -200,7 +205,8 @@ class BubblewrapEngine(LauncherEngine):
         del head, launcher
         if self._walls is None:
             raise CannotRun("the engine is not prepared")
-        return self._build(command, self._walls), [tree_fd]
+        request = self._build(command, self._walls)
+        return request, [tree_fd] if request.bind or self._walls.abilities.binds_descriptors else []
 
     def _why_not_started(self, command: Command, head: bytes, error: str, stderr: bytes) -> str:
         text = stderr.decode(errors="replace").strip().rpartition("\n")[2]

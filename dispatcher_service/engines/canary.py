@@ -44,6 +44,10 @@ seen=0
 for entry in /proc/[0-9]*; do seen=$((seen + 1)); done
 if [ "$seen" -le 3 ]; then say processes held; else say processes escaped; fi
 
+descriptors=held
+for number in 3 4 5 6 7 8 9; do if [ -e "/proc/$$/fd/$number" ]; then descriptors=escaped; fi; done
+say descriptors $descriptors
+
 capabilities=held
 new_privileges=escaped
 filter=escaped
@@ -74,6 +78,7 @@ MUST_HOLD = {
     "ipc": "it shares the host's System V IPC",
     "hostname": "it shares the host's name",
     "processes": "it saw processes that are not its own",
+    "descriptors": "it inherited descriptors",
     "capabilities": "it kept capabilities",
     "no-new-privileges": "it could gain privileges by exec",
     "seccomp": "no seccomp filter was in force",

@@ -82,7 +82,7 @@ def test_dispatcher_killed_with_calls_running(
     dispatcher = subprocess.Popen(
         [sys.executable, "-c", DISPATCHER, name, str(tree.path), loop],
         stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(PROJECT)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(PROJECT), os.environ.get("PYTHONPATH", "")])},
     )
     with dispatcher:
         assert dispatcher.stdout is not None
