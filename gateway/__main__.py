@@ -7,5 +7,4 @@ import sys
 from graft_cli.main import main
 
 if __name__ == "__main__":
-    sys.argv.insert(1, "gateway")
-    main()
+    main(["gateway", *sys.argv[1:]])

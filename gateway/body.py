@@ -10,7 +10,7 @@ from starlette.types import Receive
 from gateway.load import Held
 from graft_common.units import format_seconds, format_size
 
-LINGER_TIME = 2.0
+LINGER_TIME = 1.0
 LINGER_BYTES = 32 << 20
 
 

@@ -17,6 +17,8 @@ HEAD_TIMEOUT = 20.0
 """Seconds from a connection's or a request's first byte to the end of the head."""
 READ_TIMEOUT = 60.0
 """Seconds in which a client must take at least a part of an answer that waits for it."""
+LINGER_TIME = 1.0
+"""Seconds in which a client that was refused may read why."""
 
 _UPGRADE = re.compile(rb"\r\nupgrade[ \t]*:", re.IGNORECASE)
 
@@ -48,12 +50,14 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     _head_size = 0
     _partial_size = 0
     _too_large = False
+    _refused = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Start the clock for the first request."""
         super().connection_made(transport)
         if len(self.connections) > self.max_connections:
             self._refuse(503, f"There are {self.max_connections} connections, as many as may be; try again.")
+            self.transport.close()
             return
         self._head_timer = self.loop.call_later(self.head_timeout, self._head_is_late)
 
@@ -66,13 +70,13 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser, and see to it that what is not a whole head yet is small and soon complete."""
-        if self.transport.is_closing():
+        if self._refused or self.transport.is_closing():
             return
         head = self._heads if self._in_head else 0
         if not self._in_head and (self.cycle is None or not self.cycle.more_body):
             data = _without_upgrade(data)
         super().data_received(data)
-        if self.transport.is_closing():
+        if self._refused or self.transport.is_closing():
             return
         if self._in_head:
             # Whatever stands before a head in the chunk that it begins in is not its own.
@@ -145,6 +149,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def _head_is_late(self) -> None:
         self._head_timer = None
+        if self._refused:
+            return
         if self._in_head:
             self._refuse(408, f"The request's head was not complete within {self.head_timeout:g} seconds.")
         elif self._is_between_requests():
@@ -172,5 +178,11 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             f"content-length: {len(body)}\r\n"
             "connection: close\r\n\r\n"
         )
+        self._refused = True
         self.transport.write(head.encode() + body)
-        self.transport.close()
+        if self.cycle is not None:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        # To close at once would reset the connection of a client that is still sending, and lose the answer.
+        self.transport.write_eof()
+        self.loop.call_later(LINGER_TIME, self.transport.close)

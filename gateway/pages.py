@@ -70,7 +70,7 @@ async def _refuse(request: Request, error: Exception) -> Response:
     path = request.url.path
     if path not in KNOWN_PATHS:
         return PlainTextResponse("There is nothing at this path; XML-RPC is at /, /RPC2 and /xmlrpc.\n", 404)
-    if isinstance(error, HTTPException) and error.status_code != 405:
+    if isinstance(error, HTTPException) and error.status_code not in {404, 405}:
         return PlainTextResponse(f"{error.detail}.\n", error.status_code)
     methods = [*(["GET", "HEAD"] if path in _PAGES else []), *(["OPTIONS", "POST"] if path in XML_RPC_PATHS else [])]
     allowed = ", ".join(methods)

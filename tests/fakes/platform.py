@@ -44,6 +44,7 @@ ADMIN = "root"
 PASSWORD = "a password & <more>"
 POOL = "OpaqueRef:00000000-0000-4000-8000-00000000000a"
 HOST = "OpaqueRef:00000000-0000-4000-8000-00000000000b"
+USER_UUID = "11111111-1111-4111-8111-111111111111"
 LOGIN_TIME = Timestamp(seconds=int(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC).timestamp()))
 
 
@@ -72,6 +73,8 @@ class FakePlatform:
     seen: list[Seen] = field(default_factory=list)
     revision: int = 100
     running: int = 0
+    list_error: GraftError | None = None
+    """What listing the methods fails with."""
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     """Opened by a test that has calls of `Test.wait` waiting."""
 
@@ -102,6 +105,20 @@ class FakePlatform:
             while self.running < count:  # noqa: ASYNC110  (polled, with a bound)
                 await asyncio.sleep(0.005)
 
+    def open_session(self, originator: str = "", role: str = "pool-admin") -> str:
+        ref = f"OpaqueRef:{uuid.uuid4()}"
+        self.sessions[ref] = identity_pb2.Session(
+            uuid=str(uuid.uuid4()),
+            user=ADMIN,
+            user_uuid=USER_UUID,
+            roles=[role],
+            created=LOGIN_TIME,
+            last_active=LOGIN_TIME,
+            originator=originator,
+        )
+        self.revision += 1
+        return ref
+
     def check(self, context: CallContext) -> str:
         ref = bearer(context)
         if ref not in self.sessions:
@@ -121,19 +138,8 @@ class FakeIdentity(identity_pb2_grpc.IdentityServiceServicer):
     async def Login(self, request: identity_pb2.LoginRequest, context: CallContext) -> identity_pb2.LoginResponse:
         if (request.user, request.password) != (ADMIN, PASSWORD):
             raise GraftError("SESSION_AUTHENTICATION_FAILED", request.user, "wrong user name or password")
-        ref = f"OpaqueRef:{uuid.uuid4()}"
-        session = identity_pb2.Session(
-            uuid=str(uuid.uuid4()),
-            user=request.user,
-            user_uuid="11111111-1111-4111-8111-111111111111",
-            roles=["pool-admin"],
-            created=LOGIN_TIME,
-            last_active=LOGIN_TIME,
-            originator=request.originator,
-        )
-        self._platform.sessions[ref] = session
-        self._platform.revision += 1
-        return identity_pb2.LoginResponse(session_ref=ref, session=session, revision=self._platform.revision)
+        ref = self._platform.open_session(request.originator)
+        return identity_pb2.LoginResponse(session_ref=ref, revision=self._platform.revision)
 
     async def Logout(self, request: identity_pb2.LogoutRequest, context: CallContext) -> identity_pb2.LogoutResponse:
         del self._platform.sessions[self._platform.check(context)]
@@ -169,6 +175,8 @@ class FakeDispatcher(dispatcher_pb2_grpc.DispatcherServiceServicer):
     async def ListMethods(
         self, request: dispatcher_pb2.ListMethodsRequest, context: CallContext
     ) -> dispatcher_pb2.ListMethodsResponse:
+        if self._platform.list_error is not None:
+            raise self._platform.list_error
         methods = [dispatcher_pb2.Method(name=name, role="pool-admin") for name in sorted(self._platform.methods)]
         return dispatcher_pb2.ListMethodsResponse(methods=methods)
 

@@ -1,0 +1,198 @@
+"""How much is served at once, and what any bytes at all are answered with."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import structlog
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fakes import PASSWORD, FakePlatform
+from gateway.app import GatewayApp
+from gateway.load import Load
+from graft_common.errors import GraftError
+from graft_common.settings import Settings
+from support.wire import Running, Wire, call, failure, request, running_gateway, success, wait_until
+
+
+def test_requests_are_counted() -> None:
+    load = Load(max_requests=2, max_bytes=10)
+    with load.request() as first:
+        first.add(6)
+        with load.request() as second:
+            second.add(4)
+            with pytest.raises(GraftError, match="SERVER_BUSY"):
+                second.add(1)
+            with pytest.raises(GraftError, match="SERVER_BUSY"), load.request():
+                pass
+        first.add(4)
+    with load.request() as third:
+        third.add(10)
+
+
+async def test_idle_is_when_nothing_is_served() -> None:
+    load = Load(max_requests=2, max_bytes=10)
+    await load.wait_idle()
+    with load.request():
+        waiting = asyncio.create_task(load.wait_idle())
+        await asyncio.sleep(0)
+        assert not waiting.done()
+    await asyncio.wait_for(waiting, 1)
+
+
+async def test_too_many_requests_are_told(gateway: Running, session: str) -> None:
+    gateway.app._load._max_requests = 1
+    async with await Wire.open(gateway.port) as busy:
+        await busy.send(request(call("Test.wait", session)))
+        await gateway.platform.wait_running(1)
+        reply = await gateway.post(call("Test.void", session))
+        assert reply.body == failure("SERVER_BUSY", "the gateway is serving 1 requests, as many as it may; try again")
+        gateway.platform.gate.set()
+        assert (await busy.reply()).status == 200
+        assert (await busy.post(call("Test.void", session))).body == success("<value></value>")
+
+
+async def test_too_many_bytes_are_told(gateway: Running, session: str) -> None:
+    gateway.app._load._max_bytes = 100_000
+    async with await Wire.open(gateway.port) as first:
+        await first.send(request(call("Test.wait", session, "x" * 90_000)))
+        await gateway.platform.wait_running(1)
+        reply = await gateway.post(call("Test.echo", session, "y" * 50_000))
+        assert b"SERVER_BUSY" in reply.body
+        assert (await gateway.post(call("Test.void", session))).body == success("<value></value>")
+        gateway.platform.gate.set()
+        assert (await first.reply()).status == 200
+    reply = await gateway.post(call("Test.echo", session, "y" * 50_000))
+    assert reply.body == success(f"<value>{'y' * 50_000}</value>")
+    await wait_until(lambda: gateway.app._load._bytes == 0)
+
+
+async def test_a_mistake_of_ours_is_told_without_its_text(gateway: Running, session: str) -> None:
+    reply = await gateway.post(call("Test.crash", session), x_request_id="id-7")
+    assert reply.body == failure("INTERNAL_ERROR", "The server has made a mistake; its log has the request id id-7.")
+
+    async def broken(*_: object) -> None:
+        raise RuntimeError("secret")
+
+    gateway.app._xmlrpc._api.call = broken
+    reply = await gateway.post(call("Test.void", session), x_request_id="id-8")
+    assert reply.body == failure("INTERNAL_ERROR", "The server has made a mistake; its log has the request id id-8.")
+
+
+async def test_requests_are_logged_without_secrets(gateway: Running) -> None:
+    with structlog.testing.capture_logs() as logs:
+        await gateway.post(call("session.login_with_password", "root", "a-secret-password"), x_request_id="id-9")
+        [ref] = [gateway.platform.open_session()]
+        await gateway.post(call("Test.echo", ref, "a-secret-parameter"))
+        await gateway.post(call(f"{ref}.get_record", ref))
+        await gateway.post(b"a-secret-body")
+        await wait_until(lambda: len(logs) >= 4)
+    text = repr(logs)
+    assert "a-secret" not in text
+    assert PASSWORD not in text
+    assert ref not in text
+    events = [event for event in logs if event["event"] == "http.request"]
+    assert [(event["rpc"], event["outcome"], event["status"]) for event in events] == [
+        ("session.login_with_password", "SESSION_AUTHENTICATION_FAILED", 200),
+        ("Test.echo", "OK", 200),
+        ("(not a plain name)", "MESSAGE_METHOD_UNKNOWN", 200),
+        ("", "MALFORMED", 400),
+    ]
+    for event in events:
+        assert event["duration"] > 0
+        assert event["peer"].startswith("127.0.0.1:")
+        assert event["path"] == "/RPC2"
+
+
+@pytest.fixture(scope="module")
+def runner() -> Iterator[asyncio.Runner]:
+    with asyncio.Runner() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def app(runner: asyncio.Runner) -> Iterator[GatewayApp]:
+    async def open_app() -> GatewayApp:
+        platform = FakePlatform()
+        platform.sessions["ref"] = platform.sessions.pop(platform.open_session())
+        return await GatewayApp.open(Settings(http_max_body=5000), *platform.clients())
+
+    made = runner.run(open_app())
+    yield made
+    runner.run(made.close())
+
+
+async def serve(app: GatewayApp, chunks: list[bytes]) -> tuple[int, dict[bytes, bytes], bytes]:
+    sent: list[dict[str, Any]] = []
+    messages = [
+        {"type": "http.request", "body": chunk, "more_body": number < len(chunks) - 1}
+        for number, chunk in enumerate(chunks)
+    ]
+
+    async def receive() -> dict[str, Any]:
+        return messages.pop(0) if messages else {"type": "http.disconnect"}
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/RPC2", "headers": [], "client": None}
+    await app.asgi(scope, receive, send)
+    return sent[0]["status"], dict(sent[0]["headers"]), b"".join(message["body"] for message in sent[1:])
+
+
+@st.composite
+def nearly_calls(draw: st.DrawFn) -> bytes:
+    """Calls, and calls that were cut, joined and bitten."""
+    values = st.sampled_from([
+        "x", "<int>5</int>", "<i8>-1</i8>", "<nil/>", "<array><data><value/></data></array>",
+        "<struct><member><name>a</name><value>b</value></member></struct>", "<base64>AA==</base64>",
+        "<double>nan</double>", "<boolean>true</boolean>", "<dateTime.iso8601>x</dateTime.iso8601>", "&#0;", "&lt;",
+    ])  # fmt: skip
+    method = draw(
+        st.sampled_from(["Test.mirror", "Test.crash", "session.get_record", "Async.Test.echo", "a", "system.x"])
+    )
+    data = bytearray(call(method, *draw(st.sampled_from([("ref",), (), ("<int>1</int>",)])), *draw(st.lists(values))))
+    for _ in range(draw(st.integers(0, 3))):
+        start = draw(st.integers(0, len(data)))
+        data[start : start + draw(st.integers(0, 20))] = draw(st.binary(max_size=8) | st.just(bytes(data[:40])))
+    return bytes(data)
+
+
+@settings(deadline=None, max_examples=300)
+@given(chunks=st.lists(st.binary(max_size=3000) | nearly_calls(), min_size=1, max_size=3))
+def test_any_bytes_are_answered(runner: asyncio.Runner, app: GatewayApp, chunks: list[bytes]) -> None:
+    status, headers, body = runner.run(serve(app, chunks))
+    assert status in {200, 400, 413}
+    assert int(headers[b"content-length"]) == len(body)
+    if status == 200:
+        assert headers[b"content-type"] == b"text/xml"
+        assert body.startswith(b'<?xml version="1.0"?><methodResponse>')
+    else:
+        assert headers[b"content-type"] == b"text/plain; charset=utf-8"
+        assert body.endswith(b".\n")
+        assert body.count(b"\n") == 1
+
+
+@pytest.fixture(scope="module")
+def port(runner: asyncio.Runner) -> Iterator[int]:
+    context = running_gateway()
+    yield runner.run(context.__aenter__()).port
+    runner.run(context.__aexit__(None, None, None))
+
+
+@settings(deadline=None, max_examples=100)
+@given(data=st.binary(min_size=1, max_size=400) | nearly_calls().map(request))
+def test_any_bytes_on_a_connection_do_no_harm(runner: asyncio.Runner, port: int, data: bytes) -> None:
+    async def live() -> bytes:
+        async with await Wire.open(port) as wire:
+            await wire.send(data)
+            wire.writer.write_eof()
+            return await asyncio.wait_for(wire.reader.read(), 10)
+
+    for line in runner.run(live()).split(b"\r\n"):
+        if line.startswith(b"HTTP/1.1 "):
+            assert line[9:12] in {b"200", b"400", b"404", b"405", b"413", b"431"}
