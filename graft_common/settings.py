@@ -89,6 +89,11 @@ class Settings(BaseSettings):
             split_address(value)
         return value
 
+    @field_validator("data_dir", "resources_dir", "extensions_dir", "declarations_dir")
+    @classmethod
+    def _is_absolute(cls, value: Path | None) -> Path | None:
+        return None if value is None else value.expanduser().absolute()
+
     @property
     def resources_path(self) -> Path:
         """The Ambari tree in force."""

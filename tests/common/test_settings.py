@@ -45,6 +45,13 @@ def test_the_command_line_wins_over_the_environment_and_that_over_the_file(
     assert (settings.call_timeout, settings.call_memory, settings.call_processes) == (60.0, 256 << 20, 10)
 
 
+def test_folders_are_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/somebody")
+    settings = Settings(data_dir=Path(".data"), extensions_dir=Path("~/methods"))
+    assert settings.data_dir == tmp_path / ".data"
+    assert settings.extensions_path == Path("/home/somebody/methods")
+
+
 def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GRAFT_HTTP", "")
     assert Settings().http == "127.0.0.1:8080"
