@@ -27,7 +27,8 @@ def value_of(outcome: Outcome, path: str, limits: Limits) -> Value:
             last parameter tells what is wrong with the output when that could not be read.
     """
     if outcome.verdict is Verdict.NOT_STARTED:
-        raise internal_error(path, f"not started: {outcome.reason}")
+        # xapi's helper exits with 126 or 127 then; it has nothing to say why, but an engine has.
+        raise internal_error(path, "non-zero exit", "", outcome.reason)
     if outcome.verdict is not Verdict.EXITED or outcome.exit_code != 0:
         raise _not_well(outcome, path, limits)
     try:
@@ -59,7 +60,7 @@ def _not_well(outcome: Outcome, path: str, limits: Limits) -> GraftError:
             details = {"limit": "GRAFT_CALL_OUTPUT", "value": format_size(limits.output)}
             reason = f"output exceeded {details['value']} ({details['limit']})"
         case Verdict.KILLED:
-            reason = "killed: the dispatcher is stopping"
+            reason = f"killed: {outcome.reason}"
         case _:
             details = {"exit_code": str(outcome.exit_code)}
             reason = "non-zero exit"

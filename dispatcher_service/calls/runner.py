@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 
 from dispatcher_service.calls.metrics import RUNNING, WAITING
 from dispatcher_service.calls.outcome import value_of
 from dispatcher_service.calls.slots import Slots
 from dispatcher_service.dropins.view import DropIns
-from dispatcher_service.engines.base import Command, Engine, Limits, Usage
+from dispatcher_service.engines.base import Command, Engine, Limits, Usage, Verdict
 from graft_common.errors import GraftError, method_unknown
 from graft_common.tracing import span
 from graft_common.values import Value
@@ -35,6 +36,7 @@ class Runner:
         self._slots = slots
         self._limits = limits
         self._running: set[str] = set()
+        self._stopping = False
 
     async def run(
         self, method: str, params: Sequence[Value], meter: ExecutionMeter, seconds: float | None = None
@@ -71,6 +73,8 @@ class Runner:
                 finally:
                     self._running.discard(command.call_id)
         meter.usage = outcome.usage
+        if outcome.verdict is Verdict.KILLED and self._stopping:
+            outcome = replace(outcome, reason="the dispatcher is stopping")
         if len(outcome.stdout) < _LARGE:
             return value_of(outcome, command.path, self._limits)
         return await asyncio.to_thread(value_of, outcome, command.path, self._limits)
@@ -85,6 +89,7 @@ class Runner:
 
     def stop(self, error: GraftError) -> None:
         """Send away all who wait, with that error, and kill all that run."""
+        self._stopping = True
         self._slots.refuse(error)
         for call_id in list(self._running):
             self._engine.kill(call_id)

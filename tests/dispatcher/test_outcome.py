@@ -95,8 +95,8 @@ OK_TEXT = OK.decode()
             ["output exceeded 8 MiB (GRAFT_CALL_OUTPUT)", "a", ""],
             {"limit": "GRAFT_CALL_OUTPUT", "value": "8 MiB"},
         ),
-        (Outcome(Verdict.KILLED), ["killed: the dispatcher is stopping", "", ""], {}),
-        (Outcome(Verdict.NOT_STARTED, reason="no fork"), ["not started: no fork"], {}),
+        (Outcome(Verdict.KILLED, reason="the launcher died"), ["killed: the launcher died", "", ""], {}),
+        (Outcome(Verdict.NOT_STARTED, reason="no fork"), ["non-zero exit", "", "no fork"], {}),
     ],
 )
 def test_bad_ends(outcome: Outcome, params: list[str], details: dict[str, str]) -> None:
