@@ -1,0 +1,95 @@
+"""What `--demo` installs, and what it leaves alone."""
+
+from __future__ import annotations
+
+import subprocess
+import xmlrpc.client
+from pathlib import Path
+
+import pytest
+
+from graft_cli import demo
+from graft_cli.exits import CliError
+from graft_common.settings import Settings
+
+EXAMPLES = {"Coffee.brew", "Hello.greet", "System.uptime", "Text.count", "Timer.wait"}
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    (tmp_path / "data").mkdir()
+    return Settings(data_dir=tmp_path / "data")
+
+
+def test_examples_that_nobody_has_changed_are_renewed(settings: Settings) -> None:
+    assert set(demo.install(settings)) == EXAMPLES
+    path = settings.extensions_path / "Hello.greet"
+    original = path.read_bytes()
+    assert path.stat().st_mode & 0o777 == 0o755
+
+    path.write_bytes(b"an earlier version")
+    record = settings.data_dir / "demo.json"
+    record.write_text(record.read_text().replace(demo._digest(original), demo._digest(b"an earlier version")))
+    (settings.extensions_path / "Timer.wait").unlink()
+    demo.install(settings)
+    assert path.read_bytes() == original
+    assert {file.name for file in settings.extensions_path.iterdir()} == EXAMPLES
+
+
+def test_what_somebody_has_written_is_left_alone(settings: Settings) -> None:
+    settings.extensions_path.mkdir(parents=True)
+    (settings.extensions_path / "Hello.greet").write_text("somebody's own")
+    demo.install(settings)
+    (settings.extensions_path / "Text.count").write_text("changed")
+    demo.install(settings)
+    assert (settings.extensions_path / "Hello.greet").read_text() == "somebody's own"
+    assert (settings.extensions_path / "Text.count").read_text() == "changed"
+
+
+def test_a_directory_that_cannot_be_written_is_named(settings: Settings) -> None:
+    settings.extensions_path.write_text("a file")
+    with pytest.raises(CliError, match=r"extensions\.d"):
+        demo.install(settings)
+
+
+def test_a_demonstration_has_data_that_only_loopback_may_show(settings: Settings) -> None:
+    demo.install(settings)
+    demo.refuse_demo_data(settings)
+    with pytest.raises(CliError, match="was made by --demo"):
+        demo.refuse_demo_data(settings.model_copy(update={"registry_bind": "0.0.0.0:50051"}))
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "expected"),
+    [
+        ("Hello.greet", ["World"], "Hello, World!"),
+        ("Hello.greet", ["<&>\"' ö"], "Hello, <&>\"' ö!"),
+        ("Hello.greet", [], ["MESSAGE_PARAMETER_COUNT_MISMATCH", "Hello.greet", "1", "0"]),
+        ("Text.count", ["one <two> & three\nfour"], {"lines": 2, "words": 5, "bytes": 22}),
+        ("Text.count", [""], {"lines": 0, "words": 0, "bytes": 0}),
+        ("Text.count", ["a &amp; b"], {"lines": 1, "words": 3, "bytes": 9}),
+        ("Text.count", [], ["MESSAGE_PARAMETER_COUNT_MISMATCH", "Text.count", "1", "0"]),
+        ("Timer.wait", ["0"], "waited 0 s"),
+        ("Timer.wait", ["x"], ["TIMER_NEEDS_SECONDS", "one number from 0 to 3600"]),
+        ("Coffee.brew", ["espresso"], ["COFFEE_OUT_OF_BEANS", "The grinder is empty; fill it and call again."]),
+    ],
+)
+def test_the_examples_follow_xapis_calling_convention(name: str, params: list[str], expected: object) -> None:
+    values = "".join(
+        f"<param><value>{value.replace('&', '&amp;').replace('<', '&lt;').replace('>', '&gt;')}</value></param>"
+        for value in ["OpaqueRef:session", *params]
+    )
+    call = f'<?xml version="1.0"?><methodCall><methodName>{name}</methodName><params>{values}</params></methodCall>'
+    done = subprocess.run(
+        [str(demo._REPOSITORY_EXAMPLES / name), "--xmlrpc"],
+        input=call.encode(),
+        env={"PATH": "/sbin:/usr/sbin:/bin:/usr/bin"},
+        cwd="/",
+        capture_output=True,
+        timeout=30,
+        check=True,
+    )
+    (answer,), _ = xmlrpc.client.loads(done.stdout)
+    assert isinstance(answer, dict)
+    assert answer.get("Value", answer.get("ErrorDescription")) == expected
+    assert done.stderr == b""
