@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import structlog
 
@@ -13,6 +14,8 @@ from registry_service.identity.sessions import Sessions
 from registry_service.store.store import Store
 from registry_service.tuning import Tuning
 from registry_service.watch.clock import RevisionClock
+
+STOP_TIMEOUT = 10.0
 
 _log = structlog.get_logger("graft.registry")
 
@@ -26,21 +29,26 @@ class Maintenance:
         self._clock = clock
         self._tuning = tuning
         self._tasks: list[asyncio.Task[None]] = []
+        self._stopping = asyncio.Event()
         self._counted_at = -1
 
     def start(self) -> None:
         """Begin."""
         sweep_every = min(self._tuning.sweep_every, max(self._sessions.idle.total_seconds() / 4, 0.1))
+        self._stopping.clear()
         self._tasks = [
-            asyncio.create_task(_repeat("poll", self.poll, self._tuning.poll_every)),
-            asyncio.create_task(_repeat("sweep", self.sweep, sweep_every)),
+            asyncio.create_task(self._repeat("poll", self.poll, self._tuning.poll_every)),
+            asyncio.create_task(self._repeat("sweep", self.sweep, sweep_every)),
         ]
 
     async def stop(self) -> None:
-        """End; nothing is left half done, since all that is done is a transaction."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        """End; rounds that have begun are let end, so that no connection is torn down within a transaction."""
+        self._stopping.set()
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=STOP_TIMEOUT)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
 
     async def poll(self) -> None:
         """Learn the store's revision, which another replica may have moved."""
@@ -69,13 +77,13 @@ class Maintenance:
         await self._store.prune_records(self._tuning.login_records)
         metrics.COMPACTED.set(compacted)
 
-
-async def _repeat(name: str, work: Callable[[], Awaitable[None]], every: float) -> None:
-    while True:
-        try:
-            await work()
-        except GraftError as error:
-            _log.warning("maintenance.failed", task=name, error=str(error))
-        except Exception:  # noqa: BLE001  (logged; one bad round must not end all later ones)
-            _log.exception("maintenance.crashed", task=name)
-        await asyncio.sleep(every)
+    async def _repeat(self, name: str, work: Callable[[], Awaitable[None]], every: float) -> None:
+        while not self._stopping.is_set():
+            try:
+                await work()
+            except GraftError as error:
+                _log.warning("maintenance.failed", task=name, error=str(error))
+            except Exception:  # noqa: BLE001  (logged; one bad round must not end all later ones)
+                _log.exception("maintenance.crashed", task=name)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), every)

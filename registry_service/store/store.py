@@ -147,10 +147,15 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except UNREACHABLE as error:
-        if isinstance(error, DBAPIError) and not (
-            isinstance(error, (OperationalError, InterfaceError)) or error.connection_invalidated
-        ):
+        if isinstance(error, DBAPIError) and not _is_away(error):
             raise
         # The text of the error could hold values of the statement.
         _log.error("database.unreachable", error=type(error).__name__)
         raise service_unavailable("registry", "its database does not answer") from None
+
+
+def _is_away(error: DBAPIError) -> bool:
+    # Without a statement it was the connection that failed.
+    return (
+        isinstance(error, (OperationalError, InterfaceError)) or error.connection_invalidated or error.statement is None
+    )
