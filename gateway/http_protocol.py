@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import resource
 from http import HTTPStatus
 from typing import cast
 
@@ -25,6 +26,12 @@ _UPGRADE = re.compile(rb"\r\nupgrade[ \t]*:", re.IGNORECASE)
 
 class _HeadTooLargeError(Exception):
     """Leaves the parser; `data_received` answers it."""
+
+
+def _affordable_connections() -> int:
+    """Leave half of the process's descriptors to everything else that it does."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return MAX_CONNECTIONS if soft == resource.RLIM_INFINITY else soft // 2
 
 
 def _without_upgrade(data: bytes) -> bytes:
@@ -55,8 +62,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Start the clock for the first request."""
         super().connection_made(transport)
-        if len(self.connections) > self.max_connections:
-            self._refuse(503, f"There are {self.max_connections} connections, as many as may be; try again.")
+        most = min(self.max_connections, _affordable_connections())
+        if len(self.connections) > most:
+            self._refuse(503, f"There are {most} connections, as many as may be; try again.")
             self.transport.close()
             return
         self._head_timer = self.loop.call_later(self.head_timeout, self._head_is_late)

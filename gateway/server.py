@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import resource
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -12,7 +13,7 @@ from contextlib import contextmanager, suppress
 import uvicorn
 from starlette.types import ASGIApp
 
-from gateway.http_protocol import BoundedHttpProtocol
+from gateway.http_protocol import MAX_CONNECTIONS, BoundedHttpProtocol
 from graft_common.errors import StartupError
 from graft_common.settings import split_address
 
@@ -54,6 +55,7 @@ class HttpServer:
             StartupError: the address cannot be listened on.
         """
         sockets = _listen(address)
+        _allow_descriptors()
         self._serving = asyncio.create_task(self._server.serve(sockets), name="graft-http")
         ready = asyncio.create_task(self._server.listening.wait())
         await asyncio.wait({self._serving, ready}, return_when=asyncio.FIRST_COMPLETED)
@@ -106,6 +108,14 @@ class _Uvicorn(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+
+def _allow_descriptors() -> None:
+    """Raise the soft limit of descriptors, 1,024 by tradition, to what this many connections need."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * MAX_CONNECTIONS if hard == resource.RLIM_INFINITY else min(2 * MAX_CONNECTIONS, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _listen(address: str) -> list[socket.socket]:

@@ -229,6 +229,9 @@ async def test_a_head_without_end_is_bounded_while_it_comes(gateway: Running) ->
 class Hasty(BoundedHttpProtocol):
     head_timeout = 0.3
     read_timeout = 0.3
+
+
+class Narrow(BoundedHttpProtocol):
     max_connections = 5
 
 
@@ -250,7 +253,7 @@ async def test_the_second_head_on_a_connection_is_bounded_too() -> None:
 
 
 async def test_connections_are_bounded() -> None:
-    async with running_gateway(protocol=Hasty) as gateway:
+    async with running_gateway(protocol=Narrow) as gateway:
         wires = [await Wire.open(gateway.port) for _ in range(5)]
         assert (await wires[0].post(LIST)).status == 200
         async with await Wire.open(gateway.port) as sixth:

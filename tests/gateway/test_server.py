@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import socket
+import subprocess
+import sys
 
 import pytest
 import uvloop
 
 from fakes import FakePlatform
+from gateway import http_protocol
 from gateway.app import GatewayApp
 from gateway.server import HttpServer
 from graft_common.errors import StartupError
@@ -167,3 +171,32 @@ def test_a_socket_is_not_shared_with_another_process() -> None:
 
         with pytest.raises(StartupError):
             asyncio.run(start())
+
+
+async def test_connections_leave_descriptors_to_others(gateway: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with await Wire.open(gateway.port) as first:
+        assert (await first.post(LIST)).status == 200
+        monkeypatch.setattr(http_protocol.resource, "getrlimit", lambda _: (3, 3))
+        async with await Wire.open(gateway.port) as second:
+            assert (await second.reply()).status == 503
+        assert (await first.post(LIST)).status == 200
+
+
+def test_the_limit_of_descriptors_is_raised() -> None:
+    # In a process of its own, because not everybody may raise again what was lowered.
+    program = """
+import asyncio, resource
+from support.wire import running_gateway
+
+async def live():
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, 120))
+    async with running_gateway():
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (120, 120)
+
+asyncio.run(live())
+"""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
