@@ -25,7 +25,7 @@ T = TypeVar("T")
 DROPINS = Gauge("graft_dropins", "Methods that drop-in files make.")
 
 SCAN_WAIT = 1.0
-"""Seconds that a call waits for a new look at the directory."""
+"""Seconds that a call waits for a new look at the directory, and for its file to be written."""
 _SETTLE_FIRST = 0.05
 _SETTLE_LAST = 0.5
 
@@ -47,6 +47,8 @@ class _View:
     methods: frozenset[str] = frozenset()
     seen: dict[str, Stamp] = field(default_factory=dict)
     verdicts: tuple[Verdict, ...] = ()
+    arriving: frozenset[str] = frozenset()
+    """Methods to be: they are being written and have no version before."""
 
 
 class DropIns:
@@ -111,12 +113,19 @@ class DropIns:
             stamp = None
         view = self._view
         if stamp != view.seen.get(name) or name in view.generation.unsettled:
-            try:
-                async with asyncio.timeout(SCAN_WAIT):
-                    await self.rescan()
-            except TimeoutError:
-                _log.warning("dropin.scan_slow", waited=SCAN_WAIT)
+            await self._see(name)
         return stamp is not None and name in self._view.methods
+
+    async def _see(self, name: str) -> None:
+        """Look at the directory; wait a little for a file that is being written and has no version before."""
+        try:
+            async with asyncio.timeout(SCAN_WAIT):
+                await self.rescan()
+                while name in self._view.arriving:
+                    await asyncio.sleep(_SETTLE_FIRST)
+                    await self.rescan()
+        except TimeoutError:
+            _log.info("dropin.not_seen_yet", method=name, waited=SCAN_WAIT)
 
     @contextmanager
     def hold(self, name: str) -> Iterator[DropIn | None]:
@@ -165,7 +174,8 @@ class DropIns:
             else:
                 generation = made
         methods = frozenset(tree.methods & generation.files.keys())
-        return _View(generation, methods, tree.seen, tuple(tree.verdicts))
+        arriving = frozenset(tree.methods & generation.unsettled) - methods
+        return _View(generation, methods, tree.seen, tuple(tree.verdicts), arriving)
 
     def _take(self, view: _View) -> None:
         before, self._view = self._view, view

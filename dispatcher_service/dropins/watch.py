@@ -45,7 +45,8 @@ async def changes(directory: Path) -> AsyncIterator[None]:
 async def _notices(directory: Path, watched: tuple[int, int]) -> AsyncIterator[None]:
     """Yield until the directory is no longer the one watched."""
     loop = asyncio.get_running_loop()
-    swept = loop.time()
+    # What has changed before the watch began is looked for at its first turn, half a second later at most.
+    swept = loop.time() - _SWEEP
     notices = awatch(
         directory, watch_filter=None, debounce=_GROUP, step=_STEP, rust_timeout=_CHECK, yield_on_timeout=True
     )
