@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, event, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from graft_common.sqlite import SqliteConnection
 
 READ_ONLY = "graft_read_only"
 """The execution option of a connection that only reads: on SQLite it waits for no writer, and none waits for it."""
@@ -34,7 +37,7 @@ def open_database(url: str) -> AsyncEngine:
         return create_async_engine(parsed.set(drivername=driver), pool_size=5, max_overflow=5, pool_pre_ping=True)
     if parsed.database:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    engine = create_async_engine(parsed.set(drivername=driver), connect_args={"timeout": 10})
+    engine = create_async_engine(parsed.set(drivername=driver), async_creator=partial(_connect, parsed.database or ""))
     event.listen(engine.sync_engine, "connect", _set_sqlite_up)
     event.listen(engine.sync_engine, "begin", _begin_immediate)
     return engine
@@ -67,6 +70,12 @@ def _upgrade(connection: Connection, scripts: Path, version_table: str) -> None:
     config.attributes["connection"] = connection
     config.attributes["version_table"] = version_table
     command.upgrade(config, "head")
+
+
+async def _connect(path: str) -> SqliteConnection:
+    connection = SqliteConnection(path)
+    await connection
+    return connection
 
 
 def _set_sqlite_up(connection: Any, _record: Any) -> None:
