@@ -334,7 +334,7 @@ async def test_a_store_that_is_away_loses_no_end(tmp_path):
     host = await made.add()
     gate = Gate("kept")
     ref = await host.tasks.start("A.b", caller(), gate)
-    blocker = sqlite3.connect(path, isolation_level=None)
+    blocker = sqlite3.connect(path, timeout=30, isolation_level=None)
     blocker.execute("ALTER TABLE dispatcher_task RENAME TO away")
     gate.open.set()
     assert (await host.ended(ref)).result == "<value>kept</value>"

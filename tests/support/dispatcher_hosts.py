@@ -46,7 +46,7 @@ def caller(session: Session = ANNA) -> CallerContext:
     return CallerContext(session=session, session_ref="OpaqueRef:secret")
 
 
-async def until(what: str, probe: Callable[[], Awaitable[Any]], within: float = 15.0) -> Any:
+async def until(what: str, probe: Callable[[], Awaitable[Any]], within: float = 40.0) -> Any:
     """Return what the probe returns as soon as it is true."""
     deadline = time.monotonic() + within
     while True:
