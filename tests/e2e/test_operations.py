@@ -8,7 +8,6 @@ import signal
 import threading
 import time
 import urllib.request
-import xmlrpc.client
 from pathlib import Path
 
 import grpc
@@ -77,7 +76,7 @@ def test_a_killed_dispatcher_comes_back(own_platform: Platform) -> None:
     seen: list[str] = []
 
     def load() -> None:
-        server = xmlrpc.client.ServerProxy(own_platform.url)
+        server = own_platform.proxy()
         while not stop.is_set():
             try:
                 answer = server.Crash.echo(session.handle, "x")
@@ -125,7 +124,7 @@ def test_calls_go_on_without_the_registry(own_platform: Platform) -> None:
     with pytest.raises(XenAPI.Failure) as caught:
         own_platform.session()
     assert caught.value.details[0] == "SERVICE_UNAVAILABLE"
-    unknown = xmlrpc.client.ServerProxy(own_platform.url).pool.get_all("OpaqueRef:00000000-0000-0000-0000-000000000000")
+    unknown = own_platform.proxy().pool.get_all("OpaqueRef:00000000-0000-0000-0000-000000000000")
     assert unknown["ErrorDescription"][0] == "SERVICE_UNAVAILABLE"
     own_platform.start("registry")
     own_platform.wait_ready()
@@ -224,8 +223,10 @@ def test_audit_tells_who_did_what(platform: Platform, session: XenAPI.Session) -
     with pytest.raises(XenAPI.Failure):
         session.xenapi.Audited.unknown()
 
+    platform.log_in()
+
     def records() -> list[dict[str, object]]:
-        done = platform.graft("audit", "--json", GRAFT_PASSWORD=PASSWORD, GRAFT_USER=ADMIN)
+        done = platform.graft("audit", "--json")
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
@@ -245,7 +246,7 @@ def test_no_secret_reaches_a_log_or_the_disk(own_platform: Platform) -> None:
     task = session.xenapi.Async.Secret.echo("another-secret-parameter")
     wait_until("the task's end", lambda: session.xenapi.task.get_status(task) == "success")
     with pytest.raises(XenAPI.Failure):
-        XenAPI.Session(own_platform.url).xenapi.login_with_password(ADMIN, "a-wrong-secret-password")
+        own_platform.client().xenapi.login_with_password(ADMIN, "a-wrong-secret-password")
     own_platform.stop_all()
     secrets = [session.handle, PASSWORD, "a-secret-parameter", "a-wrong-secret-password"]
     logs = own_platform.logs()

@@ -47,19 +47,17 @@ def failure(call: object, *args: object) -> list[str]:
 
 
 def test_a_bad_password_is_told(platform: Platform) -> None:
-    session = XenAPI.Session(platform.url)
+    session = platform.client()
     details = failure(session.xenapi.login_with_password, ADMIN, "wrong")
     assert details[:2] == ["SESSION_AUTHENTICATION_FAILED", ADMIN]
 
 
 def test_login_takes_two_to_four_arguments(platform: Platform) -> None:
     for extra in ([], ["1.0"], ["1.0", "tests"]):
-        session = XenAPI.Session(platform.url)
+        session = platform.client()
         session.xenapi.login_with_password(ADMIN, PASSWORD, *extra)
         session.xenapi.session.logout()
-    assert (
-        failure(XenAPI.Session(platform.url).xenapi.login_with_password, ADMIN)[0] == "MESSAGE_PARAMETER_COUNT_MISMATCH"
-    )
+    assert failure(platform.client().xenapi.login_with_password, ADMIN)[0] == "MESSAGE_PARAMETER_COUNT_MISMATCH"
 
 
 def test_a_file_dropped_in_a_moment_ago_is_a_method(platform: Platform, session: XenAPI.Session) -> None:
@@ -150,9 +148,7 @@ def test_a_stale_session_is_renewed_by_the_client(platform: Platform) -> None:
     platform.drop_in("Stale.echo", ECHO)
     session = platform.session()
     stale = session.handle
-    other = XenAPI.Session(platform.url)
-    other.handle = stale
-    other.xenapi.session.logout()
+    platform.proxy().session.logout(stale)
     assert session.xenapi.Stale.echo("x") == ["x"]
     assert session.handle != stale
     session.xenapi.session.logout()
@@ -162,7 +158,7 @@ def test_a_closed_session_is_invalid(platform: Platform) -> None:
     session = platform.session()
     ref = session.handle
     session.xenapi.session.logout()
-    server = xmlrpc.client.ServerProxy(platform.url)
+    server = platform.proxy()
     assert server.pool.get_all(ref) == {"Status": "Failure", "ErrorDescription": ["SESSION_INVALID", ref]}
 
 
@@ -185,7 +181,7 @@ def test_pool_and_host_are_there(platform: Platform, session: XenAPI.Session) ->
 
 def test_list_methods_is_a_bare_array(platform: Platform) -> None:
     platform.drop_in("Listed.method", ECHO)
-    server = xmlrpc.client.ServerProxy(platform.url)
+    server = platform.proxy()
     wait_until("the method in the list", lambda: "Listed.method" in server.system.listMethods(), 2.0)
     assert {"session.login_with_password", "pool.get_all_records", "task.cancel"} <= set(server.system.listMethods())
     assert server.system.isAlive("x")["Status"] == "Success"
@@ -208,7 +204,7 @@ def test_what_is_no_method(platform: Platform, session: XenAPI.Session, name: st
         (platform.extensions / name).mkdir()
     else:
         platform.drop_in(name, ECHO, mode)
-    server = xmlrpc.client.ServerProxy(platform.url)
+    server = platform.proxy()
     answer = getattr(server, name)(session.handle)
     assert answer == {"Status": "Failure", "ErrorDescription": ["MESSAGE_METHOD_UNKNOWN", name]}
     wait_until("the reason in the log", lambda: f'"{name}"' in platform.logs() or name in platform.logs(), 3.0)
@@ -216,16 +212,15 @@ def test_what_is_no_method(platform: Platform, session: XenAPI.Session, name: st
 
 @pytest.mark.parametrize("name", ["..", "a/b", "../../etc/passwd", "", ".", "a\\b", "Test.test/../x", "A.b\n"])
 def test_names_that_leave_the_directory(platform: Platform, session: XenAPI.Session, name: str) -> None:
-    server = xmlrpc.client.ServerProxy(platform.url)
+    server = platform.proxy()
     answer = getattr(server, name)(session.handle)
     assert answer["ErrorDescription"][0] == "MESSAGE_METHOD_UNKNOWN"
 
 
 def test_only_the_admin_calls_what_is_undeclared(platform: Platform) -> None:
     platform.drop_in("Admin.only", ECHO)
-    added = platform.graft(
-        "user", "add", "reader", "--role", "read-only", GRAFT_PASSWORD=PASSWORD, GRAFT_NEW_PASSWORD="pw"
-    )
+    platform.log_in()
+    added = platform.graft("user", "add", "reader", "--role", "read-only", GRAFT_NEW_PASSWORD="pw")
     assert added.returncode == 0, added.stderr
     reader = platform.session("reader", "pw")
     details = failure(reader.xenapi.Admin.only)

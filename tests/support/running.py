@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+import xmlrpc.client
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,6 +52,7 @@ class Platform:
     registry: int
     dispatcher: int
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    clients: list[xmlrpc.client.ServerProxy] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -97,6 +99,7 @@ class Platform:
         return codes
 
     def kill_all(self) -> None:
+        self.close_clients()
         for process in self.processes.values():
             process.kill()
             process.wait(10)
@@ -109,10 +112,27 @@ class Platform:
     def logs(self) -> str:
         return "\n".join(f"--- {path.name}\n{path.read_text()}" for path in sorted(self.root.glob("*.log")))
 
-    def session(self, user: str = ADMIN, password: str = PASSWORD) -> XenAPI.Session:
+    def client(self) -> XenAPI.Session:
+        """The real client, not logged in."""
         session = XenAPI.Session(self.url)
+        self.clients.append(session)
+        return session
+
+    def session(self, user: str = ADMIN, password: str = PASSWORD) -> XenAPI.Session:
+        """The real client, logged in."""
+        session = self.client()
         session.xenapi.login_with_password(user, password, "1.0", "e2e")
         return session
+
+    def proxy(self) -> Any:
+        """A client that shows answers as they are."""
+        proxy = xmlrpc.client.ServerProxy(self.url)
+        self.clients.append(proxy)
+        return proxy
+
+    def close_clients(self) -> None:
+        while self.clients:
+            xmlrpc.client.ServerProxy.__call__(self.clients.pop(), "close")()
 
     def drop_in(self, name: str, text: str, mode: int = 0o755) -> Path:
         """Install an executable as a package manager would: whole, and then in its place."""
@@ -122,6 +142,11 @@ class Platform:
         draft.chmod(mode)
         draft.rename(path)
         return path
+
+    def log_in(self) -> None:
+        """Log the command line in as the administrator."""
+        done = self.graft("login", "--user", ADMIN, GRAFT_PASSWORD=PASSWORD)
+        assert done.returncode == 0, done.stderr
 
     def graft(self, *arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
         """Run the command line against this platform."""
