@@ -61,10 +61,7 @@ def _parts(root: Element) -> tuple[str, Element]:
     name = expect(root[0], "methodName")
     params = expect(root[1], "params") if len(root) == 2 else Element("params")
     check_blank(root, root.text, name.tail, params.text, params.tail)
-    method = leaf_text(name)
-    if not method:
-        raise ElementError("<methodName> is empty; it holds the name of a method, such as pool.get_all")
-    return method, params
+    return leaf_text(name), params
 
 
 def format_call(method: str, params: Sequence[Value]) -> bytes:

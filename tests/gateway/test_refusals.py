@@ -28,7 +28,6 @@ MALFORMED = [
     b"{}",
     b"\0" * 100,
     b"\xff\xfe\xfd",
-    b"<methodCall><methodName/></methodCall>",
     b"<methodCall><params/></methodCall>",
     b"<methodCall><methodName>a.b</methodName><params><param/></params></methodCall>",
     call("a.b", "<int>x</int>"),
