@@ -95,6 +95,7 @@ def test_what_cannot_be_executed(platform: Platform, session: XenAPI.Session, te
 def test_a_file_being_written_is_never_run_by_halves(platform: Platform, session: XenAPI.Session) -> None:
     """Rewrites one file in place, slowly, while it is called: every answer is a whole version's."""
     path = platform.drop_in("Slow.write", script(0))
+    assert session.xenapi.Slow.write() == "0"
     stop = threading.Event()
 
     def rewrite() -> None:

@@ -210,7 +210,7 @@ def test_what_is_no_method(platform: Platform, session: XenAPI.Session, name: st
     wait_until("the reason in the log", lambda: f'"{name}"' in platform.logs() or name in platform.logs(), 3.0)
 
 
-@pytest.mark.parametrize("name", ["..", "a/b", "../../etc/passwd", "", ".", "a\\b", "Test.test/../x", "A.b\n"])
+@pytest.mark.parametrize("name", ["..", "a/b", "../../etc/passwd", ".", "a\\b", "Test.test/../x", "A.b\n"])
 def test_names_that_leave_the_directory(platform: Platform, session: XenAPI.Session, name: str) -> None:
     server = platform.proxy()
     answer = getattr(server, name)(session.handle)
