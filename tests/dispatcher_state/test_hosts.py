@@ -14,7 +14,7 @@ from dispatcher_service.hosts.identity import HostIdentity
 from dispatcher_service.hosts.membership import LeaseTimes
 from dispatcher_service.tasks.task import TaskStatus
 from graft_common.errors import GraftError, StartupError
-from tests.support.dispatcher_hosts import ANNA, BERT, Gate, TestHost, caller, gives, until
+from tests.support.dispatcher_hosts import ANNA, BERT, Gate, Hosts, TestHost, caller, gives, until
 
 WATCHFUL = LeaseTimes(lease=60.0, heartbeat=0.05)
 """A host that renews its lease, and looks after the others, all the time."""
@@ -235,3 +235,23 @@ def test_an_identity_is_no_link_and_needs_a_folder(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StartupError, match="GRAFT_DATA_DIR"):
         HostIdentity.hold(tmp_path / "file" / "data")
+
+
+async def test_a_restart_of_postgresql_costs_no_task(postgres_server, postgres_url):
+    made = Hosts(postgres_url)
+    host = await made.add(lease=WATCHFUL)
+    gate = Gate("kept")
+    ref = await host.tasks.start("A.b", caller(), gate)
+    postgres_server.allow_connections(postgres_url, allowed=False)
+    postgres_server.disconnect_all(postgres_url)
+    gate.open.set()
+    assert (await host.ended(ref)).result == "<value>kept</value>"
+    with pytest.raises(GraftError) as caught:
+        await host.tasks.start("A.b", caller(), gives())
+    assert caught.value.code == "SERVICE_UNAVAILABLE"
+    assert [each.facts.uuid for each in await host.hosts.list()] == [host.hosts.host_uuid]
+    postgres_server.allow_connections(postgres_url, allowed=True)
+    assert (await host.stored_end(ref)).result == "<value>kept</value>"
+    assert host.hosts.epoch == 1
+    assert (await host.stored_end(await host.tasks.start("A.b", caller(), gives()))).status is TaskStatus.SUCCESS
+    await made.close()
