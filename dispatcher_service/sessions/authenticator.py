@@ -115,7 +115,7 @@ class Authenticator:
         return answer.session
 
     async def _lookup(self, key: str) -> _Answer:
-        if self._away is not None and self._away[0] > time.monotonic():
+        if self._away is not None and self._away[0] > time.monotonic() and not self._follower.connected:
             raise self._away[1]
         lookup = self._lookups.get(key)
         if lookup is None:
@@ -138,7 +138,12 @@ class Authenticator:
         try:
             async with self._places:
                 response = await call(
-                    method, request, timeout=LOOKUP_TIMEOUT, metadata=self._metadata, service="registry"
+                    method,
+                    request,
+                    timeout=LOOKUP_TIMEOUT,
+                    metadata=self._metadata,
+                    service="registry",
+                    wait_for_ready=True,
                 )
         except GraftError as error:
             if error.code == "SESSION_INVALID":

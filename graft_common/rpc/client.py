@@ -25,7 +25,7 @@ OPTIONS: list[tuple[str, int | str]] = [
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 2_000),
+    ("grpc.max_reconnect_backoff_ms", 1_000),
     ("grpc.lb_policy_name", "round_robin"),
 ]
 
@@ -44,14 +44,19 @@ async def call(
     timeout: float,  # noqa: ASYNC109  (it is gRPC's deadline, which the server is told)
     metadata: Sequence[tuple[str, str]] = (),
     service: str = "service",
+    wait_for_ready: bool = False,
 ) -> Response:
     """Make a unary call through a stub, local or remote.
+
+    With `wait_for_ready` a service that cannot be reached is waited for until the timeout: for calls that follow at
+    once upon its return, which the channel would notice only at its next attempt to connect.
 
     Raises:
         GraftError: what the service has answered; SERVICE_UNAVAILABLE [service, reason] when it did not.
     """
     try:
-        return await method(request, timeout=timeout, metadata=(*metadata, *tracing.outgoing(), _LIMIT_PAIR))
+        pairs = (*metadata, *tracing.outgoing(), _LIMIT_PAIR)
+        return await method(request, timeout=timeout, metadata=pairs, wait_for_ready=wait_for_ready)
     except TimeoutError:
         raise _too_late(service, timeout) from None
     except grpc.aio.AioRpcError as error:

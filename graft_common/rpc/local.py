@@ -49,7 +49,14 @@ class LocalStub:
 
 
 def _local_unary(handler: Callable[[Any, Any], Any]) -> Callable[..., Any]:
-    async def invoke(request: Any, *, timeout: float | None = None, metadata: Sequence[tuple[str, str]] = ()) -> Any:  # noqa: ASYNC109  (gRPC's own signature)
+    async def invoke(
+        request: Any,
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109  (gRPC's own signature)
+        metadata: Sequence[tuple[str, str]] = (),
+        wait_for_ready: bool | None = None,
+    ) -> Any:
+        del wait_for_ready  # what is in the same process is always connected
         context = LocalContext(metadata, timeout)
         try:
             # A TimeoutError that leaves is this one: the guard lets none of the handler's through.

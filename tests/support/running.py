@@ -30,7 +30,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_until(what: str, probe: Callable[[], Any], timeout: float = 10.0) -> Any:
+def wait_until(what: str, probe: Callable[[], Any], timeout: float = 30.0) -> Any:
     """Return what the probe returns as soon as it is true."""
     deadline = time.monotonic() + timeout
     while True:
