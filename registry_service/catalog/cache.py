@@ -1,0 +1,84 @@
+"""Keeping what was read of a tree for the next start.
+
+The file holds for this code only: a change of any module of this package makes it void, as does damage of any kind. It
+then costs one cold load and nothing else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from registry_service.catalog.catalog import Reading
+from registry_service.catalog.schema_checks import Verdicts
+
+T = TypeVar("T")
+
+_reading_decoder = msgspec.msgpack.Decoder(Reading)
+_verdicts_decoder = msgspec.msgpack.Decoder(dict[str, list[tuple[int, str, str]]])
+
+
+def save_reading(reading: Reading, path: Path) -> None:
+    """Write a reading, replacing the file as a whole; only the owner may read it.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    _save(reading, path)
+
+
+def load_reading(path: Path) -> Reading | None:
+    """Return a reading that was saved, or None where there is none that is whole and of this code."""
+    return _load(path, _reading_decoder)
+
+
+def save_verdicts(verdicts: Verdicts, path: Path) -> None:
+    """Write verdicts, replacing the file as a whole; only the owner may read it.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    _save(verdicts.known, path)
+
+
+def load_verdicts(path: Path) -> Verdicts:
+    """Return the verdicts that were saved, or none where they are not whole and of this code."""
+    return Verdicts(_load(path, _verdicts_decoder))
+
+
+def _save(value: Any, path: Path) -> None:
+    content = msgspec.msgpack.encode(value)
+    staged = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        staged.touch(mode=0o600)
+        staged.write_bytes(_mark() + hashlib.sha256(content).digest() + content)
+        staged.replace(path)
+    finally:
+        staged.unlink(missing_ok=True)
+
+
+def _load(path: Path, decoder: msgspec.msgpack.Decoder[T]) -> T | None:
+    try:
+        content = memoryview(path.read_bytes())
+    except OSError:
+        return None
+    mark = _mark()
+    body = content[len(mark) + 32 :]
+    if content[: len(mark)] != mark or content[len(mark) : len(mark) + 32] != hashlib.sha256(body).digest():
+        return None
+    try:
+        return decoder.decode(body)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+
+
+@cache
+def _mark() -> bytes:
+    """Return a digest of this package's code, which both reads and interprets what is kept."""
+    modules = sorted(Path(__file__).parent.glob("*.py"))
+    return hashlib.sha256(b"\0".join(module.read_bytes() for module in modules)).digest()

@@ -1,0 +1,232 @@
+"""What lies in one version's directory, and reading it, within bounds.
+
+A directory is walked once. Its fingerprint, made of names, sizes, times and inodes, tells whether anything has changed
+since; only then are files read, each at most once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+IGNORED = frozenset({".svn", ".git"})
+MAX_FILES = 20_000
+MAX_LEVELS = 32
+MAX_READ = 4 * 1024 * 1024
+_LINKED_LEVELS = 3
+"""How deep links to directories are followed: `services`, a service, and the folders in it, as packs link them."""
+_RACY_NS = 50_000_000
+"""A file that changed less than this before it was read may change again within one tick of its file system."""
+
+
+class FileError(OSError):
+    """A file that is not read; the message says why, without its path."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One file: its size in bytes, and whether it may be executed; a link that leads nowhere has its target instead."""
+
+    size: int
+    executable: bool
+    target: str | None = None
+
+
+@dataclass(slots=True)
+class Directory:
+    """A directory with all that lies below it; paths in it are relative and use `/`.
+
+    Contents are kept as they are read, so an instance should live no longer than the reading of its directory.
+    """
+
+    path: str
+    """Absolute."""
+    name: str
+    """Relative to the resources directory."""
+    files: dict[str, Entry] = field(default_factory=dict)
+    folders: dict[str, tuple[list[str], list[str]]] = field(default_factory=dict)
+    """The names of the files and folders in each folder; the directory itself is the empty path."""
+    fingerprint: bytes = b""
+    """Empty where it must not be relied on."""
+    problems: list[str] = field(default_factory=list)
+    """Why not everything is here."""
+    oddities: list[str] = field(default_factory=list)
+    """What is here and cannot be used."""
+    _contents: dict[str, bytes] = field(default_factory=dict)
+    _digests: dict[str, bytes] = field(default_factory=dict)
+
+    def below(self, folder: str) -> Iterator[str]:
+        """Yield the files below a folder; the order depends on their names alone."""
+        files, folders = self.folders.get(folder, ((), ()))
+        for name in sorted(files):
+            yield f"{folder}/{name}"
+        for name in sorted(folders):
+            yield from self.below(f"{folder}/{name}")
+
+    def folders_in(self, folder: str) -> list[str]:
+        """Return the names of the folders in a folder, in order."""
+        return sorted(self.folders[folder][1]) if folder in self.folders else []
+
+    def files_in(self, folder: str) -> list[str]:
+        """Return the names of the files in a folder, in order."""
+        return sorted(self.folders[folder][0]) if folder in self.folders else []
+
+    def read(self, path: str) -> bytes:
+        """Return what is in a file.
+
+        Raises:
+            FileError: it is gone, is no regular file, is too large, or may not be read.
+        """
+        content = self._contents.get(path)
+        if content is None:
+            content = self._contents[path] = _read(f"{self.path}/{path}")
+        return content
+
+    def digest(self, path: str) -> bytes:
+        """Return the SHA-256 of a file, whatever its size; of one that cannot be read, that of the reason.
+
+        Small files are kept for `read`.
+        """
+        digest = self._digests.get(path)
+        if digest is None:
+            digest = self._digests[path] = self._hash(path, self.files[path])
+        return digest
+
+    def digest_all(self, paths: Iterator[str] | list[str]) -> bytes:
+        """Return one SHA-256 of the names, contents and executable bits of files."""
+        combined = hashlib.sha256()
+        for path in paths:
+            mark = b"x" if self.files[path].executable else b"-"
+            combined.update(mark + os.fsencode(path) + b"\0" + self.digest(path))
+        return combined.digest()
+
+    def _hash(self, path: str, entry: Entry) -> bytes:
+        if entry.target is not None:
+            return hashlib.sha256(b"link\0" + os.fsencode(entry.target)).digest()
+        try:
+            if entry.size <= MAX_READ:
+                return hashlib.sha256(self.read(path)).digest()
+            descriptor = _open(f"{self.path}/{path}")
+            with os.fdopen(descriptor, "rb", buffering=0) as file:
+                return hashlib.file_digest(file, "sha256").digest()
+        except OSError as error:
+            return hashlib.sha256(b"unreadable\0" + str(error.strerror or error).encode()).digest()
+
+
+def walk(path: str, name: str, now_ns: int) -> Directory | None:
+    """Find out what lies below a directory, or return None where there is none.
+
+    Links to files are followed, links to directories only near the top; `.svn` and `.git` are passed over, as are
+    names that are no text. `now_ns` is the time of the reading (`time.time_ns`).
+    """
+    found = Directory(path, name)
+    stamps: list[tuple[str, tuple[int, ...]]] = []
+    waiting = [""]
+    while waiting:
+        folder = waiting.pop()
+        children = _children(found, folder)
+        if children is None:
+            return None
+        waiting += _sort_children(found, folder, children, stamps)
+        if len(found.files) + len(found.folders) > MAX_FILES:
+            found.problems.append(f"there are more than {MAX_FILES} files and folders; at most that many are read")
+            break
+    newest = max((max(stamp[1:3]) for _, stamp in stamps), default=0)
+    if newest < now_ns - _RACY_NS and not found.problems:
+        summary = repr((sorted(stamps), sorted(found.folders)))
+        found.fingerprint = hashlib.blake2b(summary.encode(), digest_size=16).digest()
+    return found
+
+
+def _children(found: Directory, folder: str) -> list[os.DirEntry[str]] | None:
+    """List a folder; a folder that has just gone is empty, but None stands for the directory itself."""
+    try:
+        with os.scandir(f"{found.path}/{folder}" if folder else found.path) as entries:
+            return list(entries)
+    except (FileNotFoundError, NotADirectoryError):
+        return [] if folder else None
+    except OSError as error:
+        found.problems.append(f"{folder or 'the directory'} cannot be read: {error.strerror}")
+        return []
+
+
+def _sort_children(
+    found: Directory, folder: str, children: list[os.DirEntry[str]], stamps: list[tuple[str, tuple[int, ...]]]
+) -> list[str]:
+    """Note what is in a folder; return the folders in it that are to be walked."""
+    level = folder.count("/") + 1 if folder else 0
+    files, folders = found.folders[folder] = ([], [])
+    for child in children:
+        name = child.name
+        if name in IGNORED or not is_text(name):
+            continue
+        path = f"{folder}/{name}" if folder else name
+        is_link = child.is_symlink()
+        if is_folder(child, follow=level < _LINKED_LEVELS):
+            folders.append(name)
+        elif (stamp := _add_file(found, child, path, is_link=is_link)) is not None:
+            files.append(name)
+            stamps.append((path, stamp))
+    if level >= MAX_LEVELS:
+        return []
+    return [f"{folder}/{name}" if folder else name for name in folders]
+
+
+def is_folder(entry: os.DirEntry[str], *, follow: bool = True) -> bool:
+    """Tell whether something is a folder, or, where links are followed, a link to one; a link in a circle is none."""
+    try:
+        return entry.is_dir(follow_symlinks=follow)
+    except OSError:
+        return False
+
+
+def is_text(name: str) -> bool:
+    """Tell whether a name is text, as all but accidents are."""
+    return name.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in name)
+
+
+def _add_file(found: Directory, child: os.DirEntry[str], relative: str, *, is_link: bool) -> tuple[int, ...] | None:
+    """Note a file; return its stamp (size, times of change in ns, inode, mode), or None for what is no file."""
+    target = None
+    try:
+        status = child.stat()
+    except OSError:
+        status = None
+    if status is None or not stat.S_ISREG(status.st_mode):
+        if not is_link:
+            found.oddities.append(relative)
+            return None
+        try:
+            target = str(Path(child.path).readlink())
+            status = child.stat(follow_symlinks=False)
+        except OSError:
+            return None
+    found.files[relative] = Entry(status.st_size, bool(status.st_mode & stat.S_IXUSR), target)
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_mode
+
+
+def _open(path: str) -> int:
+    """Open a regular file, without waiting where it has become something else."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise FileError("it is no regular file")
+    return descriptor
+
+
+def _read(path: str) -> bytes:
+    try:
+        descriptor = _open(path)
+        with os.fdopen(descriptor, "rb", buffering=0) as file:
+            content = file.read(MAX_READ + 1)
+    except FileError:
+        raise
+    except OSError as error:
+        raise FileError(error.strerror or "it cannot be read") from error
+    if content is None or len(content) > MAX_READ:
+        raise FileError(f"it has more than {MAX_READ} bytes; at most that many are read")
+    return content
