@@ -157,12 +157,15 @@ class LauncherEngine(ABC):
         """A new folder that calls' users can reach, on a file system that programs may be run from."""
         for base in dict.fromkeys((tempfile.gettempdir(), "/run", "/var/tmp", "/dev/shm")):  # noqa: S108  (mkdtemp below)
             folder = Path(base)
-            fits = folder.is_dir() and os.access(folder, os.W_OK)
-            if fits and (not self._drops_uids() or (reachable_by_others(folder) and allows_execution(folder))):
+            fits = folder.is_dir() and os.access(folder, os.W_OK) and allows_execution(folder)
+            if fits and (not self._drops_uids() or reachable_by_others(folder)):
                 made = Path(tempfile.mkdtemp(prefix=RUNTIME_PREFIX, dir=folder))
                 made.chmod(0o755)
                 return made
-        raise LauncherError("no folder to work in: neither the temporary folder nor /run can be written and reached")
+        raise LauncherError(
+            "no folder to work in: neither the temporary folder nor /run, /var/tmp or /dev/shm can be written, "
+            "reached, and run programs from; mount one of them without noexec"
+        )
 
     async def _start_launcher(self) -> tuple[Launcher, list[Finding]]:
         launcher = Launcher(self._make_runtime_dir(), drop_uids=self._drops_uids())
