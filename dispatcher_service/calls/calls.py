@@ -15,7 +15,7 @@ import structlog
 from dispatcher_service.builtins.base import Builtin, BuiltinTable, CallerContext
 from dispatcher_service.calls import metrics
 from dispatcher_service.calls.checks import UNDECLARED_PERMISSION, check_params, check_role
-from dispatcher_service.calls.record import AuditSink, CallRecord
+from dispatcher_service.calls.record import AuditSink, CallRecord, action_of
 from dispatcher_service.calls.result import CallResult, TaskStarter
 from dispatcher_service.calls.runner import ExecutionMeter, Runner
 from dispatcher_service.dropins.view import DropIns
@@ -225,7 +225,7 @@ class Calls:
             user=session.user if session else "",
             roles=session.roles if session else (),
             track_id=session.track_id if session else "",
-            action=request.method,
+            action=action_of(request.method),
             allowed=outcome not in _DENIALS,
             outcome=outcome,
             duration=time.monotonic() - call.arrived,
@@ -239,7 +239,7 @@ class Calls:
         metrics.count(record, call.source)
         _log.info(
             "call.finished",
-            method=request.method,
+            method=record.action,
             user=record.user,
             track_id=record.track_id,
             outcome=outcome,

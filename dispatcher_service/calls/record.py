@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from dispatcher_service.engines.base import Usage
+
+MAX_ACTION = 256
+NO_PLAIN_NAME = "(not a plain name)"
+_PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)+")
+
+
+def action_of(method: str) -> str:
+    """Show a method's name in records and logs if it could be one at all, `system.isAlive:` and its like shortened.
+
+    Broken clients send session references in place of names, and anybody can send lines and colours for a terminal.
+    """
+    head, colon, _ = method.partition(":")
+    if len(head) > MAX_ACTION or not _PLAIN_NAME.fullmatch(head):
+        return NO_PLAIN_NAME
+    return f"{head}{colon}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +37,7 @@ class CallRecord:
     track_id: str
     """The first 16 hex digits of the session reference's SHA-256; empty without a session."""
     action: str
-    """The method without `Async.`."""
+    """The method without `Async.`, as `action_of` shows it."""
     allowed: bool
     """Whether session and role let the caller through."""
     outcome: str

@@ -367,6 +367,11 @@ async def test_every_call_is_recorded_and_none_tells_a_secret(site: Site, capfd:
     await site.call("Echo.it", "a secret")
     await site.error("Echo.it", role="read-only")
     await site.error("No.such")
+    for mistaken in ("{}", "{}.get_record", "Async.{}.x", "VM.start{}", "system.{}"):
+        await site.error(mistaken.format(site.refs["pool-admin"]))
+    await site.call(f"system.isAlive:{site.refs['pool-admin']}")
+    await site.error("Two\nlines.x")
+    await site.error("A." + "x" * 1000)
     await site.task(await site.start("Echo.it", "a secret"))
     records = {(record.action, record.outcome, bool(record.task)): record for record in await site.records(50)}
     ran = records["Echo.it", "OK", False]
@@ -379,6 +384,10 @@ async def test_every_call_is_recorded_and_none_tells_a_secret(site: Site, capfd:
     assert records["Echo.it", "RBAC_PERMISSION_DENIED", False].decision == 2
     assert records["No.such", "MESSAGE_METHOD_UNKNOWN", False].decision == 1
     assert records["Echo.it", "OK", True].usage.memory_peak_bytes == 1000
+    assert {action for action, _, _ in records} == {
+        *("Echo.it", "No.such", "VM.startOpaqueRef:", "Async.OpaqueRef:", "system.OpaqueRef:", "system.isAlive:"),
+        *("task.get_record", "(not a plain name)"),
+    }
     shown = "".join(capfd.readouterr()) + str(list(records.values()))
     assert "call.finished" in shown
     assert "a secret" not in shown
