@@ -8,7 +8,8 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from dispatcher_service.dropins.rules import examine
+from dispatcher_service.builtins.names import builtin_names
+from dispatcher_service.dropins.tree import TreeTooLarge, look
 from dispatcher_service.engines import factory
 from dispatcher_service.engines.base import Finding
 from graft_cli.exits import CliError
@@ -53,11 +54,24 @@ def examine_engine(name: str) -> list[Found]:
 
 def examine_drop_ins(directory: Path) -> list[Found]:
     """Tell of each file in the extensions directory whether it is a method, or why not."""
+    try:
+        verdicts = look(directory).verdicts
+    except TreeTooLarge as error:
+        # The dispatcher goes on with what it has read before; no later change is seen until this is mended.
+        why, _, fix = str(error).partition("; ")
+        return [Found("extensions", str(directory), False, True, f"{why}: no change in it is seen", fix)]
+    except OSError as error:
+        why = f"it cannot be read ({error.strerror})"
+        return [Found("extensions", str(directory), False, False, why, "let the dispatcher's user do so")]
     found = []
-    for verdict in examine(directory):
+    own = builtin_names()
+    for verdict in verdicts:
         name = str(directory) if verdict.path == "." else verdict.path
         why, _, fix = verdict.reason.partition("; ")
-        found.append(Found("extensions", name, verdict.ok, False, why or "can be called", fix))
+        ok = verdict.ok
+        if ok and name in own:
+            ok, why, fix = False, "Graft has a method of that name itself, which is called in its place", "rename it"
+        found.append(Found("extensions", name, ok, False, why or "can be called", fix))
     return found or [Found("extensions", str(directory), True, False, "there are no files in it yet")]
 
 

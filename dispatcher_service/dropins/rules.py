@@ -12,7 +12,8 @@ MAX_NAME = 128
 
 _METHOD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)+")
 _LEFTOVERS = (".rpmsave", ".rpmnew", ".rpmorig", ".bak", ".orig", ".swp", ".tmp")
-_RESERVED_CLASSES = ("Async", "InternalAsync")
+_ASYNC_CLASSES = ("Async", "InternalAsync")
+_OWN_CLASSES = ("session", "system")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +32,16 @@ def name_fault(name: str) -> str:
 
     A method name is one plain path component `Class.method` of ASCII identifiers. Names that package managers and
     editors leave behind are none (xapi runs those, which is a flaw), nor is what `Async.` would make of another method.
+    Sessions are the registry's, and `system.*` is called without one, which no executable can be.
     """
     if len(name) > MAX_NAME:
         return f"its name is longer than {MAX_NAME} characters; shorten it"
     if not _METHOD_NAME.fullmatch(name):
         return "its name is no method name; rename it to Class.method, made of ASCII letters, digits and _"
-    if name.split(".", 1)[0] in _RESERVED_CLASSES:
+    own_class = name.split(".", 1)[0]
+    if own_class in _OWN_CLASSES:
+        return f"{own_class}.* are methods of the platform itself; rename it to another class"
+    if own_class in _ASYNC_CLASSES:
         return "its class is reserved for asynchronous calls; rename it, every method can be called with Async."
     for leftover in _LEFTOVERS:
         if name.lower().endswith(leftover):

@@ -26,6 +26,31 @@ def test_it_tells_of_every_file_and_how_to_mend_it(graft: Graft, tmp_path: Path)
     assert "chmod" in graft("doctor", "--engine", "none", "--data-dir", str(tmp_path / "data")).stdout
 
 
+def test_it_tells_of_names_that_are_taken(graft: Graft, tmp_path: Path) -> None:
+    extensions = tmp_path / "data/extensions.d"
+    extensions.mkdir(parents=True)
+    (tmp_path / "data").chmod(0o700)
+    for name in ("pool.get_all", "task.cancel", "host.call_extension", "session.mine", "system.mine", "pool.mine"):
+        (extensions / name).write_text("#!/bin/sh\n")
+        (extensions / name).chmod(0o755)
+    done = graft("doctor", "--engine", "none", "--data-dir", str(tmp_path / "data"), "--json")
+    found = {row["name"]: row for row in json.loads(done.stdout)}
+    assert [name for name, row in found.items() if row["area"] == "extensions" and row["ok"]] == ["pool.mine"]
+    assert "rename it" in found["pool.get_all"]["fix"]
+    assert "rename it" in found["session.mine"]["fix"]
+
+
+def test_a_directory_that_is_too_large_is_an_error(graft: Graft, tmp_path: Path) -> None:
+    extensions = tmp_path / "data/extensions.d"
+    extensions.mkdir(parents=True)
+    (tmp_path / "data").chmod(0o700)
+    with (extensions / "Large.one").open("wb") as file:
+        file.truncate(300 << 20)
+    done = graft("doctor", "--engine", "none", "--data-dir", str(tmp_path / "data"))
+    assert done.returncode == 1
+    assert "256 MiB" in done.stdout
+
+
 def test_a_data_directory_that_others_can_read_is_an_error(graft: Graft, tmp_path: Path) -> None:
     (tmp_path / "data").mkdir(mode=0o755)
     done = graft("doctor", "--engine", "none", "--data-dir", str(tmp_path / "data"))

@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 
 from dispatcher_service.app import DispatcherApp
+from dispatcher_service.builtins.names import builtin_names
 from dispatcher_service.engines.base import Command, Finding, IsolationLevel, Outcome, Usage, Verdict
 from graft.dispatcher.v1 import dispatcher_pb2
 from graft.registry.v1 import identity_pb2
@@ -466,3 +467,9 @@ async def test_an_engine_that_is_none_is_refused(tmp_path: Path) -> None:
     async with grpc.aio.insecure_channel("127.0.0.1:1") as channel:
         with pytest.raises(StartupError, match="GRAFT_ENGINE=unheard-of"):
             await DispatcherApp.open(settings, RegistryClients.remote(channel))
+
+
+async def test_the_names_of_builtins_are_known_without_a_dispatcher(site: Site) -> None:
+    listed = await site.call("system.listMethods")
+    assert isinstance(listed, list)
+    assert set(listed) == {name for name in builtin_names() if not name.endswith(":")}
