@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,10 @@ def _upgrade(connection: Connection, scripts: Path, version_table: str) -> None:
 
 
 async def _connect(path: str) -> SqliteConnection:
+    # Hashes of passwords and the results of tasks are in it. SQLite gives its other files the mode of this one, and
+    # tells itself of what cannot be opened.
+    with suppress(OSError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     connection = SqliteConnection(path)
     await connection
     return connection
