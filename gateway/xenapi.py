@@ -103,7 +103,8 @@ class XenApi:
         if method.startswith(_SESSION):
             # In the words of xapi (server_helpers.ml), where no method of a session has an asynchronous form.
             raise GraftError("Fault", f"No async mode for this operation (rpc: {method})")
-        session, own = split_session(method, params)
+        # A task has an owner, also one of a method that needs no session.
+        session, own = _split_session(params)
         response = await call(
             self._backends.dispatcher.dispatcher.InvokeAsync,
             dispatcher_pb2.InvokeAsyncRequest(method=method, params=encode_values(own)),
@@ -120,7 +121,11 @@ def split_session(method: str, params: Sequence[Value]) -> tuple[str | None, Seq
     Raises:
         GraftError: FIELD_TYPE_ERROR, when the first parameter is no string.
     """
-    if not params or method.startswith(_SYSTEM):
+    return (None, params) if method.startswith(_SYSTEM) else _split_session(params)
+
+
+def _split_session(params: Sequence[Value]) -> tuple[str | None, Sequence[Value]]:
+    if not params:
         return None, params
     session = params[0]
     if not isinstance(session, str):

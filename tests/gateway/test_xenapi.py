@@ -114,6 +114,11 @@ async def test_async_gives_a_task(platform: FakePlatform, api: XenApi, session: 
     assert await error_of(api, "Async.Test.echo", STALE) == ["SESSION_INVALID", STALE]
 
 
+async def test_tasks_have_an_owner_whatever_they_run(platform: FakePlatform, api: XenApi, session: str) -> None:
+    await api.call("Async.system.isAlive", [session, "x"], CALLER)
+    assert (platform.seen[-1].credential, platform.seen[-1].params) == (session, ["x"])
+
+
 async def test_what_a_call_carries(platform: FakePlatform, api: XenApi, session: str) -> None:
     await api.call("Test.mirror", [session, 1, None, [b"x"]], CALLER)
     seen = platform.seen[-1]
