@@ -114,7 +114,10 @@ def interpreter_hint(head: bytes) -> str:
     """What a script's first line asks for, for the message that it could not be run."""
     if not head.startswith(b"#!"):
         return ""
-    words = head[2:].split(b"\n", 1)[0].split()
+    line = head[2:].split(b"\n", 1)[0]
+    if line.endswith(b"\r"):
+        return " (its first line ends with a carriage return; write the file with line feeds alone)"
+    words = line.split()
     return f" (its first line asks for {words[0].decode(errors='replace')})" if words else ""
 
 

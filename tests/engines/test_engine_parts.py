@@ -165,7 +165,13 @@ def test_formats(head, problem):
 
 @pytest.mark.parametrize(
     ("head", "hint"),
-    [(b"\x7fELF", ""), (b"#!", ""), (b"#! /no/where -x\nrest", " (its first line asks for /no/where)")],
+    [
+        *[(b"\x7fELF", ""), (b"#!", ""), (b"#! /no/where -x\nrest", " (its first line asks for /no/where)")],
+        (
+            b"#!/bin/sh\r\necho\r\n",
+            " (its first line ends with a carriage return; write the file with line feeds alone)",
+        ),
+    ],
 )
 def test_hints(head, hint):
     assert interpreter_hint(head) == hint
