@@ -15,13 +15,7 @@ from typing import Generic, TypeVar, cast
 
 import msgspec
 
-from registry_service.catalog.definitions import (
-    CommonDefinition,
-    Definition,
-    ExtensionDefinition,
-    Finding,
-    StackDefinition,
-)
+from registry_service.catalog.definitions import CommonDefinition, Definition, ExtensionDefinition, StackDefinition
 from registry_service.catalog.files import IGNORED, is_folder, is_text, walk
 from registry_service.catalog.resolved import (
     CommonService,
@@ -29,6 +23,7 @@ from registry_service.catalog.resolved import (
     resolve_common_services,
     resolve_extension_versions,
 )
+from registry_service.catalog.value_types import Finding
 from registry_service.catalog.version_reader import COMMON_SERVICES, EXTENSIONS, STACKS, read_version
 from registry_service.catalog.versions import newest_first
 
@@ -51,9 +46,9 @@ class Reading(msgspec.Struct, frozen=True, array_like=True):
     """What all directories of a tree defined, by name and version: what a later reading, also another run's, needs."""
 
     root: str
-    common_services: dict[str, dict[str, VersionReading[CommonDefinition]]] = {}
-    stacks: dict[str, dict[str, VersionReading[StackDefinition]]] = {}
-    extensions: dict[str, dict[str, VersionReading[ExtensionDefinition]]] = {}
+    common_services: dict[str, dict[str, VersionReading[CommonDefinition]]] = msgspec.field(default_factory=dict)
+    stacks: dict[str, dict[str, VersionReading[StackDefinition]]] = msgspec.field(default_factory=dict)
+    extensions: dict[str, dict[str, VersionReading[ExtensionDefinition]]] = msgspec.field(default_factory=dict)
 
     def of(self, kind: str) -> dict[str, dict[str, VersionReading[Definition]]]:
         """Return the readings of one kind of directory."""

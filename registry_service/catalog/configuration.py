@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element
 import msgspec
 
 from registry_service.catalog.binding import Table, bind, boolean, listing, maybe_boolean, structure, text, truth
-from registry_service.catalog.definitions import (
+from registry_service.catalog.configuration_definitions import (
     Configuration,
     Property,
     PropertyRef,
@@ -109,15 +109,6 @@ def parse_configuration(config_type: str, data: bytes, read_file: ReadPropertyFi
                 item = msgspec.structs.replace(item, value=value)
             properties[item.name] = item
     return Configuration(type=config_type, supports=supports, properties=properties)
-
-
-def unknown_attributes(data: bytes) -> list[str]:
-    """Return the attributes of the root that mean nothing.
-
-    Raises:
-        XmlError: it is no XML that is read.
-    """
-    return [name for name in parse_document(data).attrib if name not in SUPPORTS and not name.startswith("{")]
 
 
 def _property(element: Element) -> Property | None:

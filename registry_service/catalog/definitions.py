@@ -9,36 +9,8 @@ from __future__ import annotations
 
 import msgspec
 
-
-class Value(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """A definition: immutable, compact in memory and in the cache."""
-
-
-class Finding(Value, frozen=True):
-    """Something to tell whoever wrote a file, that makes nothing invalid.
-
-    `file` is relative to the resources directory, `line` counts from 1 and is 0 where no line is to blame, `path` is
-    the element's path in the document or empty.
-    """
-
-    file: str
-    text: str
-    line: int = 0
-    path: str = ""
-
-
-class File(Value, frozen=True):
-    """A file that others read: where it is, and the SHA-256 of what is in it, in lower-case hex."""
-
-    path: str
-    digest: str
-
-
-class Folder(Value, frozen=True):
-    """A folder that is shipped or run as a whole: where it is, and a digest of the names and contents below it."""
-
-    path: str
-    digest: str
+from registry_service.catalog.configuration_definitions import Configuration
+from registry_service.catalog.value_types import File, Finding, Folder, Value
 
 
 class CommandScript(Value, frozen=True):
@@ -70,7 +42,7 @@ class Condition(Value, frozen=True):
     """When a dependency holds: `kind` is the `xsi:type`, `values` what the element's children say."""
 
     kind: str | None = None
-    values: dict[str, str] = {}
+    values: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class Dependency(Value, frozen=True):
@@ -210,98 +182,6 @@ class Document(Value, frozen=True):
     content: bytes | None = None
 
 
-class UpgradeBehaviour(Value, frozen=True):
-    """What an upgrade of Ambari does with a property."""
-
-    add: bool = True
-    delete: bool = False
-    update: bool = False
-
-
-class PropertyRef(Value, frozen=True):
-    """A property of some configuration type."""
-
-    type: str | None = None
-    name: str | None = None
-
-
-class RefreshCommand(Value, frozen=True):
-    """A command that spares a restart after a change."""
-
-    component_name: str | None = None
-    command: str | None = None
-
-
-class ValueEntry(Value, frozen=True):
-    """One of the values that may be chosen."""
-
-    value: str | None = None
-    label: str | None = None
-    description: str | None = None
-
-
-class ValueAttributes(Value, frozen=True):
-    """What values a property may have and how it is shown."""
-
-    type: str | None = None
-    maximum: str | None = None
-    minimum: str | None = None
-    unit: str | None = None
-    delete: str | None = None
-    visible: bool | None = None
-    overridable: bool | None = None
-    copy: str | None = None
-    empty_value_valid: bool | None = None
-    ui_only_property: bool | None = None
-    read_only: bool | None = None
-    editable_only_at_install: bool | None = None
-    show_property_name: bool | None = None
-    increment_step: str | None = None
-    entries: tuple[ValueEntry, ...] | None = None
-    hidden: str | None = None
-    entries_editable: bool | None = None
-    selection_cardinality: str | None = None
-    property_file_name: str | None = None
-    property_file_type: str | None = None
-    user_groups: tuple[PropertyRef, ...] | None = None
-    keystore: bool = False
-
-
-class Property(Value, frozen=True):
-    """One property of a configuration type; `attributes` holds what Ambari does not know (such as `final`)."""
-
-    name: str
-    value: str | None = None
-    description: str | None = None
-    display_name: str | None = None
-    deleted: bool = False
-    require_input: bool = False
-    types: tuple[str, ...] = ()
-    on_ambari_upgrade: UpgradeBehaviour = UpgradeBehaviour()
-    merge_on_stack_upgrade: bool = True
-    value_attributes: ValueAttributes | None = None
-    depends_on: tuple[PropertyRef, ...] = ()
-    used_by: tuple[PropertyRef, ...] = ()
-    refresh_commands: tuple[RefreshCommand, ...] = ()
-    attributes: dict[str, str] = {}
-
-
-class Configuration(Value, frozen=True):
-    """A configuration type, such as `oozie-site`; `supports` holds only what the file says."""
-
-    type: str
-    supports: dict[str, bool] = {}
-    properties: dict[str, Property] = {}
-
-    @property
-    def file_name(self) -> str:
-        return f"{self.type}.xml"
-
-    def supports_of(self, what: str) -> bool:
-        """Tell whether the type supports `final`, `adding_forbidden` or `do_not_extend`; the default is no."""
-        return self.supports.get(what, False)
-
-
 class Service(Value, frozen=True):
     """One service of one version, as its files define it, or as it is once it has been merged with its parents."""
 
@@ -316,8 +196,8 @@ class Service(Value, frozen=True):
     extends: str | None = None
     deleted: bool = False
     support_delete_via_ui: bool | None = None
-    components: dict[str, Component] = {}
-    os_specifics: dict[str, OsSpecific] = {}
+    components: dict[str, Component] = msgspec.field(default_factory=dict)
+    os_specifics: dict[str, OsSpecific] = msgspec.field(default_factory=dict)
     command_script: CommandScript | None = None
     custom_commands: tuple[CustomCommand, ...] = ()
     config_dependencies: tuple[str, ...] | None = None
@@ -332,9 +212,9 @@ class Service(Value, frozen=True):
     sso: SingleSignOn | None = None
     ldap: Ldap | None = None
     properties: tuple[ServiceProperty, ...] = ()
-    configurations: dict[str, Configuration] = {}
-    themes: dict[str, Document] = {}
-    quick_links: dict[str, Document] = {}
+    configurations: dict[str, Configuration] = msgspec.field(default_factory=dict)
+    themes: dict[str, Document] = msgspec.field(default_factory=dict)
+    quick_links: dict[str, Document] = msgspec.field(default_factory=dict)
     themes_broken: bool = False
     quick_links_broken: bool = False
     package: Folder | None = None
@@ -415,7 +295,7 @@ class ExtensionDefinition(Value, frozen=True):
     auto_link: bool = False
     stacks: tuple[Prerequisite, ...] = ()
     extensions: tuple[Prerequisite, ...] = ()
-    services: dict[str, ServiceEntry] = {}
+    services: dict[str, ServiceEntry] = msgspec.field(default_factory=dict)
     methods: Folder | None = None
     errors: tuple[str, ...] = ()
     warnings: tuple[Finding, ...] = ()
@@ -431,8 +311,8 @@ class StackDefinition(Value, frozen=True):
     upgrade: str | None = None
     min_jdk: str | None = None
     max_jdk: str | None = None
-    services: dict[str, ServiceEntry] = {}
-    configurations: dict[str, Configuration] = {}
+    services: dict[str, ServiceEntry] = msgspec.field(default_factory=dict)
+    configurations: dict[str, Configuration] = msgspec.field(default_factory=dict)
     upgrade_packs: tuple[str, ...] = ()
     role_command_order: File | None = None
     errors: tuple[str, ...] = ()

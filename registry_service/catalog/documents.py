@@ -165,8 +165,9 @@ def _merge_tab(child: Json, parent: Json) -> Json:
 
 
 def _merge_section(child: Json, parent: Json) -> Json:
+    merged = _fill(child, parent)
     subsections = _merge_items(child.get("subsections"), parent.get("subsections"), "name", _has_only_name, _fill)
-    return {**_fill(child, parent), "subsections": subsections}
+    return merged if subsections is None else {**merged, "subsections": subsections}
 
 
 def _has_only_name(item: Json) -> bool:

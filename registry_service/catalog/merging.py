@@ -11,7 +11,8 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
-from registry_service.catalog.definitions import Component, Configuration, Document, Property, Service
+from registry_service.catalog.configuration_definitions import Configuration, Property
+from registry_service.catalog.definitions import Component, Document, Service
 from registry_service.catalog.documents import merge_quick_links, merge_themes
 
 _FROM_PARENT_IF_UNSAID = (
@@ -71,7 +72,7 @@ Struct = TypeVar("Struct", bound=msgspec.Struct)
 
 
 def merge_services(child: Service, parent: Service) -> Service:
-    """Merge a service with the one that it inherits from; both have been rid of what they delete, or not: no matter."""
+    """Merge a service with the one that it inherits from; what is left to be deleted, `finish_service` drops."""
     changes: dict[str, Any] = {
         **_unsaid(child, parent, _FROM_PARENT_IF_UNSAID),
         **{name: getattr(parent, name) for name in _FROM_PARENT_IF_EMPTY if not getattr(child, name)},

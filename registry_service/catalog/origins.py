@@ -12,7 +12,8 @@ from typing import Any
 
 import msgspec
 
-from registry_service.catalog.definitions import Component, Configuration, Service
+from registry_service.catalog.configuration_definitions import Configuration
+from registry_service.catalog.definitions import Component, Service
 from registry_service.catalog.resolved import ResolvedService
 
 _NOT_MERGED = frozenset({"name", "extends", "deleted", "directory", "themes_broken", "quick_links_broken"})

@@ -9,12 +9,12 @@ from typing import TypeVar
 from registry_service.catalog.definitions import (
     CommonDefinition,
     ExtensionDefinition,
-    Finding,
     Prerequisite,
     Service,
     ServiceEntry,
 )
 from registry_service.catalog.merging import finish_service, merge_services
+from registry_service.catalog.value_types import Finding
 
 MAX_ANCESTORS = 256
 """How many versions one may inherit from, one through the other."""

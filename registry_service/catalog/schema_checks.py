@@ -15,9 +15,9 @@ from typing import Literal
 import xmlschema
 from xmlschema.validators.exceptions import XMLSchemaChildrenValidationError, XMLSchemaValidationError
 
-from registry_service.catalog.definitions import Finding
 from registry_service.catalog.files import Directory, FileError, walk
 from registry_service.catalog.metainfo import parse_extension, parse_services
+from registry_service.catalog.value_types import Finding
 from registry_service.catalog.version_reader import COMMON_SERVICES, EXTENSIONS
 from registry_service.catalog.xml_documents import XmlError, parse_with_lines
 
@@ -132,6 +132,8 @@ def _finding(error: XMLSchemaValidationError) -> tuple[int, str, str]:
     path = error.path or ""
     element = error.elem
     text = error.reason or error.message
+    if isinstance(error.obj, str) and repr(error.obj) not in text:
+        text = f"{error.obj[:100]!r}: {text}"
     if isinstance(error, XMLSchemaChildrenValidationError) and error.invalid_child is not None:
         element = error.invalid_child
         path = f"{path}/{element.tag}"

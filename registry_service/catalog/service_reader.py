@@ -5,25 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from typing import Any
-from xml.etree.ElementTree import ParseError
 
 import msgspec
 
 from registry_service.catalog.configuration import parse_configuration
-from registry_service.catalog.definitions import (
-    Configuration,
-    Document,
-    File,
-    Finding,
-    Folder,
-    Property,
-    Service,
-    ServiceEntry,
-    entry_of,
-)
+from registry_service.catalog.configuration_definitions import Configuration, Property
+from registry_service.catalog.definitions import Document, Service, ServiceEntry, entry_of
 from registry_service.catalog.documents import DocumentError, check_quick_links, check_theme
 from registry_service.catalog.files import Directory, FileError
 from registry_service.catalog.metainfo import parse_services, service_errors
+from registry_service.catalog.value_types import File, Finding, Folder
 from registry_service.catalog.xml_documents import XmlError, parse_document
 
 METAINFO = "metainfo.xml"
@@ -40,7 +31,7 @@ class ServiceReader:
     Args:
         directory: the version's directory.
         folder: the service's folder in it; empty where the version's directory is the service's own.
-        advisor_prefix: what the name of the advisor's class begins with, given the service's name.
+        advisor_name: returns the name of the advisor's class for a service's name.
     """
 
     def __init__(self, directory: Directory, folder: str, advisor_name: Callable[[str], str]) -> None:
@@ -237,7 +228,7 @@ def _read_property_file(directory: Directory, folder: str, item: Property) -> tu
         elif kind == "json":
             msgspec.json.decode(content)
         return content.decode(), ""
-    except (XmlError, ParseError, FileError, ValueError, RecursionError) as error:
+    except (XmlError, FileError, ValueError, RecursionError) as error:
         return None, f"its file {folder}/{name} is not read: {error}"
 
 

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from registry_service.catalog.catalog import Catalog, VersionKey
-from registry_service.catalog.definitions import Configuration, ServiceEntry, StackDefinition
+from registry_service.catalog.configuration_definitions import Configuration
+from registry_service.catalog.definitions import ServiceEntry, StackDefinition
 from registry_service.catalog.merging import finish_configuration, merge_configurations
 from registry_service.catalog.resolved import (
     MAX_ANCESTORS,
@@ -23,7 +24,7 @@ from registry_service.catalog.resolved import (
 
 Links = Mapping[VersionKey, Sequence[VersionKey]]
 """For each stack version, the extension versions linked to it."""
-_MAX_STACKS = min(MAX_ANCESTORS, 100)
+_CYCLE = "Cycle detected while parsing stack definition"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class StackView:
     extensions: tuple[ResolvedExtension, ...]
     removed_services: tuple[str, ...]
     errors: tuple[str, ...]
+    ancestors: int = 0
 
     @property
     def name(self) -> str:
@@ -71,47 +73,58 @@ class StackViews:
         self.links = links
         self._in_force = in_force or {}
         self._views: dict[VersionKey, StackView] = {}
-        self._open: set[VersionKey] = set()
+        self._users: dict[VersionKey, set[VersionKey]] | None = None
 
     def get(self, name: str, version: str) -> StackView | None:
         """Return a stack version, or None where there is none."""
         key = (name, version)
-        definition = self.catalog.stacks.get(key)
-        if definition is None:
+        if key not in self.catalog.stacks:
             return None
-        if key not in self._views:
-            self._views[key] = self._resolve(key, definition)
+        entered: set[VersionKey] = set()
+        waiting = [key]
+        while waiting:
+            current = waiting[-1]
+            needed = [] if current in entered else self._needed(current, entered)
+            entered.add(current)
+            waiting += needed
+            if not needed:
+                waiting.pop()
+                if current not in self._views:
+                    self._views[current] = self._resolve(current)
         return self._views[key]
+
+    def _needed(self, key: VersionKey, entered: set[VersionKey]) -> list[VersionKey]:
+        """Return the stack versions that have to be resolved before this one, but for those that wait for it."""
+        named = _stacks_of(self.catalog.stacks[key]) & self.catalog.stacks.keys()
+        return sorted(named - self._views.keys() - entered)
 
     def relinked(self, stack: VersionKey, extensions: Sequence[VersionKey]) -> StackViews:
         """Return the views with other links of one stack version; what that does not change is shared."""
         links = {**self.links, stack: tuple(extensions)}
         views = StackViews(self.catalog, links, self._in_force)
         changed = self._dependents(stack)
+        views._users = self._users
         views._views = {key: view for key, view in self._views.items() if key not in changed}
         return views
 
     def _dependents(self, stack: VersionKey) -> set[VersionKey]:
         """Return a stack version and all whose services may come from it."""
-        changed = {stack}
-        while True:
-            more = {
-                key
-                for key, definition in self.catalog.stacks.items()
-                if key not in changed and not changed.isdisjoint(_stacks_of(definition))
-            }
-            if not more:
-                return changed
-            changed |= more
+        if self._users is None:
+            self._users = {}
+            for key, definition in self.catalog.stacks.items():
+                for named in _stacks_of(definition):
+                    self._users.setdefault(named, set()).add(key)
+        found: set[VersionKey] = set()
+        waiting = {stack}
+        while waiting:
+            key = waiting.pop()
+            found.add(key)
+            waiting |= self._users.get(key, set()) - found
+        return found
 
-    def _resolve(self, key: VersionKey, definition: StackDefinition) -> StackView:
-        self._open.add(key)
-        try:
-            return self._resolve_open(key, definition)
-        finally:
-            self._open.discard(key)
-
-    def _resolve_open(self, key: VersionKey, definition: StackDefinition) -> StackView:
+    def _resolve(self, key: VersionKey) -> StackView:
+        """Resolve a stack version whose needs are resolved, but for those that go round in a circle."""
+        definition = self.catalog.stacks[key]
         errors = list(definition.errors)
         source = f"stacks/{definition.name}/{definition.version}"
         nodes = {name: ResolvedService(name, source, service) for name, service in definition.services.items()}
@@ -123,11 +136,10 @@ class StackViews:
             nodes.update(extension.services)
         services: Mapping[str, ResolvedService] = inherit_services(nodes, {})
         configurations = {name: finish_configuration(item) for name, item in definition.configurations.items()}
-        if definition.extends is not None:
-            parent = self._parent(definition, errors)
-            if parent is not None:
-                services = inherit_services(nodes, parent.services)
-                configurations = merge_configurations(definition.configurations, parent.configurations)
+        parent = None if definition.extends is None else self._parent(definition, errors)
+        if parent is not None:
+            services = inherit_services(nodes, parent.services)
+            configurations = merge_configurations(definition.configurations, parent.configurations)
         return StackView(
             definition,
             services,
@@ -135,6 +147,7 @@ class StackViews:
             extensions,
             tuple(name for name, node in nodes.items() if node.own.deleted),
             tuple(dict.fromkeys(errors)),
+            0 if parent is None else parent.ancestors + 1,
         )
 
     def _linked(self, key: VersionKey) -> tuple[ResolvedExtension, ...]:
@@ -146,21 +159,27 @@ class StackViews:
         return tuple(linked)
 
     def _parent(self, definition: StackDefinition, errors: list[str]) -> StackView | None:
-        parent = self._other((definition.name, definition.extends or ""), errors)
+        key = (definition.name, definition.extends or "")
+        if key not in self.catalog.stacks:
+            errors.append(f"Stack '{definition.name}:{definition.version}' specifies a parent that doesn't exist")
+            return None
+        parent = self._other(key, errors)
         if parent is None:
-            if not errors or "Cycle" not in errors[-1]:
-                called = f"Stack '{definition.name}:{definition.version}'"
-                errors.append(f"{called} specifies a parent that doesn't exist")
             return None
         errors += parent.errors
+        if _CYCLE in parent.errors:  # what it has would depend on where the circle was entered
+            return None
+        if parent.ancestors >= MAX_ANCESTORS:
+            called = f"Stack '{definition.name}:{definition.version}'"
+            errors.append(f"{called} inherits from more than {MAX_ANCESTORS} versions, one through the other")
+            return None
         return parent
 
     def _other(self, key: VersionKey, errors: list[str]) -> StackView | None:
-        """Resolve another stack version first; going round in a circle is an error."""
-        if key in self._open or len(self._open) > _MAX_STACKS:
-            errors.append("Cycle detected while parsing stack definition")
-            return None
-        return self.get(*key)
+        """Return what another stack version is; one that is not resolved by now waits for this one."""
+        if key not in self._views:
+            errors.append(_CYCLE)
+        return self._views.get(key)
 
     def _explicit_parent(
         self, definition: StackDefinition, service: ServiceEntry, errors: list[str]
@@ -180,9 +199,13 @@ class StackViews:
         if len(parts) != 3:
             errors.append(f"{called} an invalid parent: '{extends}'")
             return None
-        stack = self._other((parts[0], parts[1]), errors)
-        if stack is None:
+        key = (parts[0], parts[1])
+        if key not in self.catalog.stacks:
             errors.append(f"{called} a service in a non-existent stack: '{parts[0]}/{parts[1]}'")
+            return None
+        stack = self._other(key, errors)
+        if stack is None or _CYCLE in stack.errors:
+            errors += () if stack is None else stack.errors
             return None
         parent = stack.services.get(parts[2])
         if parent is None:

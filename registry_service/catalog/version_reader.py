@@ -12,8 +12,6 @@ from registry_service.catalog.definitions import (
     CommonDefinition,
     Definition,
     ExtensionDefinition,
-    File,
-    Finding,
     ServiceEntry,
     StackDefinition,
 )
@@ -27,6 +25,7 @@ from registry_service.catalog.service_reader import (
     read_configurations,
     read_folder,
 )
+from registry_service.catalog.value_types import File, Finding
 from registry_service.catalog.xml_documents import XmlError
 
 EXTENSIONS = "extensions"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from registry_service.catalog.definitions import (
+from registry_service.catalog.configuration_definitions import (
     Configuration,
     Property,
     PropertyRef,

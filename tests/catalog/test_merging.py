@@ -9,21 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from registry_service.catalog.configuration_definitions import Configuration, Property
 from registry_service.catalog.definitions import (
     AutoDeploy,
     BulkCommands,
     ClientConfigFile,
     CommandScript,
     Component,
-    Configuration,
     CredentialStore,
     CustomCommand,
     Dependency,
-    File,
-    Folder,
     Log,
     OsSpecific,
-    Property,
     Service,
     ServiceProperty,
     SingleSignOn,
@@ -35,6 +32,7 @@ from registry_service.catalog.merging import (
     merge_configurations,
     merge_services,
 )
+from registry_service.catalog.value_types import File, Folder
 
 ONE, TWO = "one", "two"
 

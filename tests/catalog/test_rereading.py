@@ -1,0 +1,224 @@
+"""Reading again: what has changed is seen, what has not is the very same, and a cache may be trusted or is not used."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from registry_service.catalog import catalog as catalog_module
+from registry_service.catalog.cache import load_reading, save_reading
+from registry_service.catalog.catalog import Catalog, read_catalog
+from support.resources import Resources, service_file
+
+
+def age(root: Path) -> None:
+    """Make everything look as if it had not changed for a while."""
+    past = time.time_ns() - 10**10
+    for path in root.rglob("*"):
+        os.utime(path, ns=(past, past), follow_symlinks=False)
+    # What a file system notes of a change itself cannot be set back.
+    time.sleep(0.06)
+
+
+@pytest.fixture
+def grown(tree: Resources) -> Resources:
+    tree.common("BASE/1", "<comment>base</comment>")
+    tree.stack("HDP/1", "", A="<version>1</version>")
+    for name in ("E", "F"):
+        tree.extension(f"{name}/1", "", S="<extends>common-services/BASE/1</extends>", T="<version>1</version>")
+        tree.extension(f"{name}/2", "<extends>1</extends>", T="<comment>2</comment>")
+    age(tree.root)
+    return tree
+
+
+def shape(catalog: Catalog) -> object:
+    """Return all that a catalog says, to compare catalogs that were read in different ways."""
+    return (
+        {
+            (name, version): (item.errors, item.definition, {s: node.definition for s, node in item.services.items()})
+            for name, versions in catalog.extensions.items()
+            for version, item in versions.items()
+        },
+        dict(catalog.stacks),
+        {key: (item.errors, item.service and item.service.definition) for key, item in catalog.common_services.items()},
+    )
+
+
+def test_an_unchanged_tree_is_the_same(grown: Resources, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = grown.read()
+    monkeypatch.setattr(catalog_module, "read_version", None)
+    second = grown.read(first)
+    assert second.reading == first.reading
+    assert second.common_services is first.common_services
+    for name in ("E", "F"):
+        assert second.extensions[name] is first.extensions[name]
+
+
+def test_one_change_touches_one_extension(grown: Resources) -> None:
+    first = grown.read()
+    path = grown.write("extensions/E/1/services/T/metainfo.xml", service_file("T", "<version>9</version>"))
+    for changed in (None, [path], [path.parent]):
+        second = read_catalog(grown.root, first, changed)
+        assert second.extensions["F"] is first.extensions["F"]
+        assert second.extensions["E"]["2"].services["T"].definition.version == "9"
+        assert second.extensions["E"]["1"].services["S"].definition.comment == "base"
+        assert first.extensions["E"]["2"].services["T"].definition.version == "1"
+        assert shape(second) == shape(read_catalog(grown.root))
+
+
+def test_a_change_of_a_common_service_reaches_all_that_extend_it(grown: Resources) -> None:
+    first = grown.read()
+    path = grown.common("BASE/1", "<comment>new</comment>")
+    second = read_catalog(grown.root, first, [path])
+    assert second.extensions["F"]["2"].services["S"].definition.comment == "new"
+    shutil.rmtree(grown.root / "common-services/BASE")
+    third = read_catalog(grown.root, second, [grown.root / "common-services/BASE"])
+    assert not third.extensions["F"]["2"].valid
+    assert shape(third) == shape(grown.read())
+
+
+def test_a_stack_that_takes_an_extensions_name_makes_it_invalid(grown: Resources) -> None:
+    first = grown.read()
+    grown.stack("F/1")
+    second = read_catalog(grown.root, first, [grown.root / "stacks/F/1/metainfo.xml"])
+    assert not second.extensions["F"]["1"].valid
+    assert second.extensions["E"] is first.extensions["E"]
+    shutil.rmtree(grown.root / "stacks/F")
+    assert read_catalog(grown.root, second, [grown.root / "stacks/F"]).extensions["F"]["1"].valid
+
+
+@pytest.mark.parametrize(
+    ("gone", "hint"),
+    [
+        ("extensions/E/1", "extensions/E/1"),
+        ("extensions/E/1", "extensions/E/1/services/T/metainfo.xml"),
+        ("extensions/E", "extensions/E"),
+        ("extensions/E", "extensions"),
+        ("stacks/HDP", "stacks/HDP/1"),
+        ("extensions", "extensions"),
+    ],
+)
+def test_what_is_gone_is_gone(grown: Resources, gone: str, hint: str) -> None:
+    first = grown.read()
+    shutil.rmtree(grown.root / gone)
+    second = read_catalog(grown.root, first, [grown.root / hint])
+    assert shape(second) == shape(grown.read())
+    assert shape(grown.read(first)) == shape(second)
+
+
+def test_changes_elsewhere_are_looked_for_everywhere(grown: Resources) -> None:
+    """A version may be a link to a pack; a watcher tells the path in the pack."""
+    pack = grown.root / "mpacks/p-1/extensions/E/1"
+    shutil.copytree(grown.root / "extensions/E/1", pack)
+    shutil.rmtree(grown.root / "extensions/E/1")
+    (grown.root / "extensions/E/1").symlink_to(pack)
+    first = grown.read()
+    path = grown.write("mpacks/p-1/extensions/E/1/services/T/metainfo.xml", service_file("T", "<version>9</version>"))
+    second = read_catalog(grown.root, first, [path])
+    assert second.extensions["E"]["2"].services["T"].definition.version == "9"
+
+
+def test_a_change_of_the_same_size_right_after_reading_is_seen(tree: Resources) -> None:
+    """Within one tick of the file system's clock, neither size nor time betrays it."""
+    path = tree.extension("E/1", "", S="<version>1</version>") / "services/S/metainfo.xml"
+    status = path.stat()
+    catalog = tree.read()
+    for number in range(2, 9):
+        path.write_text(service_file("S", f"<version>{number}</version>"))
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+        catalog = tree.read(catalog)
+        assert catalog.extensions["E"]["1"].services["S"].definition.version == str(number)
+
+
+def test_new_times_alone_change_nothing(grown: Resources, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = grown.read()
+    for path in grown.root.rglob("*"):
+        path.touch()
+    monkeypatch.setattr(catalog_module, "read_version", None)
+    second = grown.read(first)
+    assert second.extensions["E"]["1"].definition is first.extensions["E"]["1"].definition
+
+
+def test_a_reading_survives_being_saved(grown: Resources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = grown.read()
+    cache = tmp_path / "cache"
+    save_reading(first.reading, cache)
+    assert cache.stat().st_mode & 0o777 == 0o600
+    assert load_reading(cache) == first.reading
+    monkeypatch.setattr(catalog_module, "read_version", None)
+    assert shape(read_catalog(grown.root, load_reading(cache))) == shape(first)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cache", "resources"]
+
+
+@pytest.mark.parametrize("damage", ["missing", "empty", "short", "flipped", "other", "directory"])
+def test_a_cache_that_is_not_whole_is_not_used(grown: Resources, tmp_path: Path, damage: str) -> None:
+    cache = tmp_path / "cache"
+    save_reading(grown.read().reading, cache)
+    content = cache.read_bytes()
+    cache.unlink()
+    match damage:
+        case "empty":
+            cache.write_bytes(b"")
+        case "short":
+            cache.write_bytes(content[:-1])
+        case "flipped":
+            cache.write_bytes(content[:-5] + bytes([content[-5] ^ 1]) + content[-4:])
+        case "other":
+            cache.write_bytes(bytes(32) + content[32:])
+        case "directory":
+            cache.mkdir()
+    assert load_reading(cache) is None
+
+
+def test_the_cache_of_another_tree_is_not_used(grown: Resources, tmp_path: Path) -> None:
+    first = grown.read()
+    moved = tmp_path / "moved"
+    shutil.copytree(grown.root, moved)
+    shutil.rmtree(moved / "extensions/E")
+    assert list(read_catalog(moved, first.reading).extensions) == ["F"]
+    assert list(read_catalog(moved, first, [moved / "extensions/F/1"]).extensions) == ["F"]
+
+
+operations = st.lists(
+    st.tuples(
+        st.sampled_from(["extensions", "stacks", "common-services"]),
+        st.sampled_from(["A", "B"]),
+        st.sampled_from(["1", "2", "3"]),
+        st.sampled_from(["", "<extends>1</extends>", "<extends>2</extends>", "broken", "gone"]),
+        st.sampled_from(
+            ["", "<version>1</version>", "<extends>common-services/A/1</extends>", "<deleted>true</deleted>"]
+        ),
+    ),
+    max_size=12,
+)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(operations)
+def test_reading_again_gives_what_reading_anew_gives(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, ...]]
+) -> None:
+    tree = Resources(tmp_path_factory.mktemp("tree"))
+    hinted = full = tree.read()
+    for kind, name, version, metainfo, body in steps:
+        path = f"{kind}/{name}/{version}"
+        if metainfo == "gone":
+            shutil.rmtree(tree.root / path, ignore_errors=True)
+        elif kind == "common-services":
+            tree.common(f"{name}/{version}", body)
+        else:
+            tree.write(f"{path}/metainfo.xml", f"<metainfo>{'<' if metainfo == 'broken' else metainfo}</metainfo>")
+            tree.write(f"{path}/services/S/metainfo.xml", service_file("S", body))
+        hinted = read_catalog(tree.root, hinted, [tree.root / path / "metainfo.xml"])
+        full = tree.read(full)
+    anew = shape(tree.read())
+    assert shape(hinted) == anew
+    assert shape(full) == anew
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(full.reading), type=type(full.reading)) == full.reading
