@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +11,8 @@ from typing import Annotated
 import typer
 
 from graft_cli.exits import USAGE, CliError
+
+_HTTP_URL = re.compile(r"https?://[^/\s]\S*", re.IGNORECASE)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Url = Annotated[
@@ -33,8 +36,14 @@ NewPasswordFile = Annotated[
 
 
 def gateway_url(url: str | None) -> str:
-    """Return the gateway's URL: the one given, or the one of the settings."""
+    """Return the gateway's URL: the one given, or the one of the settings.
+
+    Raises:
+        CliError: what is given is no URL of HTTP.
+    """
     if url is not None:
+        if not _HTTP_URL.fullmatch(url):
+            raise CliError(f"{url} is no URL of a gateway such as http://127.0.0.1:8080", USAGE)
         return url.rstrip("/")
     from graft_cli.addresses import http_url
     from graft_cli.configuration import load

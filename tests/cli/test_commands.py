@@ -101,6 +101,13 @@ def test_who_cannot_be_reached_is_named(graft: Graft) -> None:
         assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("url", ["junk", "127.0.0.1:8080", "ftp://127.0.0.1", "http://", "http:///x", "http://a b"])
+def test_what_is_no_url_is_told(graft: Graft, url: str) -> None:
+    done = graft("call", "X.y", "--url", url)
+    assert done.returncode == 2
+    assert f"{url} is no URL of a gateway" in done.stderr
+
+
 def test_no_password_without_a_terminal(graft: Graft) -> None:
     done = graft("login", "--user", "ann")
     assert done.returncode == 2
