@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from graft_cli.exits import USAGE, CliError
 from graft_cli.options import (
     Json,
     NewPasswordFile,
@@ -16,7 +17,7 @@ from graft_cli.options import (
     password_from_environment,
     read_new_password,
 )
-from graft_common.roles import READ_ONLY, ROLES
+from graft_common.roles import READ_ONLY, ROLES, exists
 
 if TYPE_CHECKING:
     from graft_common.rpc.clients import RegistryClients
@@ -46,13 +47,18 @@ Examples:
 def add(
     name: Annotated[str, typer.Argument(help="The new user's name.")],
     role: Annotated[
-        list[str] | None, typer.Option(help=f"A role: {', '.join(role.name for role in ROLES)}. May be repeated.")
+        list[str] | None,
+        typer.Option(
+            help=f"A role: {', '.join(role.name for role in ROLES)}. May be repeated; read-only if not given."
+        ),
     ] = None,
     password_file: NewPasswordFile = None,
     url: Url = None,
     user: User = None,
 ) -> None:
     """Add a user."""
+    for unknown in (wanted for wanted in role or [] if not exists(wanted)):
+        raise CliError(f"--role {unknown} is none; the roles are {', '.join(known.name for known in ROLES)}", USAGE)
     from graft.registry.v1 import identity_pb2
     from graft_cli.grpc_client import TIMEOUT
     from graft_common.rpc.client import call

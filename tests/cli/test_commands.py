@@ -108,6 +108,12 @@ def test_what_is_no_url_is_told(graft: Graft, url: str) -> None:
     assert f"{url} is no URL of a gateway" in done.stderr
 
 
+def test_the_roles_are_told_to_who_misspells_one(graft: Graft) -> None:
+    done = graft("user", "add", "ann", "--role", "read-only", "--role", "admin", GRAFT_NEW_PASSWORD="x")
+    assert done.returncode == 2
+    assert "--role admin is none; the roles are pool-admin," in done.stderr
+
+
 def test_no_password_without_a_terminal(graft: Graft) -> None:
     done = graft("login", "--user", "ann")
     assert done.returncode == 2
