@@ -4,14 +4,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.postgres import PostgresServer, find_binaries, postgres
+from tests.support.postgres import PostgresServer, missing, postgres
 
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
     """One server for all tests of a process."""
-    if find_binaries() is None:
-        pytest.skip("PostgreSQL is not installed (Debian: apt install postgresql)")
+    if reason := missing():
+        pytest.skip(reason)
     with postgres() as server:
         yield server
 

@@ -27,6 +27,15 @@ def find_binaries() -> Path | None:
     return max(found, key=lambda path: float(path.parent.name), default=None)
 
 
+def missing() -> str:
+    """Tell why no server can be started here; empty where one can."""
+    if find_binaries() is None:
+        return "PostgreSQL is not installed (Debian: apt install postgresql)"
+    if os.geteuid() not in {entry.pw_uid for entry in pwd.getpwall()}:
+        return f"PostgreSQL refuses to run as a user without a name, and uid {os.geteuid()} has none"
+    return ""
+
+
 class PostgresServer:
     """A server that runs; it makes and drops databases."""
 
