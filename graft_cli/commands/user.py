@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from graft_common.rpc.clients import RegistryClients
 
 Result = TypeVar("Result")
+_NAMES = ", ".join(role.name for role in ROLES)
 
 _user = typer.Typer(
     help="Add, list and remove users. Needs pool-admin. Asks the registry at GRAFT_REGISTRY.",
@@ -47,10 +48,7 @@ Examples:
 def add(
     name: Annotated[str, typer.Argument(help="The new user's name.")],
     role: Annotated[
-        list[str] | None,
-        typer.Option(
-            help=f"A role: {', '.join(role.name for role in ROLES)}. May be repeated; read-only if not given."
-        ),
+        list[str] | None, typer.Option(help=f"A role: {_NAMES}. May be repeated; read-only if not given.")
     ] = None,
     password_file: NewPasswordFile = None,
     url: Url = None,
@@ -58,7 +56,7 @@ def add(
 ) -> None:
     """Add a user."""
     for unknown in (wanted for wanted in role or [] if not exists(wanted)):
-        raise CliError(f"--role {unknown} is none; the roles are {', '.join(known.name for known in ROLES)}", USAGE)
+        raise CliError(f"--role {unknown} is none; the roles are {_NAMES}", USAGE)
     from graft.registry.v1 import identity_pb2
     from graft_cli.grpc_client import TIMEOUT
     from graft_common.rpc.client import call
