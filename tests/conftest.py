@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.postgres import PostgresServer, missing, postgres
+from support.postgres import PostgresServer, missing, postgres
 
 
 @pytest.fixture(scope="session")

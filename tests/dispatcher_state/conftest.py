@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from dispatcher_service.store.store import DispatcherStore
-from tests.support.dispatcher_hosts import Hosts
+from support.dispatcher_hosts import Hosts
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -9,7 +9,7 @@ from pathlib import Path
 from dispatcher_service.calls.result import CallResult
 from dispatcher_service.state import DispatcherState
 from graft_common.settings import Settings
-from tests.support.dispatcher_hosts import caller
+from support.dispatcher_hosts import caller
 
 
 async def main() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from dispatcher_service.state import DispatcherState
 from graft_common.settings import Settings
-from tests.support.dispatcher_hosts import ANNA
+from support.dispatcher_hosts import ANNA
 
 PROGRAM = Path(__file__).with_name("crashing_dispatcher.py")
 

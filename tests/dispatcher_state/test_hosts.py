@@ -14,7 +14,7 @@ from dispatcher_service.hosts.identity import HostIdentity
 from dispatcher_service.hosts.membership import LeaseTimes
 from dispatcher_service.tasks.task import TaskStatus
 from graft_common.errors import GraftError, StartupError
-from tests.support.dispatcher_hosts import ANNA, BERT, Gate, Hosts, TestHost, caller, gives, until
+from support.dispatcher_hosts import ANNA, BERT, Gate, Hosts, TestHost, caller, gives, until
 
 WATCHFUL = LeaseTimes(lease=60.0, heartbeat=0.05)
 """A host that renews its lease, and looks after the others, all the time."""

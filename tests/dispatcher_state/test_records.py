@@ -23,7 +23,7 @@ from graft_common.errors import GraftError
 from graft_common.settings import Settings
 from graft_common.values import DateTime, Value, decode_value, encode_value
 from graft_common.xmlrpc import format_value
-from tests.support.dispatcher_hosts import BERT, Gate, caller, gives, raises, until
+from support.dispatcher_hosts import BERT, Gate, caller, gives, raises, until
 
 NAMED = {
     "task": "get_all get_all_records get_record get_by_uuid get_by_name_label get_uuid get_name_label "

@@ -17,7 +17,7 @@ from graft_common.rpc.context import call_metadata
 from graft_common.rpc.local import LocalStub
 from graft_common.rpc.server import RpcServer
 from graft_common.settings import Settings
-from tests.support.dispatcher_hosts import ANNA, BERT, OPERATOR, Gate, caller, gives, make_session, raises, until
+from support.dispatcher_hosts import ANNA, BERT, OPERATOR, Gate, caller, gives, make_session, raises, until
 
 NOBODY = make_session("nora", "no-role")
 SESSIONS = {"anna": ANNA, "bert": BERT, "olga": OPERATOR, "nora": NOBODY}

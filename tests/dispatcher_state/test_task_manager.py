@@ -15,7 +15,7 @@ from dispatcher_service.engines.base import Usage
 from dispatcher_service.tasks import task as rules
 from graft_common.errors import GraftError
 from graft_common.values import DateTime
-from tests.support.dispatcher_hosts import (
+from support.dispatcher_hosts import (
     ANNA,
     BERT,
     OPERATOR,

@@ -12,7 +12,7 @@ from dispatcher_service.references import NULL_REF, new_ref, ref_of, uuid_of
 from dispatcher_service.tasks import task as rules
 from dispatcher_service.tasks.task import Task, TaskStatus, owner_filter, to_forget, visible
 from graft_common.errors import GraftError
-from tests.support.dispatcher_hosts import make_session
+from support.dispatcher_hosts import make_session
 
 TASK = Task("OpaqueRef:1", "Async.A.b", "anna", "host-1", 1, 100.0)
 

@@ -17,8 +17,8 @@ from registry_service.identity.values import Account, LoginRecord, Request, Sess
 from registry_service.store import tables
 from registry_service.store.store import Store
 from registry_service.watch.values import Change, Kind
+from support.postgres import PostgresServer
 from tests.registry.conftest import SettableClock
-from tests.support.postgres import PostgresServer
 
 ALL = frozenset(Kind)
 
