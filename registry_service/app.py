@@ -18,6 +18,9 @@ from registry_service.identity.access import Access
 from registry_service.identity.accounts import Accounts
 from registry_service.identity.passwords import Passwords
 from registry_service.identity.sessions import Sessions
+from registry_service.library.library import Library
+from registry_service.library.tree import Tree
+from registry_service.links.links import Links
 from registry_service.maintenance import Maintenance
 from registry_service.service.identity import IdentityServicer
 from registry_service.service.registry import RegistryServicer
@@ -38,6 +41,7 @@ class RegistryApp:
         sessions: Sessions,
         accounts: Accounts,
         token: str,
+        tree: Tree,
         tuning: Tuning,
     ) -> None:
         self.generated_password: str | None = None
@@ -46,6 +50,8 @@ class RegistryApp:
         self._passwords = passwords
         self._watches = Watches(store, clock, tuning)
         self._maintenance = Maintenance(store, sessions, clock, tuning)
+        links = Links(store, clock, tuning)
+        self._library = Library(tree, links)
         access = Access(sessions, token)
         self.services: Sequence[RpcService] = (
             RpcService(
@@ -55,7 +61,7 @@ class RegistryApp:
             ),
             RpcService(
                 registry_pb2.DESCRIPTOR.services_by_name["RegistryService"],
-                RegistryServicer(store, self._watches, sessions, access),
+                RegistryServicer(store, self._watches, sessions, access, links, self._library),
                 registry_pb2_grpc.add_RegistryServiceServicer_to_server,
             ),
         )
@@ -91,7 +97,8 @@ class RegistryApp:
         store.on_commit = clock.advance
         sessions = Sessions(store, passwords, timedelta(seconds=settings.session_idle), tuning)
         accounts = Accounts(store, passwords, tuning)
-        app = cls(store, clock, passwords, sessions, accounts, token, tuning)
+        tree = Tree(settings.resources_path, settings.data_dir / "cache" / "catalog")
+        app = cls(store, clock, passwords, sessions, accounts, token, tree, tuning)
         password = settings.admin_password.get_secret_value() if settings.admin_password else None
         try:
             app.generated_password = await accounts.ensure_administrator(settings.admin_user, password)
@@ -100,6 +107,7 @@ class RegistryApp:
                 f"The first administrator cannot be added: {error}. Set GRAFT_ADMIN_USER and GRAFT_ADMIN_PASSWORD anew."
             ) from error
         app._maintenance.start()
+        app._library.start()
         return app
 
     async def drain(self, timeout: float) -> None:  # noqa: ASYNC109  (a bound, not an error)
@@ -108,6 +116,7 @@ class RegistryApp:
 
     async def close(self) -> None:
         """Stop, and close the database."""
+        await self._library.stop()
         await self._maintenance.stop()
         self._passwords.close()
         await self._store.close()

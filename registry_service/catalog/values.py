@@ -29,6 +29,8 @@ class Link:
     extension_name: str
     extension_version: str
     created: datetime
+    problem: str = ""
+    """Why it has no effect, or not the effect that the files on disk would have."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,6 +138,7 @@ def link(value: Link, revision: int) -> registry_pb2.Link:
         extension_version=value.extension_version,
         created=timestamp(value.created),
         revision=revision,
+        problem=value.problem,
     )
 
 

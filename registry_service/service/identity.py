@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import structlog
-
 from graft.registry.v1 import identity_pb2 as pb
 from graft_common import roles
-from graft_common.rpc.context import CallContext, bearer, peer_address
+from graft_common.rpc.context import CallContext, bearer
 from registry_service.identity.access import Access
 from registry_service.identity.accounts import LIST, Accounts
 from registry_service.identity.rules import MAX_TOUCHES
 from registry_service.identity.sessions import Sessions
-from registry_service.identity.values import Request
 from registry_service.service import convert, paging
+from registry_service.service.origin import origin
 from registry_service.store.store import Store
 
 AUDIT = "audit_log.get"
@@ -29,7 +27,7 @@ class IdentityServicer:
 
     async def Login(self, request: pb.LoginRequest, context: CallContext) -> pb.LoginResponse:  # noqa: N802  (gRPC's name)
         """Open a session."""
-        opened = await self._sessions.login(request.user, request.password, request.originator, _origin(context))
+        opened = await self._sessions.login(request.user, request.password, request.originator, origin(context))
         return pb.LoginResponse(
             session_ref=opened.ref,
             session=convert.session(opened.session, self._sessions.idle, with_digest=False),
@@ -38,7 +36,7 @@ class IdentityServicer:
 
     async def Logout(self, request: pb.LogoutRequest, context: CallContext) -> pb.LogoutResponse:  # noqa: ARG002, N802  (gRPC's)
         """Close the caller's session."""
-        return pb.LogoutResponse(revision=await self._sessions.logout(bearer(context), _origin(context)))
+        return pb.LogoutResponse(revision=await self._sessions.logout(bearer(context), origin(context)))
 
     async def WhoAmI(self, request: pb.WhoAmIRequest, context: CallContext) -> pb.WhoAmIResponse:  # noqa: ARG002, N802  (gRPC's)
         """Describe the caller's session."""
@@ -74,14 +72,14 @@ class IdentityServicer:
         """Add a user."""
         caller = await self._access.need_session(bearer(context))
         user, revision = await self._accounts.create(
-            caller, request.name, request.password, request.roles, _origin(context)
+            caller, request.name, request.password, request.roles, origin(context)
         )
         return pb.CreateUserResponse(user=convert.user(user), revision=revision)
 
     async def DeleteUser(self, request: pb.DeleteUserRequest, context: CallContext) -> pb.DeleteUserResponse:  # noqa: N802  (gRPC's name)
         """Remove a user."""
         caller = await self._access.need_session(bearer(context))
-        return pb.DeleteUserResponse(revision=await self._accounts.remove(caller, request.name, _origin(context)))
+        return pb.DeleteUserResponse(revision=await self._accounts.remove(caller, request.name, origin(context)))
 
     async def ListUsers(self, request: pb.ListUsersRequest, context: CallContext) -> pb.ListUsersResponse:  # noqa: ARG002, N802  (gRPC's)
         """List the users."""
@@ -102,9 +100,3 @@ class IdentityServicer:
             records=[convert.login_record(record) for record in records],
             next_page_token=paging.token(str(records[-1].id)) if more else "",
         )
-
-
-def _origin(context: CallContext) -> Request:
-    # The guard has bound the id of the request, the caller's or a new one.
-    request_id = structlog.contextvars.get_contextvars().get("request_id", "")
-    return Request(peer_address(context), str(request_id))

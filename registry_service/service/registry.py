@@ -13,20 +13,32 @@ from graft_common.rpc.context import CallContext, bearer
 from registry_service.catalog.values import Declaration, ExtensionVersion, Link
 from registry_service.identity.access import Access, require_role
 from registry_service.identity.sessions import Sessions
-from registry_service.service import convert, paging
+from registry_service.library.library import Library
+from registry_service.library.publishing import published
+from registry_service.links.links import MAX_CREATED, Links
+from registry_service.links.rules import Outcome
+from registry_service.service import catalog_messages, convert, paging
+from registry_service.service.origin import origin
 from registry_service.store.reading import Listed
 from registry_service.store.store import Store
 from registry_service.watch.values import PRIVATE_KINDS, Kind
 from registry_service.watch.watches import Watches
 
 WATCH = "registry.watch"
+RELOAD = "registry.reload"
+EXTENSION = Kind.EXTENSION_VERSION.value
+STACK = "stack_version"
 
 
 class RegistryServicer:
     """Translates."""
 
-    def __init__(self, store: Store, watches: Watches, sessions: Sessions, access: Access) -> None:
+    def __init__(
+        self, store: Store, watches: Watches, sessions: Sessions, access: Access, links: Links, library: Library
+    ) -> None:
         self._store = store
+        self._links = links
+        self._library = library
         self._watches = watches
         self._sessions = sessions
         self._access = access
@@ -87,6 +99,110 @@ class RegistryServicer:
         async with aclosing(self._watches.follow(request.start_revision, kinds, still_allowed)) as steps:
             async for step in steps:
                 yield convert.step(step, self._idle)
+
+    async def GetExtensionVersion(  # noqa: N802  (gRPC's name)
+        self, request: pb.GetExtensionVersionRequest, context: CallContext
+    ) -> pb.GetExtensionVersionResponse:
+        """Describe an extension version."""
+        await self._access.need_role(bearer(context), f"{EXTENSION}.get_record", roles.READ_ONLY)
+        ground = await self._links.ground()
+        key = (request.name, request.version)
+        extension, effective = ground.catalog.extension(*key), ground.effective(key)
+        if extension is None or effective is None:
+            raise GraftError("EXTENSION_NOT_FOUND", f"Extension {key[0][:255]} {key[1][:255]} is not found")
+        return pb.GetExtensionVersionResponse(
+            extension_version=convert.extension_version(published(extension), 0),
+            active=extension.definition.active,
+            stacks=catalog_messages.prerequisites(extension.stacks),
+            extensions=catalog_messages.prerequisites(extension.required_extensions),
+            services=catalog_messages.services(effective, request.service, with_origins=request.with_origins),
+            warnings=[catalog_messages.warning(finding) for finding in extension.warnings],
+            last_good_in_force=key in ground.in_force,
+        )
+
+    async def ListStackVersions(  # noqa: N802  (gRPC's name)
+        self, request: pb.ListStackVersionsRequest, context: CallContext
+    ) -> pb.ListStackVersionsResponse:
+        """List the stack versions."""
+        await self._access.need_role(bearer(context), f"{STACK}.get_all", roles.READ_ONLY)
+        page = paging.read_page(request.page_size, request.page_token)
+        ground = await self._links.ground()
+        ordered = sorted(key for key in ground.catalog.stacks if "\x01".join(key) > page.after)
+        keys, more = paging.cut(ordered[: page.size + 1], page.size)
+        views = [view for key in keys if (view := ground.views.get(*key)) is not None]
+        return pb.ListStackVersionsResponse(
+            stack_versions=[catalog_messages.stack_version(view) for view in views],
+            next_page_token=paging.token("\x01".join(keys[-1])) if more else "",
+        )
+
+    async def GetStackVersion(  # noqa: N802  (gRPC's name)
+        self, request: pb.GetStackVersionRequest, context: CallContext
+    ) -> pb.GetStackVersionResponse:
+        """Describe a stack version."""
+        await self._access.need_role(bearer(context), f"{STACK}.get_record", roles.READ_ONLY)
+        view = (await self._links.ground()).views.get(request.name, request.version)
+        if view is None:
+            raise GraftError("STACK_NOT_FOUND", f"Stack {request.name[:255]} {request.version[:255]} is not found")
+        return pb.GetStackVersionResponse(
+            stack_version=catalog_messages.stack_version(view),
+            services=catalog_messages.services(view, request.service, with_origins=request.with_origins),
+        )
+
+    async def CreateLinks(self, request: pb.CreateLinksRequest, context: CallContext) -> pb.CreateLinksResponse:  # noqa: N802  (gRPC's name)
+        """Make links."""
+        caller = await self._access.need_session(bearer(context))
+        specs = [catalog_messages.link_spec(spec) for spec in request.links[: MAX_CREATED + 1]]
+        links, revision = await self._links.create(caller, specs, origin(context))
+        return pb.CreateLinksResponse(links=[convert.link(link, revision) for link in links], revision=revision)
+
+    async def UpdateLink(self, request: pb.UpdateLinkRequest, context: CallContext) -> pb.UpdateLinkResponse:  # noqa: N802  (gRPC's name)
+        """Switch a link to another version."""
+        caller = await self._access.need_session(bearer(context))
+        link, revision = await self._links.switch(
+            caller, request.id, request.extension_name, request.extension_version, origin(context)
+        )
+        return pb.UpdateLinkResponse(link=convert.link(link, revision), revision=revision)
+
+    async def DeleteLink(self, request: pb.DeleteLinkRequest, context: CallContext) -> pb.DeleteLinkResponse:  # noqa: N802  (gRPC's name)
+        """Remove a link."""
+        caller = await self._access.need_session(bearer(context))
+        return pb.DeleteLinkResponse(revision=await self._links.remove(caller, request.id, origin(context)))
+
+    async def ExplainLink(self, request: pb.ExplainLinkRequest, context: CallContext) -> pb.ExplainLinkResponse:  # noqa: N802  (gRPC's name)
+        """Tell which rules hold."""
+        await self._access.need_role(bearer(context), "link.explain", roles.READ_ONLY)
+        checks = await self._links.explain(catalog_messages.link_spec(request.link))
+        return pb.ExplainLinkResponse(
+            checks=[catalog_messages.check(check) for check in checks],
+            allowed=all(check.outcome is Outcome.HOLDS for check in checks),
+        )
+
+    async def Reload(self, request: pb.ReloadRequest, context: CallContext) -> pb.ReloadResponse:  # noqa: ARG002, N802  (gRPC's)
+        """Look at the whole directory now."""
+        await self._access.need_role(bearer(context), RELOAD, roles.POOL_ADMIN)
+        revision = await self._library.reload()
+        catalog = (await self._links.ground()).catalog
+        extensions = [item for versions in catalog.extensions.values() for item in versions.values()]
+        return pb.ReloadResponse(
+            revision=revision,
+            extension_versions=len(extensions),
+            invalid_extension_versions=sum(not extension.valid for extension in extensions),
+            stack_versions=len(catalog.stacks),
+        )
+
+    async def ListWarnings(self, request: pb.ListWarningsRequest, context: CallContext) -> pb.ListWarningsResponse:  # noqa: N802  (gRPC's name)
+        """List what is odd."""
+        await self._access.need_role(bearer(context), "registry.get_warnings", roles.READ_ONLY)
+        page = paging.read_page(request.page_size, request.page_token)
+        begin = paging.read_id(page) or 0
+        warnings = sorted(
+            (await self._links.ground()).catalog.warnings(), key=lambda item: (item.file, item.line, item.text)
+        )
+        found, more = paging.cut(warnings[begin : begin + page.size + 1], page.size)
+        return pb.ListWarningsResponse(
+            warnings=[catalog_messages.warning(finding) for finding in found],
+            next_page_token=paging.token(str(begin + page.size)) if more else "",
+        )
 
     @property
     def _idle(self) -> timedelta:

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from registry_service.catalog.values import Link
 from registry_service.identity.values import Account, LoginRecord, Session, SessionUse
 from registry_service.store import bodies, tables
 from registry_service.store.reading import Reading
@@ -17,6 +18,9 @@ from registry_service.watch.values import CatalogResource, Kind, Resource
 
 _MICROSECOND = timedelta(microseconds=1)
 _NEVER = datetime.fromtimestamp(0, UTC)
+_DELETE_RESOURCE = sa.delete(tables.resources).where(
+    tables.resources.c.kind == sa.bindparam("of_kind"), tables.resources.c.position == sa.bindparam("at")
+)
 
 
 class Change(Reading):
@@ -81,25 +85,58 @@ class Change(Reading):
             self._delete(Kind.SESSION, digest)
         return len(existing)
 
+    async def add_link(self, link: Link) -> Link:
+        """Add a link; return it with its id, which is higher than any before."""
+        row = _link_row(link)
+        added = await self._connection.execute(sa.insert(tables.links).values(row))
+        key = added.inserted_primary_key
+        stored = replace(link, id=int(key[0]) if key is not None else 0)
+        await self.put_resources([stored])
+        return stored
+
+    async def switch_link(self, link: Link) -> None:
+        """Store what a link has become."""
+        update = sa.update(tables.links).where(tables.links.c.id == link.id).values(_link_row(link))
+        await self._connection.execute(update)
+        await self.put_resources([link])
+
+    async def remove_link(self, link: Link) -> None:
+        """Remove a link."""
+        await self._connection.execute(sa.delete(tables.links).where(tables.links.c.id == link.id))
+        await self.delete_resources([link])
+
     async def put_resource(self, resource: CatalogResource) -> None:
         """Add a resource of the catalog, or replace the one of its key."""
-        kind, key, position = bodies.place(resource)
-        columns = tables.resources.c
-        await self._connection.execute(
-            sa.delete(tables.resources).where(columns.kind == kind.value, columns.position == position)
-        )
-        row = {"kind": kind.value, "position": position, "key": key, "body": bodies.write(resource)}
-        await self._connection.execute(sa.insert(tables.resources).values(row | {"revision": self.revision}))
-        self._put(kind, key, resource)
+        await self.put_resources([resource])
+
+    async def put_resources(self, resources: Sequence[CatalogResource]) -> None:
+        """Add resources of the catalog, or replace those of their keys."""
+        if not resources:
+            return
+        await self._connection.execute(_DELETE_RESOURCE, [_place(resource) for resource in resources])
+        rows = []
+        for resource in resources:
+            kind, key, position = bodies.place(resource)
+            body = bodies.write(resource)
+            rows.append({"kind": kind.value, "position": position, "key": key, "body": body, "revision": self.revision})
+            self._put(kind, key, resource)
+        await self._connection.execute(sa.insert(tables.resources), rows)
 
     async def delete_resource(self, resource: CatalogResource) -> None:
         """Remove a resource of the catalog, if it is there."""
-        kind, key, position = bodies.place(resource)
+        kind, _, position = bodies.place(resource)
         columns = tables.resources.c
-        gone = await self._connection.execute(
-            sa.delete(tables.resources).where(columns.kind == kind.value, columns.position == position)
-        )
-        if gone.rowcount:
+        found = sa.select(columns.key).where(columns.kind == kind.value, columns.position == position)
+        if await self._connection.scalar(found) is not None:
+            await self.delete_resources([resource])
+
+    async def delete_resources(self, resources: Sequence[CatalogResource]) -> None:
+        """Remove resources of the catalog, which are there."""
+        if not resources:
+            return
+        await self._connection.execute(_DELETE_RESOURCE, [_place(resource) for resource in resources])
+        for resource in resources:
+            kind, key, _ = bodies.place(resource)
             self._delete(kind, key)
 
     async def record(self, record: LoginRecord) -> None:
@@ -119,6 +156,11 @@ class Change(Reading):
                 peer=record.request.peer,
             )
         )
+
+    @property
+    def has_changed(self) -> bool:
+        """Whether followers will be told anything."""
+        return bool(self._events)
 
     async def flush(self) -> bool:
         """Write the events and the revision; tell whether there were any. The store calls it, last of all."""
@@ -146,3 +188,18 @@ class Change(Reading):
                 "body": body,
             }
         )
+
+
+def _place(resource: CatalogResource) -> dict[str, str]:
+    kind, _, position = bodies.place(resource)
+    return {"of_kind": kind.value, "at": position}
+
+
+def _link_row(link: Link) -> dict[str, Any]:
+    return {
+        "stack_name": link.stack_name,
+        "stack_version": link.stack_version,
+        "extension_name": link.extension_name,
+        "extension_version": link.extension_version,
+        "created": link.created,
+    }

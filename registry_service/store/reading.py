@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from registry_service.identity.values import Account, LoginRecord, Request, Session, SessionUse, User
 from registry_service.store import bodies, tables
-from registry_service.watch.values import Batch, Change, Kind, Resource, Revisions
+from registry_service.watch.values import Batch, CatalogResource, Change, Kind, Resource, Revisions
 
 _CATALOG_KINDS = frozenset({Kind.EXTENSION_VERSION, Kind.LINK, Kind.DECLARATION})
 
@@ -102,6 +102,13 @@ class Reading:
         )
         rows = await self._connection.execute(query)
         return [Listed(row.position, bodies.read(kind, row.body), row.revision) for row in rows]
+
+    async def every_resource(self, kind: Kind) -> list[CatalogResource]:
+        """Return all resources of a catalog kind, in order."""
+        columns = tables.resources.c
+        query = sa.select(columns.body).where(columns.kind == kind.value).order_by(columns.position)
+        rows = await self._connection.scalars(query)
+        return [cast("CatalogResource", bodies.read(kind, body)) for body in rows]
 
     async def snapshot(self, kinds: frozenset[Kind]) -> list[Change]:
         """Return everything that exists of these kinds, as changes of the newest revision; roles are not stored."""

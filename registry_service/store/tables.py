@@ -87,6 +87,21 @@ resources = sa.Table(
     sa.Column("revision", sa.BigInteger, nullable=False),
 )
 
+links = sa.Table(
+    "registry_link",
+    metadata,
+    sa.Column("id", Serial, primary_key=True),
+    sa.Column("stack_name", Name, nullable=False),
+    sa.Column("stack_version", Name, nullable=False),
+    sa.Column("extension_name", Name, nullable=False),
+    sa.Column("extension_version", Name, nullable=False),
+    sa.Column("created", Instant, nullable=False),
+    sa.UniqueConstraint(
+        "stack_name", "stack_version", "extension_name", "extension_version", name="registry_link_is_unique"
+    ),
+    sqlite_autoincrement=True,
+)
+
 login_records = sa.Table(
     "registry_login_record",
     metadata,

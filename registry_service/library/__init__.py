@@ -1,0 +1,1 @@
+"""The resources directory as the registry holds it: read, watched, published."""

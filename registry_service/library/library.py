@@ -1,0 +1,99 @@
+"""Keeps what the registry knows of the resources directory up to date, while it runs."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable
+
+import structlog
+
+from graft_common.errors import GraftError
+from registry_service.library.tree import Tree
+from registry_service.library.watching import changes
+from registry_service.links.links import Links
+
+SWEEP_EVERY = 10.0
+"""Seconds between looks at everything: what lies behind links is not watched."""
+_SWEEP_SHARE = 50
+"""A look at everything takes no more than this part of the time."""
+_RETRY = 5.0
+
+_log = structlog.get_logger("graft.registry")
+
+
+class Library:
+    """Reads the tree at the start and after each change, and hands every state on as a whole."""
+
+    def __init__(self, tree: Tree, links: Links) -> None:
+        self._tree = tree
+        self._links = links
+        self._reading = asyncio.Lock()
+        self._tasks: set[asyncio.Task[int]] = set()
+        self._watching: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin; calls that need the catalog wait until it has been read."""
+        self._watching = asyncio.create_task(self._watch())
+
+    async def stop(self) -> None:
+        """End, and keep what was read for the next start."""
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tree.save()
+
+    async def reload(self) -> int:
+        """Look at everything; return the revision at which followers know.
+
+        Raises:
+            GraftError: SERVICE_UNAVAILABLE when the database does not answer.
+        """
+        return await self._read(None)
+
+    async def _read(self, changed: Iterable[str] | None) -> int:
+        # A caller who goes away must not leave a state read and not handed on.
+        task = asyncio.create_task(self._read_and_adopt(changed))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return await asyncio.shield(task)
+
+    async def _read_and_adopt(self, changed: Iterable[str] | None) -> int:
+        async with self._reading:
+            started = time.monotonic()
+            before = self._tree.catalog
+            catalog = await self._tree.read(changed)
+            revision = await self._links.adopt(catalog)
+            if before is None or catalog.reading != before.reading:
+                _log.info(
+                    "resources.read",
+                    directory=str(self._tree.root),
+                    extensions=sum(len(versions) for versions in catalog.extensions.values()),
+                    stacks=len(catalog.stacks),
+                    seconds=round(time.monotonic() - started, 3),
+                )
+            return revision
+
+    async def _watch(self) -> None:
+        while True:
+            try:
+                await self._read(None)
+                await self._follow()
+            except GraftError as error:
+                _log.warning("resources.not_read", reason=str(error))
+            except Exception:  # noqa: BLE001  (logged; one bad round must not end all later ones)
+                _log.exception("resources.crashed")
+            await asyncio.sleep(_RETRY)
+
+    async def _follow(self) -> None:
+        swept = time.monotonic()
+        async for changed in changes(self._tree.root):
+            due = time.monotonic() - swept > max(SWEEP_EVERY, self._tree.seconds * _SWEEP_SHARE)
+            if changed is None or due:
+                await self._read(None)
+                swept = time.monotonic()
+            elif changed:
+                await self._read(changed)
+            else:
+                await self._tree.save()

@@ -1,0 +1,74 @@
+"""Notices which files of the resources directory have changed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import structlog
+from watchfiles import awatch
+
+_log = structlog.get_logger("graft.registry")
+
+TICK = 1.0
+"""Seconds between two yields at most."""
+_WITHOUT_WATCH = 10.0
+_STEP = 20
+_GROUP = 200
+"""Milliseconds of quiet, and of noise at most, before changes are told."""
+
+
+async def changes(directory: Path) -> AsyncIterator[frozenset[str] | None]:
+    """Yield the paths that have changed: None where any may have, and none at all every second when nothing has.
+
+    The directory may be missing, appear, and be replaced by another of the same name. Links that lead out of it are
+    not followed, so that who needs them must look there. Never ends by itself.
+    """
+    while True:
+        watched = _identity(directory)
+        yield None
+        if watched is None:
+            while _identity(directory) is None:
+                await asyncio.sleep(TICK)
+                yield frozenset()
+            continue
+        try:
+            async for found in _notices(directory, watched):
+                yield found
+        except OSError as error:
+            # Such as the limit of inotify: looking at everything now and then is what remains.
+            _log.warning(
+                "resources.watch_failed",
+                directory=str(directory),
+                reason=str(error),
+                fix="raise fs.inotify.max_user_watches and fs.inotify.max_user_instances with sysctl",
+            )
+            await asyncio.sleep(_WITHOUT_WATCH)
+
+
+async def _notices(directory: Path, watched: tuple[int, int]) -> AsyncIterator[frozenset[str] | None]:
+    """Yield until the directory is no longer the one watched."""
+    started = False
+    notices = awatch(
+        directory,
+        watch_filter=None,
+        debounce=_GROUP,
+        step=_STEP,
+        rust_timeout=int(TICK * 1000),
+        yield_on_timeout=True,
+    )
+    async for found in notices:
+        # What has changed before the watch began is looked for at its first turn.
+        yield frozenset(path for _, path in found) if started else None
+        started = True
+        if _identity(directory) != watched:
+            return
+
+
+def _identity(directory: Path) -> tuple[int, int] | None:
+    try:
+        found = directory.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

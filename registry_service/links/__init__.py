@@ -1,0 +1,1 @@
+"""Links of extension versions to stack versions."""
