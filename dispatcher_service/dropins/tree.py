@@ -64,7 +64,7 @@ def look(directory: Path) -> Tree:
     """Look at the extensions directory; one that is missing or that everybody may write to is empty.
 
     Raises:
-        TreeTooLarge: it holds more files, bytes or levels than are copied.
+        TreeTooLarge: it holds more entries or levels than are copied. Files that are too large are left out.
         OSError: it cannot be read for a reason that is none of the above.
     """
     try:
@@ -140,13 +140,18 @@ class _Walk:
         if fault := file_fault(where, found, self.top):
             self._ignore(path, fault)
             return
+        if tree.total + found.st_size > MAX_BYTES:
+            self._ignore(path, f"with it the directory would hold more than {MAX_BYTES >> 20} MiB; move it elsewhere")
+            return
         tree.files[path] = Stamp.of(found)
         tree.total += found.st_size
-        if tree.total > MAX_BYTES:
-            raise TreeTooLarge(
-                f"{self.directory} holds more than {MAX_BYTES >> 20} MiB; move elsewhere what is no extension"
-            )
 
     def _ignore(self, path: str, reason: str) -> None:
-        if not any(verdict.path == path for verdict in self.tree.verdicts):
-            self.tree.verdicts.append(Verdict(path, ok=False, reason=reason))
+        """Leave an entry out; a reason that it has already stays."""
+        tree = self.tree
+        tree.methods.discard(path)
+        known = next((number for number, verdict in enumerate(tree.verdicts) if verdict.path == path), None)
+        if known is None:
+            tree.verdicts.append(Verdict(path, ok=False, reason=reason))
+        elif tree.verdicts[known].ok:
+            tree.verdicts[known] = Verdict(path, ok=False, reason=reason)

@@ -61,8 +61,8 @@ def parse_extension_output(stdout: bytes) -> Success | Failure:
     As xapi does: the first document counts and whatever follows is ignored; a struct that is no envelope, like any
     other value, is a result; a `<fault>` is the failure `fault`, its code and its text. Unlike xapi: white space may
     stand before the XML declaration, base64 may be wrapped, `true` is true, `ex:nil` is nil, and a failure whose
-    description is not a list of strings, or one string, becomes `EXTENSION_PROTOCOL_FAILURE` with the description as
-    JSON, on every route.
+    description is not a code and its parameters, or one string, becomes `EXTENSION_PROTOCOL_FAILURE` with the
+    description as JSON, on every route.
 
     Raises:
         XmlRpcSyntaxError: it does not begin with a complete `<methodResponse>`.
@@ -129,14 +129,35 @@ def _outcome(value: Value) -> Success | Failure:
 
 
 def _error_description(description: Value) -> list[str]:
-    """Bring a failure's description into shape, as xapi does for `host.call_extension` (xapi_host.ml)."""
-    if isinstance(description, str):
-        return [description]
-    if isinstance(description, list):
-        strings = [item for item in description if isinstance(item, str)]
-        if strings and len(strings) == len(description):
-            return strings
+    """Bring a failure's description into shape, as xapi does for `host.call_extension` (xapi_host.ml).
+
+    Numbers and booleans behind the code become text: xapi writes an integer so for its clients anyway.
+    """
+    match description:
+        case str():
+            return [description]
+        case [str() as code, *params]:
+            texts = [text for param in params if (text := _param_text(param)) is not None]
+            if len(texts) == len(params):
+                return [code, *texts]
+        case _:
+            pass
     return ["EXTENSION_PROTOCOL_FAILURE", orjson.dumps(description, default=_to_json).decode()]
+
+
+def _param_text(param: Value) -> str | None:
+    """Write a string, number or boolean as text; None for anything else."""
+    match param:
+        case str():
+            return param
+        case bool():
+            return "true" if param else "false"
+        case int():
+            return str(param)
+        case float():
+            return f"{param:.16g}"
+        case _:
+            return None
 
 
 def _to_json(value: object) -> str:

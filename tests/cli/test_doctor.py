@@ -40,15 +40,18 @@ def test_it_tells_of_names_that_are_taken(graft: Graft, tmp_path: Path) -> None:
     assert "rename it" in found["session.mine"]["fix"]
 
 
-def test_a_directory_that_is_too_large_is_an_error(graft: Graft, tmp_path: Path) -> None:
+def test_a_file_that_is_too_large_is_told(graft: Graft, tmp_path: Path) -> None:
     extensions = tmp_path / "data/extensions.d"
     extensions.mkdir(parents=True)
     (tmp_path / "data").chmod(0o700)
-    with (extensions / "Large.one").open("wb") as file:
-        file.truncate(300 << 20)
-    done = graft("doctor", "--engine", "none", "--data-dir", str(tmp_path / "data"))
-    assert done.returncode == 1
-    assert "256 MiB" in done.stdout
+    for name, size in (("Large.one", 300 << 20), ("Small.one", 10)):
+        with (extensions / name).open("wb") as file:
+            file.truncate(size)
+        (extensions / name).chmod(0o755)
+    done = graft("doctor", "--engine", "none", "--data-dir", str(tmp_path / "data"), "--json")
+    found = {row["name"]: row for row in json.loads(done.stdout)}
+    assert "256 MiB" in found["Large.one"]["detail"]
+    assert found["Small.one"]["ok"]
 
 
 def test_a_data_directory_that_others_can_read_is_an_error(graft: Graft, tmp_path: Path) -> None:

@@ -215,7 +215,7 @@ async def test_no_new_copy_when_nothing_has_changed(dropins: DropIns, directory:
     assert held_tree(dropins) == before
 
 
-@pytest.mark.parametrize(("bound", "value"), [("MAX_ENTRIES", 3), ("MAX_BYTES", 5), ("MAX_DEPTH", 1)])
+@pytest.mark.parametrize(("bound", "value"), [("MAX_ENTRIES", 3), ("MAX_DEPTH", 1)])
 async def test_too_large_a_tree_leaves_the_last_good_view(
     dropins: DropIns, directory: Path, monkeypatch: pytest.MonkeyPatch, bound: str, value: int
 ) -> None:
@@ -228,6 +228,18 @@ async def test_too_large_a_tree_leaves_the_last_good_view(
     assert not await dropins.has("A.more")
     assert dropins.names() == ["A.b"]
     assert read(dropins) == "one"
+
+
+async def test_a_file_that_is_too_large_is_left_out(
+    dropins: DropIns, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tree_module, "MAX_BYTES", 8)
+    put(directory / "A.b")
+    put(directory / "A.large", "x" * 10)
+    assert not await dropins.has("A.large")
+    put(directory / "A.b", "two")
+    assert await dropins.has("A.b")
+    assert read(dropins) == "two"
 
 
 async def test_a_full_disk_leaves_the_last_good_view(

@@ -192,7 +192,22 @@ def test_what_extensions_print(stdout, outcome):
         ("<value><array><data><value>A</value><value>5</value></data></array></value>", ["A", "5"]),
         (
             "<value><array><data><value>A</value><value><int>5</int></value></data></array></value>",
-            ["EXTENSION_PROTOCOL_FAILURE", '["A",5]'],
+            ["A", "5"],
+        ),
+        (
+            (
+                "<value><array><data><value>A</value><value><double>1.5</double></value>"
+                "<value><boolean>1</boolean></value></data></array></value>"
+            ),
+            ["A", "1.5", "true"],
+        ),
+        (
+            "<value><array><data><value><int>5</int></value></data></array></value>",
+            ["EXTENSION_PROTOCOL_FAILURE", "[5]"],
+        ),
+        (
+            "<value><array><data><value>A</value><value><nil/></value></data></array></value>",
+            ["EXTENSION_PROTOCOL_FAILURE", '["A",null]'],
         ),
         ("<value><array><data/></array></value>", ["EXTENSION_PROTOCOL_FAILURE", "[]"]),
         ("<value><struct/></value>", ["EXTENSION_PROTOCOL_FAILURE", "{}"]),
