@@ -9,7 +9,20 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from graft_cli.commands import access, audit, call, doctor, health, serve, settings, tasks, user
+from graft_cli.commands import (
+    access,
+    audit,
+    call,
+    doctor,
+    health,
+    links,
+    resources,
+    serve,
+    settings,
+    tasks,
+    user,
+    validate,
+)
 from graft_cli.exits import FAILED, HELP, NOT_LOGGED_IN, UNREACHABLE, CliError
 from graft_common.errors import GraftError, StartupError
 
@@ -50,7 +63,7 @@ def _graft(
     pass
 
 
-for _group in (serve, health, access, call, tasks, audit, user, settings, doctor):
+for _group in (serve, health, access, call, tasks, audit, user, resources, links, validate, settings, doctor):
     _group.register(app)
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,16 +12,14 @@ from graft_cli.options import (
     NewPasswordFile,
     Url,
     User,
-    gateway_url,
-    password_from_environment,
     read_new_password,
 )
+from graft_cli.registry_client import ask_registry
 from graft_common.roles import READ_ONLY, ROLES, exists
 
 if TYPE_CHECKING:
     from graft_common.rpc.clients import RegistryClients
 
-Result = TypeVar("Result")
 _NAMES = ", ".join(role.name for role in ROLES)
 
 _user = typer.Typer(
@@ -68,7 +65,7 @@ def add(
     async def create(clients: RegistryClients, metadata: Any) -> None:
         await call(clients.identity.CreateUser, request, timeout=TIMEOUT, metadata=metadata)
 
-    _ask(create, url, user)
+    ask_registry(create, url, user)
 
 
 @_user.command("list", epilog="\b\nExample:\n  graft user list --json")
@@ -87,7 +84,7 @@ def list_users(as_json: Json = False, url: Url = None, user: User = None) -> Non
             for item in answer.users
         ]
 
-    users = _ask(read, url, user)
+    users = ask_registry(read, url, user)
     if as_json:
         print_json(users)
     else:
@@ -106,21 +103,4 @@ def remove(name: Annotated[str, typer.Argument(help="The user's name.")], url: U
         request = identity_pb2.DeleteUserRequest(name=name)
         await call(clients.identity.DeleteUser, request, timeout=TIMEOUT, metadata=metadata)
 
-    _ask(delete, url, user)
-
-
-def _ask(use: Callable[[RegistryClients, Any], Awaitable[Result]], url: str | None, user: str | None) -> Result:
-    import grpc
-
-    from graft_cli.configuration import load
-    from graft_cli.gateway_client import logged_in
-    from graft_cli.grpc_client import over_channel
-    from graft_common.rpc.clients import RegistryClients
-    from graft_common.rpc.context import call_metadata
-
-    with logged_in(gateway_url(url), user, password_from_environment()) as (_, session):
-
-        async def over(channel: grpc.aio.Channel) -> Result:
-            return await use(RegistryClients.remote(channel), call_metadata(session))
-
-        return over_channel(load().registry, "registry", over)
+    ask_registry(delete, url, user)

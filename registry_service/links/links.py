@@ -63,7 +63,7 @@ class Links:
         await self._read_once.wait()
         if self._clock.revision != self._revision:
             async with self._writing, self._store.read() as view:
-                self._ground, self._revision = await self._newest(view)
+                await self._refresh(view)
         return self._ground
 
     async def adopt(self, catalog: Catalog) -> int:
@@ -75,7 +75,7 @@ class Links:
             if self._read_once.is_set() and self._ground.catalog.reading == catalog.reading:
                 return self._revision
             async with self._store.change() as change:
-                before, _ = await self._newest(change)
+                before = await self._refresh(change)
                 if not self._read_once.is_set():
                     stored = await change.every_resource(Kind.EXTENSION_VERSION)
                     known = [item for item in stored if isinstance(item, ExtensionVersion)]
@@ -173,7 +173,7 @@ class Links:
             await self._read_once.wait()
             async with self._writing:
                 async with self._store.change() as change:
-                    before, _ = await self._newest(change)
+                    before = await self._refresh(change)
                     ground, result = await act(change, before)
                     ground = await self._link_by_themselves(change, ground)
                     await change.record(describe("OK"))
@@ -201,25 +201,30 @@ class Links:
         self._refused = found.refused
         return ground
 
-    async def _newest(self, view: Reading) -> tuple[Ground, int]:
-        """Add to the state that is held what other replicas have changed."""
+    async def _refresh(self, view: Reading) -> Ground:
+        """Add to the state that is held what other replicas have committed, and return it."""
         ground, at = self._ground, await view.revisions()
         if at.current == self._revision:
-            return ground, self._revision
+            return ground
         if at.compacted > self._revision or at.current < self._revision:
             links = _by_stack(await view.every_resource(Kind.LINK))
-            return Ground.of(ground.catalog, links, ground.in_force, ground.installed), at.current
-        revision, more = self._revision, True
-        while more:
-            batch = await view.changes(revision, frozenset({Kind.LINK}), _MAX_CHANGES)
-            for item in batch.changes:
-                old = ground.find(int(item.key))
-                if isinstance(item.resource, Link):
-                    ground = (ground.without_link(old) if old is not None else ground).with_link(item.resource)
-                elif old is not None:
-                    ground = ground.without_link(old)
-            revision, more = batch.revision, batch.more
-        return ground, revision
+            ground = Ground.of(ground.catalog, links, ground.in_force, ground.installed)
+        else:
+            revision, more = self._revision, True
+            while more:
+                batch = await view.changes(revision, frozenset({Kind.LINK}), _MAX_CHANGES)
+                for item in batch.changes:
+                    ground = _with_change(ground, int(item.key), item.resource)
+                revision, more = batch.revision, batch.more
+        self._ground, self._revision = ground, at.current
+        return ground
+
+
+def _with_change(ground: Ground, link_id: int, now: object) -> Ground:
+    old = ground.find(link_id)
+    if old is not None:
+        ground = ground.without_link(old)
+    return ground.with_link(now) if isinstance(now, Link) else ground
 
 
 def _by_stack(links: Iterable[object]) -> dict[VersionKey, dict[int, Link]]:

@@ -33,6 +33,13 @@ COMMANDS = [
     ["user", "add"],
     ["user", "list"],
     ["user", "remove"],
+    ["ls"],
+    ["show"],
+    ["reload"],
+    ["link"],
+    ["unlink"],
+    ["links"],
+    ["validate"],
     ["settings"],
     ["doctor"],
 ]
@@ -132,6 +139,7 @@ def test_settings_tell_their_source_and_no_secret(graft: Graft, tmp_path: Path) 
         GRAFT_ADMIN_PASSWORD="the password",
         GRAFT_SERVICE_TOKEN_FILE=str(tmp_path / "secret"),
         GRAFT_CALL_MEMROY="1GiB",
+        GRAFT_NEW_PASSWORD="a new user's",
     )
     assert done.returncode == 0
     rows = {row["name"]: (row["value"], row["source"]) for row in json.loads(done.stdout)}
@@ -142,9 +150,11 @@ def test_settings_tell_their_source_and_no_secret(graft: Graft, tmp_path: Path) 
     assert rows["admin_password"] == ("********", "environment GRAFT_ADMIN_PASSWORD")
     assert rows["service_token"] == ("********", "environment GRAFT_SERVICE_TOKEN_FILE")
     assert rows["database_url"] == ("", "default")
+    assert rows["extensions_dir"] == (str(tmp_path / "data/extensions.d"), "default")
     assert "the password" not in done.stdout + done.stderr
     assert "the token" not in done.stdout + done.stderr
     assert "GRAFT_CALL_MEMROY is set and is no setting" in done.stderr
+    assert "GRAFT_NEW_PASSWORD" not in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,166 @@
+"""`graft link`, `unlink`, `links`: which extension versions are linked to which stack versions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from graft_cli.exits import FAILED, USAGE, CliError
+from graft_cli.options import Json, Url, User
+from graft_cli.registry_client import all_pages, ask_once, ask_registry
+
+if TYPE_CHECKING:
+    from graft.registry.v1 import registry_pb2
+    from graft_common.rpc.clients import RegistryClients
+
+_MARKS = {1: "holds", 2: "FAILS", 3: "unknown"}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command(
+        epilog="""\
+\b
+Examples:
+  graft link EXT/1.0 HDP/2.4
+  graft link EXT/1.0 HDP/2.4 HDP/2.5
+  graft link EXT/1.0 HDP/2.4 --why
+"""
+    )(link)
+    app.command(epilog="\b\nExample:\n  graft unlink 7")(unlink)
+    app.command(epilog="\b\nExamples:\n  graft links\n  graft links --json")(links)
+
+
+def link(
+    extension: Annotated[str, typer.Argument(metavar="EXTENSION/VERSION", help="What to link.")],
+    stacks: Annotated[list[str], typer.Argument(metavar="STACK/VERSION...", help="What to link it to: all, or none.")],
+    why: Annotated[bool, typer.Option("--why", help="Link nothing; tell for every rule whether it holds.")] = False,
+    as_json: Json = False,
+    url: Url = None,
+    user: User = None,
+) -> None:
+    """Link an extension version to stack versions.
+
+    Needs pool-admin, and with --why read-only. With --why the exit code is 1 if a link cannot be made.
+    """
+    from graft.registry.v1 import registry_pb2
+    from graft_cli.output import print_json
+
+    specs = [_spec(extension, stack) for stack in stacks]
+    if why:
+        _explain(specs, as_json, url, user)
+        return
+    answer = ask_once("CreateLinks", registry_pb2.CreateLinksRequest(links=specs), url, user)
+    if as_json:
+        print_json([_record(one) for one in answer.links])
+    else:
+        for one in answer.links:
+            typer.echo(f"link {one.id}: {_extension(one)} to {_stack(one)}")
+
+
+def unlink(
+    link_id: Annotated[int, typer.Argument(metavar="ID", min=1, help="The link's id; `graft links` has it.")],
+    as_json: Json = False,
+    url: Url = None,
+    user: User = None,
+) -> None:
+    """Remove a link.
+
+    Needs pool-admin. An extension that links itself is linked anew at once.
+    """
+    from graft.registry.v1 import registry_pb2
+    from graft_cli.output import print_json
+
+    answer = ask_once("DeleteLink", registry_pb2.DeleteLinkRequest(id=link_id), url, user)
+    if as_json:
+        print_json({"id": link_id, "revision": answer.revision})
+
+
+def links(as_json: Json = False, url: Url = None, user: User = None) -> None:
+    """List the links.
+
+    PROBLEM tells why one has no effect, or not the effect that the files on disk would have.
+    """
+    from graft.registry.v1 import registry_pb2
+    from graft_cli.output import print_json, print_table
+
+    async def read(clients: RegistryClients, metadata: Any) -> list[Any]:
+        return await all_pages(clients, metadata, "ListLinks", registry_pb2.ListLinksRequest, "links")
+
+    found = ask_registry(read, url, user)
+    if as_json:
+        print_json([_record(one) for one in found])
+        return
+    rows = [(str(one.id), _extension(one), _stack(one), one.created.ToJsonString(), one.problem) for one in found]
+    print_table(("ID", "EXTENSION", "STACK", "CREATED", "PROBLEM"), rows, ("cyan", "", "", "dim", "red"))
+
+
+def _explain(specs: list[registry_pb2.LinkSpec], as_json: bool, url: str | None, user: str | None) -> None:
+    from graft.registry.v1 import registry_pb2
+    from graft_cli.output import print_json
+
+    answers = [(spec, ask_once("ExplainLink", registry_pb2.ExplainLinkRequest(link=spec), url, user)) for spec in specs]
+    if as_json:
+        print_json(
+            [
+                {
+                    "extension": _extension(spec),
+                    "stack": _stack(spec),
+                    "allowed": answer.allowed,
+                    "checks": [
+                        {
+                            "code": check.code,
+                            "rule": check.rule,
+                            "outcome": _MARKS.get(check.outcome, "").lower(),
+                            "problems": list(check.problems),
+                        }
+                        for check in answer.checks
+                    ],
+                }
+                for spec, answer in answers
+            ]
+        )
+    else:
+        for spec, answer in answers:
+            typer.echo(f"{_extension(spec)} {'can' if answer.allowed else 'cannot'} be linked to {_stack(spec)}")
+            for check in answer.checks:
+                typer.echo(f"  {_MARKS.get(check.outcome, ''):<8}{check.rule}")
+                for problem in check.problems:
+                    typer.echo(f"          {problem}")
+    if not all(answer.allowed for _, answer in answers):
+        raise typer.Exit(FAILED)
+
+
+def _spec(extension: str, stack: str) -> registry_pb2.LinkSpec:
+    from graft.registry.v1 import registry_pb2
+
+    names = []
+    for text, example in ((extension, "EXT/1.0"), (stack, "HDP/2.4")):
+        name, _, version = text.partition("/")
+        if not (name and version):
+            raise CliError(f"{text!r} is no name and version such as {example}", USAGE)
+        names += [name, version]
+    return registry_pb2.LinkSpec(
+        extension_name=names[0], extension_version=names[1], stack_name=names[2], stack_version=names[3]
+    )
+
+
+def _record(one: Any) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "extension_name": one.extension_name,
+        "extension_version": one.extension_version,
+        "stack_name": one.stack_name,
+        "stack_version": one.stack_version,
+        "created": one.created.ToJsonString(),
+        "problem": one.problem,
+    }
+
+
+def _extension(one: Any) -> str:
+    return f"{one.extension_name}/{one.extension_version}"
+
+
+def _stack(one: Any) -> str:
+    return f"{one.stack_name}/{one.stack_version}"
