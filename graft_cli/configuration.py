@@ -15,11 +15,19 @@ from graft_cli.exits import CliError
 from graft_common import units
 from graft_common.settings import ENV_PREFIX, Settings, config_file
 
-NOT_SETTINGS = {"CONFIG", "PASSWORD", "URL", "USER"}
+NOT_SETTINGS = {"CONFIG", "NEW_PASSWORD", "PASSWORD", "URL", "USER"}
 """Variables that begin as settings do and are none: they are the clients' own."""
 
 _SECONDS = ("session_idle", "http_body_timeout", "call_timeout", "drain_timeout")
 _BYTES = ("http_max_body", "call_memory", "call_output")
+_FOLLOWS = {
+    "resources_dir": "resources_path",
+    "extensions_dir": "extensions_path",
+    "declarations_dir": "declarations_path",
+    "registry_bind": "registry",
+    "dispatcher_bind": "dispatcher",
+}
+"""Settings that follow others unless they are set: what is in force then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +68,14 @@ def describe(settings: Settings, options: Mapping[str, Any] | None = None) -> li
     """List every setting with its value, secrets hidden, and its source."""
     given = {name: value for name, value in (options or {}).items() if value is not None}
     return [
-        Row(name, _shown(name, getattr(settings, name)), _source(name, given), field.description or "")
+        Row(name, _shown(name, _in_force(settings, name)), _source(name, given), field.description or "")
         for name, field in Settings.model_fields.items()
     ]
+
+
+def _in_force(settings: Settings, name: str) -> Any:
+    value = getattr(settings, name)
+    return getattr(settings, _FOLLOWS[name]) if value is None and name in _FOLLOWS else value
 
 
 def unknown_variables() -> list[str]:
