@@ -12,7 +12,7 @@ import pytest
 from cli.conftest import Graft
 from links.conftest import needs
 from support.resources import Resources
-from tests.support.running import Platform, make_platform
+from support.running import Platform, make_platform
 
 
 @pytest.fixture(scope="module")

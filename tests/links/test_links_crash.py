@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,13 @@ import pytest
 
 from graft.registry.v1 import identity_pb2
 from graft.registry.v1 import registry_pb2 as pb
+from graft_common.errors import GraftError
 from graft_common.rpc.client import call, open_channel
 from graft_common.rpc.clients import RegistryClients
 from graft_common.rpc.context import call_metadata
 from links.conftest import needs
 from support.resources import Resources
-from tests.support.running import ADMIN, PASSWORD, Platform, make_platform
+from support.running import ADMIN, PASSWORD, Platform, make_platform
 
 WORKERS = 3
 STACKS = 12
@@ -66,10 +68,17 @@ class Writer:
 
 
 async def log_in(clients: RegistryClients) -> Any:
-    """Log in as soon as the registry answers."""
+    """Log in as soon as the registry answers; what was sent on a connection that breaks is sent again."""
     request = identity_pb2.LoginRequest(user=ADMIN, password=PASSWORD)
-    answer = await call(clients.identity.Login, request, timeout=60, wait_for_ready=True)
-    return call_metadata(answer.session_ref)
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            answer = await call(clients.identity.Login, request, timeout=60, wait_for_ready=True)
+            return call_metadata(answer.session_ref)
+        except GraftError as error:
+            if error.code != "SERVICE_UNAVAILABLE" or time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(0.05)
 
 
 async def one_life(platform: Platform, writers: list[Writer], *, last: bool) -> int:
