@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from registry_service.catalog.catalog import Catalog, VersionKey
 from registry_service.catalog.resolved import ResolvedExtension
-from registry_service.catalog.values import ExtensionVersion
+from registry_service.resources import ExtensionVersion
 
 _MAX_ERRORS = 100
 _MAX_ERROR = 1000

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from graft_common.errors import GraftError
 from registry_service.catalog.resolved import ResolvedExtension
-from registry_service.catalog.values import Link
 from registry_service.links.ground import Ground, LinkSpec
 from registry_service.links.rules import check_creation, fits
+from registry_service.resources import Link
 
 
 @dataclass(frozen=True, slots=True)

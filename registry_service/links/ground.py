@@ -9,7 +9,7 @@ from typing import Self
 from registry_service.catalog.catalog import Catalog, VersionKey
 from registry_service.catalog.resolved import ResolvedExtension
 from registry_service.catalog.stack_views import StackViews
-from registry_service.catalog.values import Link
+from registry_service.resources import Link
 
 Installed = Mapping[VersionKey, frozenset[str]]
 """For each stack version the names of the services that clusters on it have installed."""

@@ -14,7 +14,6 @@ from graft_common.errors import GraftError, value_not_supported
 from registry_service.catalog.catalog import Catalog, VersionKey
 from registry_service.catalog.catalog import Reading as TreeReading
 from registry_service.catalog.resolved import ResolvedExtension
-from registry_service.catalog.values import ExtensionVersion, Link
 from registry_service.identity.access import require_role
 from registry_service.identity.audit import Action
 from registry_service.identity.values import LoginRecord, Request, Session
@@ -22,6 +21,7 @@ from registry_service.library import publishing
 from registry_service.links.auto_linking import auto_link
 from registry_service.links.ground import Ground, LinkSpec, spec_of
 from registry_service.links.rules import Check, check_creation, check_removal, check_switch, explain, problem_of
+from registry_service.resources import ExtensionVersion, Link
 from registry_service.store.change import Change
 from registry_service.store.reading import Reading
 from registry_service.store.store import Store

@@ -15,9 +15,9 @@ from graft_common.errors import GraftError
 from registry_service.catalog.catalog import VersionKey
 from registry_service.catalog.definitions import Prerequisite
 from registry_service.catalog.resolved import ResolvedExtension
-from registry_service.catalog.values import Link
 from registry_service.catalog.versions import version_key
 from registry_service.links.ground import Ground, LinkSpec, spec_of
+from registry_service.resources import Link
 
 MAX_NAME = 255
 _MAX_ERRORS = 10

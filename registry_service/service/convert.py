@@ -11,8 +11,8 @@ from graft.common.v1 import audit_pb2
 from graft.registry.v1 import identity_pb2, registry_pb2
 from graft_common.errors import value_not_supported
 from graft_common.roles import Role
-from registry_service.catalog.values import Declaration, ExtensionVersion, Link
 from registry_service.identity.values import LoginRecord, Session, Touch, User
+from registry_service.resources import Declaration, ExtensionVersion, Link
 from registry_service.watch.values import Change, Kind, Phase, Step
 
 _KINDS = {

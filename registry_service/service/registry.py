@@ -10,13 +10,13 @@ from graft.registry.v1 import registry_pb2 as pb
 from graft_common import roles
 from graft_common.errors import GraftError, value_not_supported
 from graft_common.rpc.context import CallContext, bearer
-from registry_service.catalog.values import Declaration, ExtensionVersion, Link
 from registry_service.identity.access import Access, require_role
 from registry_service.identity.sessions import Sessions
 from registry_service.library.library import Library
 from registry_service.library.publishing import published
 from registry_service.links.links import MAX_CREATED, Links
 from registry_service.links.rules import Outcome
+from registry_service.resources import Declaration, ExtensionVersion, Link
 from registry_service.service import catalog_messages, convert, paging
 from registry_service.service.origin import origin
 from registry_service.store.reading import Listed

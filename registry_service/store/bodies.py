@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from registry_service.catalog.values import Declaration, ExtensionVersion, Link
 from registry_service.identity.values import Session, User
+from registry_service.resources import Declaration, ExtensionVersion, Link
 from registry_service.watch.values import CatalogResource, Kind, Resource
 
 _TYPES: dict[Kind, type[Any]] = {

@@ -10,8 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from registry_service.catalog.values import Link
 from registry_service.identity.values import Account, LoginRecord, Session, SessionUse
+from registry_service.resources import Link
 from registry_service.store import bodies, tables
 from registry_service.store.reading import Reading
 from registry_service.watch.values import CatalogResource, Kind, Resource

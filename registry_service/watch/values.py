@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 from graft_common.roles import Role
-from registry_service.catalog.values import Declaration, ExtensionVersion, Link
 from registry_service.identity.values import Session, User
+from registry_service.resources import Declaration, ExtensionVersion, Link
 
 CatalogResource = ExtensionVersion | Link | Declaration
 Resource = Role | User | Session | CatalogResource

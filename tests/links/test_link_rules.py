@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from graft_common.errors import GraftError
 from links.conftest import links_itself, needs
-from registry_service.catalog.values import Link
 from registry_service.links.auto_linking import auto_link
 from registry_service.links.ground import Ground, LinkSpec, spec_of
 from registry_service.links.rules import (
@@ -21,6 +20,7 @@ from registry_service.links.rules import (
     explain,
     problem_of,
 )
+from registry_service.resources import Link
 from support.resources import Resources
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -12,8 +12,8 @@ from alembic.migration import MigrationContext
 
 from graft_common.database import open_database
 from graft_common.errors import GraftError
-from registry_service.catalog.values import Declaration, ExtensionVersion, Link
 from registry_service.identity.values import Account, LoginRecord, Request, Session, SessionUse, User
+from registry_service.resources import Declaration, ExtensionVersion, Link
 from registry_service.store import tables
 from registry_service.store.store import Store
 from registry_service.watch.values import Change, Kind

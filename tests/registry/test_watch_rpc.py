@@ -16,7 +16,7 @@ from graft_common.rpc.client import call, stream
 from graft_common.rpc.clients import RegistryClients
 from graft_common.rpc.context import call_metadata, digest
 from graft_common.settings import Settings
-from registry_service.catalog.values import Declaration, ExtensionVersion, Link
+from registry_service.resources import Declaration, ExtensionVersion, Link
 from registry_service.store.store import Store
 from tests.registry.conftest import ADMIN, AS_SERVICE, Registry, SettableClock, StartRegistry
 

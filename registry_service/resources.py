@@ -1,4 +1,4 @@
-"""What exists, as plain values."""
+"""What the registry keeps, lists and streams besides identity, as plain values."""
 
 from __future__ import annotations
 
