@@ -18,7 +18,7 @@ from dispatcher_service.background import repeat
 from dispatcher_service.builtins.base import CallerContext
 from dispatcher_service.calls.result import Execution
 from dispatcher_service.engines.base import Usage
-from dispatcher_service.references import new_ref, ref_of
+from dispatcher_service.references import new_ref
 from dispatcher_service.sessions.session import Session
 from dispatcher_service.store.store import DispatcherStore
 from dispatcher_service.tasks import task as rules
@@ -350,8 +350,3 @@ def log_lost(refs: Sequence[str]) -> None:
     if refs:
         TASKS_TOTAL.labels("lost").inc(len(refs))
         _log.warning("task.lost", count=len(refs), tasks=list(refs[:_MAX_LOGGED]))
-
-
-def resident_ref(task: Task) -> str:
-    """Return the reference of the host that runs a task."""
-    return ref_of(task.host)

@@ -72,7 +72,6 @@ class Call:
         self.hold_fd = -1
         self.report = b""
         """What the first process has written about itself."""
-        self.exit_status = 0
         self.verdict = "ended"
         self.started_at = time.monotonic()
         self.cpu = 0.0
@@ -248,14 +247,13 @@ class Launcher:
     def reap(self) -> None:
         while True:
             try:
-                pid, status, usage = os.wait4(-1, os.WNOHANG)
+                pid, _status, usage = os.wait4(-1, os.WNOHANG)
             except ChildProcessError:
                 return
             if pid == 0:
                 return
             if (call := self.firsts.pop(pid, None)) is not None:
                 call.reaped = True
-                call.exit_status = status
                 call.use(usage, orphan=False)
                 self.unhold(call)
                 self.read_report(call)
