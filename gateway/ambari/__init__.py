@@ -1,0 +1,1 @@
+"""The REST interface of Ambari, translated to calls of the registry."""
