@@ -102,6 +102,26 @@ links = sa.Table(
     sqlite_autoincrement=True,
 )
 
+clusters = sa.Table(
+    "registry_cluster",
+    metadata,
+    sa.Column("id", Serial, primary_key=True),
+    sa.Column("name", Name, nullable=False, unique=True),
+    sa.Column("stack_name", Name, nullable=False),
+    sa.Column("stack_version", Name, nullable=False),
+    sa.Column("created", Instant, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+cluster_services = sa.Table(
+    "registry_cluster_service",
+    metadata,
+    sa.Column("cluster_id", Serial, sa.ForeignKey("registry_cluster.id"), primary_key=True, autoincrement=False),
+    sa.Column("name", Name, primary_key=True),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("created", Instant, nullable=False),
+)
+
 login_records = sa.Table(
     "registry_login_record",
     metadata,
