@@ -34,6 +34,32 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class InstalledService:
+    """A service in a cluster; `state` is Ambari's name of what it does."""
+
+    name: str
+    state: str
+    created: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A cluster on a stack version, with what is installed in it, by name."""
+
+    id: int
+    name: str
+    stack_name: str
+    stack_version: str
+    created: datetime
+    services: tuple[InstalledService, ...] = ()
+
+    @property
+    def stack(self) -> tuple[str, str]:
+        """The stack version, as name and version."""
+        return self.stack_name, self.stack_version
+
+
+@dataclass(frozen=True, slots=True)
 class Declaration:
     """A method's declaration: `xml` is one whole `<methods>` document."""
 

@@ -1,18 +1,15 @@
-"""What the rules of links look at: what is on disk, what is linked, and what is installed."""
+"""What the rules of links and clusters look at: what is on disk, what is linked, and what is installed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 from registry_service.catalog.catalog import Catalog, VersionKey
 from registry_service.catalog.resolved import ResolvedExtension
 from registry_service.catalog.stack_views import StackViews
-from registry_service.resources import Link
-
-Installed = Mapping[VersionKey, frozenset[str]]
-"""For each stack version the names of the services that clusters on it have installed."""
+from registry_service.resources import Cluster, Link
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +45,15 @@ def spec_of(link: Link) -> LinkSpec:
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """One state of everything that links depend on; `links` are by stack version, then by id."""
+    """One state of everything that links and clusters depend on; `links` are by stack version, then by id."""
 
     catalog: Catalog
     in_force: Mapping[VersionKey, ResolvedExtension]
     """Extension versions that stand in for those on disk, which have become invalid while they were linked."""
     links: Mapping[VersionKey, Mapping[int, Link]]
     views: StackViews
-    installed: Installed = field(default_factory=dict)
+    clusters: Mapping[str, Cluster] = field(default_factory=dict)
+    """By name."""
 
     @classmethod
     def of(
@@ -63,12 +61,12 @@ class Ground:
         catalog: Catalog,
         links: Mapping[VersionKey, Mapping[int, Link]],
         in_force: Mapping[VersionKey, ResolvedExtension] | None = None,
-        installed: Installed | None = None,
+        clusters: Mapping[str, Cluster] | None = None,
     ) -> Self:
         """Put a state together."""
         by_stack = {stack: [spec_of(link).extension for link in found.values()] for stack, found in links.items()}
         standing = in_force or {}
-        return cls(catalog, standing, links, StackViews(catalog, by_stack, standing), installed or {})
+        return cls(catalog, standing, links, StackViews(catalog, by_stack, standing), clusters or {})
 
     def with_link(self, link: Link) -> Self:
         """Return the state with one link more, or with another version of one."""
@@ -112,9 +110,25 @@ class Ground:
             waiting += more
         return found
 
+    def installed(self, stack: VersionKey) -> frozenset[str]:
+        """Name the services that clusters on a stack version, or on one that inherits from it, have installed."""
+        if not self.clusters:
+            return frozenset()
+        stacks = {stack} | self.children(stack)
+        of_them = (cluster for cluster in self.clusters.values() if cluster.stack in stacks)
+        return frozenset(service.name for cluster in of_them for service in cluster.services)
+
+    def with_cluster(self, cluster: Cluster) -> Self:
+        """Return the state with one cluster more, or with what one has become."""
+        return replace(self, clusters={**self.clusters, cluster.name: cluster})
+
+    def without_cluster(self, name: str) -> Self:
+        """Return the state without a cluster, whether there was one or not."""
+        return replace(self, clusters={other: cluster for other, cluster in self.clusters.items() if other != name})
+
     def _relinked(self, stack: VersionKey, found: Mapping[int, Link]) -> Self:
         links = {**self.links, stack: found}
         if not found:
             del links[stack]
         views = self.views.relinked(stack, [spec_of(link).extension for link in found.values()])
-        return type(self)(self.catalog, self.in_force, links, views, self.installed)
+        return type(self)(self.catalog, self.in_force, links, views, self.clusters)

@@ -21,12 +21,13 @@ from registry_service.library import publishing
 from registry_service.links.auto_linking import auto_link
 from registry_service.links.ground import Ground, LinkSpec, spec_of
 from registry_service.links.rules import Check, check_creation, check_removal, check_switch, explain, problem_of
-from registry_service.resources import ExtensionVersion, Link
+from registry_service.resources import Cluster, ExtensionVersion, Link
 from registry_service.store.change import Change
 from registry_service.store.reading import Reading
 from registry_service.store.store import Store
 from registry_service.tuning import Tuning
 from registry_service.watch.clock import RevisionClock
+from registry_service.watch.values import Change as ResourceChange
 from registry_service.watch.values import Kind
 
 CREATE = "link.create"
@@ -35,6 +36,7 @@ REMOVE = "link.destroy"
 MAX_CREATED = 1000
 """Links that one request makes."""
 _MAX_CHANGES = 1000
+_FOLLOWED = frozenset({Kind.LINK, Kind.CLUSTER})
 _NONE = -1
 
 T = TypeVar("T")
@@ -84,10 +86,10 @@ class Links:
                     differences = publishing.from_catalog(before.catalog, catalog)
                 await change.delete_resources(differences.deleted)
                 await change.put_resources(differences.put)
-                ground = Ground.of(catalog, before.links, _last_good(catalog, before), before.installed)
+                ground = Ground.of(catalog, before.links, _last_good(catalog, before), before.clusters)
                 told = [replace(link, problem=problem_of(ground, link)) for link in ground.all_links()]
                 await change.put_resources([link for link in told if link != ground.find(link.id)])
-                ground = Ground.of(catalog, _by_stack(told), ground.in_force, ground.installed)
+                ground = Ground.of(catalog, _by_stack(told), ground.in_force, ground.clusters)
                 ground = await self._link_by_themselves(change, ground)
                 revision = change.revision if change.has_changed else change.revision - 1
             self._ground, self._revision = ground, revision
@@ -161,21 +163,51 @@ class Links:
         act: Callable[[Change, Ground], Awaitable[tuple[Ground, T]]],
         check: Callable[[], None] = lambda: None,
     ) -> tuple[T, int]:
-        """Act within one transaction; success is recorded with it, a failure on its own."""
+        """Change links, and let extensions link themselves anew."""
+
+        async def act_and_link(change: Change, ground: Ground) -> tuple[Ground, T]:
+            ground, result = await act(change, ground)
+            return await self._link_by_themselves(change, ground), result
+
+        return await self.write(name, caller, roles.POOL_ADMIN, request, act_and_link, check)
+
+    async def write(
+        self,
+        name: str,
+        caller: Session,
+        role: str,
+        request: Request,
+        act: Callable[[Change, Ground], Awaitable[tuple[Ground, T]]],
+        check: Callable[[], None] = lambda: None,
+    ) -> tuple[T, int]:
+        """Act within one transaction; success is recorded with it, a failure on its own.
+
+        Nothing else changes links or clusters meanwhile, be it here or in another replica.
+
+        Args:
+            name: what the record calls the action.
+            caller: who acts.
+            role: the least role that may.
+            request: where it comes from.
+            act: is given the transaction and the newest state; returns what the state has become, and its result.
+            check: raises what is wrong with the request itself.
+
+        Raises:
+            GraftError: RBAC_PERMISSION_DENIED, and whatever `check` and `act` raise.
+        """
         action = Action(name, request, self._tuning.now)
 
         def describe(outcome: str) -> LoginRecord:
             return action.record(caller, outcome)
 
         try:
-            require_role(caller, name, roles.POOL_ADMIN)
+            require_role(caller, name, role)
             check()
             await self._read_once.wait()
             async with self._writing:
                 async with self._store.change() as change:
                     before = await self._refresh(change)
                     ground, result = await act(change, before)
-                    ground = await self._link_by_themselves(change, ground)
                     await change.record(describe("OK"))
                     revision = change.revision if change.has_changed else change.revision - 1
                 self._ground, self._revision = ground, revision
@@ -208,23 +240,31 @@ class Links:
             return ground
         if at.compacted > self._revision or at.current < self._revision:
             links = _by_stack(await view.every_resource(Kind.LINK))
-            ground = Ground.of(ground.catalog, links, ground.in_force, ground.installed)
+            clusters = _by_name(await view.every_resource(Kind.CLUSTER))
+            ground = Ground.of(ground.catalog, links, ground.in_force, clusters)
         else:
             revision, more = self._revision, True
             while more:
-                batch = await view.changes(revision, frozenset({Kind.LINK}), _MAX_CHANGES)
+                batch = await view.changes(revision, _FOLLOWED, _MAX_CHANGES)
                 for item in batch.changes:
-                    ground = _with_change(ground, int(item.key), item.resource)
+                    ground = _with_change(ground, item)
                 revision, more = batch.revision, batch.more
         self._ground, self._revision = ground, at.current
         return ground
 
 
-def _with_change(ground: Ground, link_id: int, now: object) -> Ground:
-    old = ground.find(link_id)
+def _with_change(ground: Ground, change: ResourceChange) -> Ground:
+    now = change.resource
+    if change.kind is Kind.CLUSTER:
+        return ground.with_cluster(now) if isinstance(now, Cluster) else ground.without_cluster(change.key)
+    old = ground.find(int(change.key))
     if old is not None:
         ground = ground.without_link(old)
     return ground.with_link(now) if isinstance(now, Link) else ground
+
+
+def _by_name(clusters: Iterable[object]) -> dict[str, Cluster]:
+    return {cluster.name: cluster for cluster in clusters if isinstance(cluster, Cluster)}
 
 
 def _by_stack(links: Iterable[object]) -> dict[VersionKey, dict[int, Link]]:
@@ -251,4 +291,4 @@ def _forget_unlinked(ground: Ground, link: Link) -> Ground:
     if key not in ground.in_force or any(spec_of(other).extension == key for other in ground.all_links()):
         return ground
     in_force = {other: extension for other, extension in ground.in_force.items() if other != key}
-    return Ground.of(ground.catalog, ground.links, in_force, ground.installed)
+    return Ground.of(ground.catalog, ground.links, in_force, ground.clusters)

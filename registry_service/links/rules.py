@@ -7,7 +7,7 @@ version or its children hold a link, and a link to what has vanished can be remo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
@@ -101,8 +101,7 @@ def check_switch(ground: Ground, link_id: int, name: str, version: str) -> Link:
         return link
     had = _services(ground.effective(old.extension))
     check_creation(ground.without_link(link), LinkSpec(*old.stack, name, version), had)
-    for service in sorted(had - _services(ground.catalog.extension(name, version))):
-        _refuse_installed(ground, old, service)
+    _refuse_installed(ground, old, had - _services(ground.catalog.extension(name, version)))
     return link
 
 
@@ -115,7 +114,7 @@ def check_removal(ground: Ground, link_id: int) -> Link:
     link = _existing(ground, link_id)
     spec = spec_of(link)
     extension = ground.effective(spec.extension)
-    if extension is None or spec.stack not in ground.catalog.stacks:
+    if extension is None:
         return link
     for other in ground.linked_to(spec.stack):
         dependent = ground.effective(other.extension)
@@ -127,8 +126,7 @@ def check_removal(ground: Ground, link_id: int) -> Link:
                 f"Stack extension is required by extension, {spec}, "
                 f"dependentExtensionName={other.extension_name}, dependentExtensionVersion={other.extension_version}",
             )
-    for service in sorted(extension.services):
-        _refuse_installed(ground, spec, service)
+    _refuse_installed(ground, spec, extension.services)
     return link
 
 
@@ -161,13 +159,12 @@ def _existing(ground: Ground, link_id: int) -> Link:
     return link
 
 
-def _refuse_installed(ground: Ground, spec: LinkSpec, service: str) -> None:
-    for stack in {spec.stack} | ground.children(spec.stack):
-        if service in ground.installed.get(stack, ()):
-            raise GraftError(
-                "SERVICE_INSTALLED",
-                f"Extension service is still installed, {_with_service(spec, service)}",
-            )
+def _refuse_installed(ground: Ground, spec: LinkSpec, services: Iterable[str]) -> None:
+    for service in sorted(ground.installed(spec.stack).intersection(services)):
+        raise GraftError(
+            "SERVICE_INSTALLED",
+            f"Extension service is still installed, {_with_service(spec, service)}",
+        )
 
 
 def _incomplete(_ground: Ground, spec: LinkSpec, _had: Collection[str]) -> Iterator[str]:

@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from graft.common.v1 import audit_pb2
-from graft.registry.v1 import identity_pb2, registry_pb2
+from graft.registry.v1 import cluster_pb2, identity_pb2, registry_pb2
 from graft_common.errors import value_not_supported
 from graft_common.roles import Role
 from registry_service.identity.values import LoginRecord, Session, Touch, User
-from registry_service.resources import Declaration, ExtensionVersion, Link
+from registry_service.resources import Cluster, Declaration, ExtensionVersion, Link
 from registry_service.watch.values import Change, Kind, Phase, Step
 
 _KINDS = {
@@ -22,6 +22,7 @@ _KINDS = {
     Kind.EXTENSION_VERSION: registry_pb2.RESOURCE_KIND_EXTENSION_VERSION,
     Kind.LINK: registry_pb2.RESOURCE_KIND_LINK,
     Kind.DECLARATION: registry_pb2.RESOURCE_KIND_DECLARATION,
+    Kind.CLUSTER: registry_pb2.RESOURCE_KIND_CLUSTER,
 }
 _KINDS_BACK: dict[int, Kind] = {number: kind for kind, number in _KINDS.items()}
 _PHASES = {
@@ -155,6 +156,21 @@ def declaration(value: Declaration, revision: int) -> registry_pb2.Declaration:
     )
 
 
+def cluster(value: Cluster) -> cluster_pb2.Cluster:
+    """Write a cluster with what is installed in it; what is wrong with them is not said."""
+    return cluster_pb2.Cluster(
+        id=value.id,
+        name=value.name,
+        stack_name=value.stack_name,
+        stack_version=value.stack_version,
+        created=timestamp(value.created),
+        services=[
+            cluster_pb2.InstalledService(name=service.name, state=service.state, created=timestamp(service.created))
+            for service in value.services
+        ],
+    )
+
+
 def step(value: Step, idle: timedelta) -> registry_pb2.WatchResponse:
     """Write a step of a watch."""
     return registry_pb2.WatchResponse(
@@ -179,4 +195,6 @@ def _change(value: Change, idle: timedelta) -> registry_pb2.Change:
             message.link.CopyFrom(link(value.resource, value.revision))
         case Declaration():
             message.declaration.CopyFrom(declaration(value.resource, value.revision))
+        case Cluster():
+            message.cluster.CopyFrom(cluster(value.resource))
     return message

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from registry_service.identity.values import Session, User
-from registry_service.resources import Declaration, ExtensionVersion, Link
+from registry_service.resources import Cluster, Declaration, ExtensionVersion, Link
 from registry_service.watch.values import CatalogResource, Kind, Resource
 
 _TYPES: dict[Kind, type[Any]] = {
@@ -16,6 +16,7 @@ _TYPES: dict[Kind, type[Any]] = {
     Kind.EXTENSION_VERSION: ExtensionVersion,
     Kind.LINK: Link,
     Kind.DECLARATION: Declaration,
+    Kind.CLUSTER: Cluster,
 }
 _decoders = {kind: msgspec.json.Decoder(of) for kind, of in _TYPES.items()}
 
@@ -45,3 +46,5 @@ def place(resource: CatalogResource) -> tuple[Kind, str, str]:
             return Kind.LINK, str(resource.id), f"{resource.id:020}"
         case Declaration():
             return Kind.DECLARATION, resource.method, resource.method
+        case Cluster():
+            return Kind.CLUSTER, resource.name, resource.name

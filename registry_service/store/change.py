@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from registry_service.identity.values import Account, LoginRecord, Session, SessionUse
-from registry_service.resources import Link
+from registry_service.resources import Cluster, InstalledService, Link
 from registry_service.store import bodies, tables
 from registry_service.store.reading import Reading
 from registry_service.watch.values import CatalogResource, Kind, Resource
@@ -104,6 +104,45 @@ class Change(Reading):
         """Remove a link."""
         await self._connection.execute(sa.delete(tables.links).where(tables.links.c.id == link.id))
         await self.delete_resources([link])
+
+    async def add_cluster(self, cluster: Cluster) -> Cluster:
+        """Add a cluster, which has no services yet; return it with its id, which is higher than any before."""
+        row = {
+            "name": cluster.name,
+            "stack_name": cluster.stack_name,
+            "stack_version": cluster.stack_version,
+            "created": cluster.created,
+        }
+        added = await self._connection.execute(sa.insert(tables.clusters).values(row))
+        key = added.inserted_primary_key
+        stored = replace(cluster, id=int(key[0]) if key is not None else 0)
+        await self.put_resources([stored])
+        return stored
+
+    async def remove_cluster(self, cluster: Cluster) -> None:
+        """Remove a cluster with its services."""
+        columns = tables.cluster_services.c
+        await self._connection.execute(sa.delete(tables.cluster_services).where(columns.cluster_id == cluster.id))
+        await self._connection.execute(sa.delete(tables.clusters).where(tables.clusters.c.id == cluster.id))
+        await self.delete_resources([cluster])
+
+    async def add_services(self, cluster: Cluster, services: Sequence[InstalledService]) -> Cluster:
+        """Add services to a cluster; return what it has become."""
+        rows = [asdict(service) | {"cluster_id": cluster.id} for service in services]
+        await self._connection.execute(sa.insert(tables.cluster_services), rows)
+        return await self._put_services(cluster, (*cluster.services, *services))
+
+    async def remove_service(self, cluster: Cluster, name: str) -> Cluster:
+        """Remove a service from a cluster; return what it has become."""
+        columns = tables.cluster_services.c
+        gone = sa.delete(tables.cluster_services).where(columns.cluster_id == cluster.id, columns.name == name)
+        await self._connection.execute(gone)
+        return await self._put_services(cluster, [service for service in cluster.services if service.name != name])
+
+    async def _put_services(self, cluster: Cluster, services: Sequence[InstalledService]) -> Cluster:
+        changed = replace(cluster, services=tuple(sorted(services, key=lambda service: service.name)))
+        await self.put_resources([changed])
+        return changed
 
     async def put_resource(self, resource: CatalogResource) -> None:
         """Add a resource of the catalog, or replace the one of its key."""

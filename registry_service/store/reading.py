@@ -14,7 +14,7 @@ from registry_service.identity.values import Account, LoginRecord, Request, Sess
 from registry_service.store import bodies, tables
 from registry_service.watch.values import Batch, CatalogResource, Change, Kind, Resource, Revisions
 
-_CATALOG_KINDS = frozenset({Kind.EXTENSION_VERSION, Kind.LINK, Kind.DECLARATION})
+_CATALOG_KINDS = frozenset({Kind.EXTENSION_VERSION, Kind.LINK, Kind.DECLARATION, Kind.CLUSTER})
 
 
 @dataclass(frozen=True, slots=True)

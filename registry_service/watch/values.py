@@ -8,9 +8,9 @@ from enum import Enum
 
 from graft_common.roles import Role
 from registry_service.identity.values import Session, User
-from registry_service.resources import Declaration, ExtensionVersion, Link
+from registry_service.resources import Cluster, Declaration, ExtensionVersion, Link
 
-CatalogResource = ExtensionVersion | Link | Declaration
+CatalogResource = ExtensionVersion | Link | Declaration | Cluster
 Resource = Role | User | Session | CatalogResource
 
 
@@ -23,6 +23,7 @@ class Kind(Enum):
     EXTENSION_VERSION = "extension_version"
     LINK = "link"
     DECLARATION = "declaration"
+    CLUSTER = "cluster"
 
 
 PRIVATE_KINDS = frozenset({Kind.USER, Kind.SESSION})

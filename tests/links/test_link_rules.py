@@ -20,7 +20,7 @@ from registry_service.links.rules import (
     explain,
     problem_of,
 )
-from registry_service.resources import Link
+from registry_service.resources import Cluster, InstalledService, Link
 from support.resources import Resources
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -37,7 +37,11 @@ def link(number: int, of: LinkSpec) -> Link:
 
 
 def ground_of(tree: Resources, *linked: str, installed: dict[tuple[str, str], frozenset[str]] | None = None) -> Ground:
-    ground = Ground.of(tree.read(), {}, installed=installed)
+    clusters = [
+        Cluster(number, f"c{number}", *stack, NOW, tuple(InstalledService(name, "INIT", NOW) for name in services))
+        for number, (stack, services) in enumerate((installed or {}).items(), 1)
+    ]
+    ground = Ground.of(tree.read(), {}, clusters={cluster.name: cluster for cluster in clusters})
     for number, text in enumerate(linked, 1):
         ground = ground.with_link(link(number, spec(text)))
     return ground
@@ -209,6 +213,11 @@ def test_links_to_what_has_vanished_can_be_removed(tree: Resources) -> None:
         "Stack GONE 1.0 is not in the resources directory",
     ]
     assert [check_removal(ground, number).id for number in (1, 2)] == [1, 2]
+
+
+def test_a_cluster_holds_its_links_while_its_stack_is_away(tree: Resources) -> None:
+    with pytest.raises(GraftError, match="SERVICE_INSTALLED"):
+        check_removal(ground_of(tree, "EXT/1.0 GONE/1.0", installed={("GONE", "1.0"): frozenset({"OOZIE"})}), 1)
 
 
 def test_extensions_that_link_themselves(tree: Resources) -> None:
