@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from graft.registry.v1 import registry_pb2 as pb
 from graft_common.errors import GraftError
-from registry_service.catalog.definitions import Component
 from registry_service.catalog.definitions import Prerequisite as Needed
-from registry_service.catalog.origins import origins_of
 from registry_service.catalog.resolved import ResolvedExtension, ResolvedService
 from registry_service.catalog.stack_views import StackView
-from registry_service.catalog.value_types import Finding, Folder
+from registry_service.catalog.value_types import Finding
 from registry_service.links.ground import LinkSpec
-from registry_service.links.rules import Check, Outcome
+from registry_service.links.rules import MAX_NAME, Check, Outcome
+from registry_service.service.configuration_messages import configuration_types
+from registry_service.service.service_messages import file
 
 _OUTCOMES = {
     Outcome.HOLDS: pb.RULE_OUTCOME_HOLDS,
@@ -44,69 +44,55 @@ def prerequisites(needed: Iterable[Needed]) -> list[pb.Prerequisite]:
 
 def stack_version(view: StackView) -> pb.StackVersion:
     """Write a stack version."""
+    definition = view.definition
     return pb.StackVersion(
         name=view.name,
         version=view.version,
         valid=view.valid,
         errors=view.errors,
         parent_version=view.parent_version or "",
-        active=view.definition.active,
+        active=definition.active,
         services=sorted(view.services),
         extensions=[f"{extension.name}/{extension.version}" for extension in view.extensions],
+        min_jdk=definition.min_jdk,
+        max_jdk=definition.max_jdk,
+        min_upgrade_version=definition.upgrade,
+        upgrade_packs=sorted(definition.upgrade_packs),
+        configuration_types=configuration_types(view.configurations),
+        role_command_order_file=file(definition.role_command_order),
+        removed_services=sorted(view.removed_services),
     )
 
 
-def services(owner: StackView | ResolvedExtension, wanted: str, *, with_origins: bool) -> list[pb.Service]:
-    """Write the services of a stack or an extension version, or only the one that is wanted.
+def stack_not_found(name: str, version: str) -> GraftError:
+    """Say, in Ambari's words, that there is no such stack version (AmbariMetaInfo.getStack)."""
+    text = f"Stack data, Stack {name[:MAX_NAME]} {version[:MAX_NAME]} is not found in Ambari metainfo"
+    return GraftError("STACK_NOT_FOUND", text, name[:MAX_NAME], version[:MAX_NAME])
+
+
+def extension_not_found(name: str, version: str) -> GraftError:
+    """Say, in Ambari's words, that there is no such extension version (AmbariMetaInfo.getExtension)."""
+    text = f"Stack data, Extension {name[:MAX_NAME]} {version[:MAX_NAME]} is not found in Ambari metainfo"
+    return GraftError("EXTENSION_NOT_FOUND", text, name[:MAX_NAME], version[:MAX_NAME])
+
+
+def link_not_found(link_id: int) -> GraftError:
+    """Say, in Ambari's words, that there is no such link (QueryImpl.java)."""
+    return GraftError("LINK_NOT_FOUND", f"ExtensionLink not found where ExtensionLink/link_id={link_id}.", str(link_id))
+
+
+def service_nodes(owner: StackView | ResolvedExtension, wanted: str) -> list[ResolvedService]:
+    """Return the services of a stack or an extension version by name, or only the one that is wanted.
 
     Raises:
-        GraftError: SERVICE_NOT_FOUND if there is none of the name.
+        GraftError: SERVICE_NOT_FOUND if there is none of the name (AmbariMetaInfo.getService).
     """
-    found: Mapping[str, ResolvedService] = owner.services
-    if wanted and wanted not in found:
-        text = f"Service {wanted[:255]} is not found in {owner.name} {owner.version}"
-        raise GraftError("SERVICE_NOT_FOUND", text)
-    names = [wanted] if wanted else sorted(found)
-    return [_service(found[name], with_origins=with_origins) for name in names]
-
-
-def _service(node: ResolvedService, *, with_origins: bool) -> pb.Service:
-    value = node.definition
-    return pb.Service(
-        name=value.name,
-        display_name=value.display_name or "",
-        version=value.version or "",
-        comment=value.comment or "",
-        source=node.source,
-        valid=node.valid,
-        errors=node.own.errors,
-        required_services=value.required_services,
-        components=[_component(item) for item in value.components.values()],
-        properties=[
-            pb.ConfigurationProperty(type=name, name=item.name, value=item.value)
-            for name, configuration in sorted(value.configurations.items())
-            for item in configuration.properties.values()
-        ],
-        themes=sorted(value.themes),
-        quick_links=sorted(value.quick_links),
-        package=_path(value.package),
-        checks=_path(value.checks),
-        server_actions=_path(value.server_actions),
-        origins=origins_of(node) if with_origins else {},
-    )
-
-
-def _component(value: Component) -> pb.Component:
-    return pb.Component(
-        name=value.name,
-        display_name=value.display_name or "",
-        category=value.category or "",
-        cardinality=value.cardinality or "",
-        script=(value.command_script.script or "") if value.command_script else "",
-        custom_commands=[item.name or "" for item in value.custom_commands],
-        dependencies=[item.name or "" for item in value.dependencies],
-    )
-
-
-def _path(folder: Folder | None) -> str:
-    return folder.path if folder is not None else ""
+    found = owner.services
+    if not wanted:
+        return [found[name] for name in sorted(found)]
+    if wanted not in found:
+        what = "stack" if isinstance(owner, StackView) else "extension"
+        name = wanted[:MAX_NAME]
+        text = f"Stack data, {what}Name={owner.name}, {what}Version={owner.version}, serviceName={name}"
+        raise GraftError("SERVICE_NOT_FOUND", text, owner.name, owner.version, name)
+    return [found[wanted]]

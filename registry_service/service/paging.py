@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -53,6 +54,13 @@ def read_id(page: Page) -> int | None:
 def cut(items: Sequence[T], size: int) -> tuple[Sequence[T], bool]:
     """Cut a list, of which one item more than a page was asked for; tell whether there is another page."""
     return items[:size], len(items) > size
+
+
+def cut_names(names: Sequence[str], page: Page) -> tuple[Sequence[str], str]:
+    """Cut a page out of sorted names; return it with the token of the next, which is empty at the end."""
+    begin = bisect_right(names, page.after) if page.after else 0
+    found, more = cut(names[begin : begin + page.size + 1], page.size)
+    return found, token(found[-1]) if more else ""
 
 
 def token(position: str) -> str:

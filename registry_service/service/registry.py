@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from datetime import timedelta
@@ -10,6 +11,8 @@ from graft.registry.v1 import registry_pb2 as pb
 from graft_common import roles
 from graft_common.errors import GraftError, value_not_supported
 from graft_common.rpc.context import CallContext, bearer
+from registry_service.catalog.resolved import ResolvedExtension, ResolvedService
+from registry_service.catalog.stack_views import StackView
 from registry_service.identity.access import Access, require_role
 from registry_service.identity.sessions import Sessions
 from registry_service.library.library import Library
@@ -17,7 +20,8 @@ from registry_service.library.publishing import published
 from registry_service.links.links import MAX_CREATED, Links
 from registry_service.links.rules import Outcome
 from registry_service.resources import Declaration, ExtensionVersion, Link
-from registry_service.service import catalog_messages, convert, paging
+from registry_service.service import catalog_messages, convert, paging, service_messages
+from registry_service.service.configuration_messages import properties
 from registry_service.service.origin import origin
 from registry_service.store.reading import Listed
 from registry_service.store.store import Store
@@ -28,6 +32,9 @@ WATCH = "registry.watch"
 RELOAD = "registry.reload"
 EXTENSION = Kind.EXTENSION_VERSION.value
 STACK = "stack_version"
+MAX_SERVICES_SIZE = 16 << 20
+"""Bytes of services in one answer; well below what a message may have."""
+_FEW = 4
 
 
 class RegistryServicer:
@@ -54,6 +61,24 @@ class RegistryServicer:
             if isinstance(item.resource, ExtensionVersion)
         ]
         return pb.ListExtensionVersionsResponse(extension_versions=found, next_page_token=token)
+
+    async def ListExtensions(  # noqa: N802  (gRPC's name)
+        self, request: pb.ListExtensionsRequest, context: CallContext
+    ) -> pb.ListExtensionsResponse:
+        """List the names of the extensions."""
+        await self._access.need_role(bearer(context), f"{EXTENSION}.get_all", roles.READ_ONLY)
+        page = paging.read_page(request.page_size, request.page_token)
+        catalog = (await self._links.ground()).catalog
+        names, token = paging.cut_names(sorted(catalog.extensions), page)
+        return pb.ListExtensionsResponse(names=names, next_page_token=token)
+
+    async def GetLink(self, request: pb.GetLinkRequest, context: CallContext) -> pb.GetLinkResponse:  # noqa: N802  (gRPC's name)
+        """Describe a link."""
+        await self._access.need_role(bearer(context), f"{Kind.LINK.value}.get_record", roles.READ_ONLY)
+        link = (await self._links.ground()).find(request.id)
+        if link is None:
+            raise catalog_messages.link_not_found(request.id)
+        return pb.GetLinkResponse(link=convert.link(link, 0))
 
     async def ListLinks(self, request: pb.ListLinksRequest, context: CallContext) -> pb.ListLinksResponse:  # noqa: N802  (gRPC's name)
         """List the links."""
@@ -109,16 +134,25 @@ class RegistryServicer:
         key = (request.name, request.version)
         extension, effective = ground.catalog.extension(*key), ground.effective(key)
         if extension is None or effective is None:
-            raise GraftError("EXTENSION_NOT_FOUND", f"Extension {key[0][:255]} {key[1][:255]} is not found")
+            raise catalog_messages.extension_not_found(*key)
         return pb.GetExtensionVersionResponse(
             extension_version=convert.extension_version(published(extension), 0),
             active=extension.definition.active,
+            upgrade=extension.definition.upgrade,
             stacks=catalog_messages.prerequisites(extension.stacks),
             extensions=catalog_messages.prerequisites(extension.required_extensions),
-            services=catalog_messages.services(effective, request.service, with_origins=request.with_origins),
+            services=await _services(effective, request),
             warnings=[catalog_messages.warning(finding) for finding in extension.warnings],
             last_good_in_force=key in ground.in_force,
         )
+
+    async def ListStacks(self, request: pb.ListStacksRequest, context: CallContext) -> pb.ListStacksResponse:  # noqa: N802  (gRPC's name)
+        """List the names of the stacks."""
+        await self._access.need_role(bearer(context), f"{STACK}.get_all", roles.READ_ONLY)
+        page = paging.read_page(request.page_size, request.page_token)
+        catalog = (await self._links.ground()).catalog
+        names, token = paging.cut_names(sorted({name for name, _ in catalog.stacks}), page)
+        return pb.ListStacksResponse(names=names, next_page_token=token)
 
     async def ListStackVersions(  # noqa: N802  (gRPC's name)
         self, request: pb.ListStackVersionsRequest, context: CallContext
@@ -127,7 +161,9 @@ class RegistryServicer:
         await self._access.need_role(bearer(context), f"{STACK}.get_all", roles.READ_ONLY)
         page = paging.read_page(request.page_size, request.page_token)
         ground = await self._links.ground()
-        ordered = sorted(key for key in ground.catalog.stacks if "\x01".join(key) > page.after)
+        ordered = sorted(
+            key for key in ground.catalog.stacks if request.name in {"", key[0]} and "\x01".join(key) > page.after
+        )
         keys, more = paging.cut(ordered[: page.size + 1], page.size)
         views = [view for key in keys if (view := ground.views.get(*key)) is not None]
         return pb.ListStackVersionsResponse(
@@ -142,10 +178,11 @@ class RegistryServicer:
         await self._access.need_role(bearer(context), f"{STACK}.get_record", roles.READ_ONLY)
         view = (await self._links.ground()).views.get(request.name, request.version)
         if view is None:
-            raise GraftError("STACK_NOT_FOUND", f"Stack {request.name[:255]} {request.version[:255]} is not found")
+            raise catalog_messages.stack_not_found(request.name, request.version)
         return pb.GetStackVersionResponse(
             stack_version=catalog_messages.stack_version(view),
-            services=catalog_messages.services(view, request.service, with_origins=request.with_origins),
+            services=await _services(view, request),
+            properties=properties(view.configurations, full=True) if request.with_properties else (),
         )
 
     async def CreateLinks(self, request: pb.CreateLinksRequest, context: CallContext) -> pb.CreateLinksResponse:  # noqa: N802  (gRPC's name)
@@ -215,3 +252,36 @@ class RegistryServicer:
             found = await view.resources(kind, after=page.after, limit=page.size + 1)
         listed, more = paging.cut(found, page.size)
         return listed, paging.token(listed[-1].position) if more else ""
+
+
+async def _services(
+    owner: StackView | ResolvedExtension, request: pb.GetExtensionVersionRequest | pb.GetStackVersionRequest
+) -> list[pb.Service]:
+    """Write the services that a request asks for; many are merged in a thread, so that nobody waits for them.
+
+    Raises:
+        GraftError: SERVICE_NOT_FOUND; ANSWER_TOO_LARGE if they do not fit into one message.
+    """
+    if request.view not in pb.ServiceView.values():
+        raise value_not_supported("view", str(request.view), "there is no such view of a service")
+    nodes = catalog_messages.service_nodes(owner, request.service)
+    if len(nodes) <= _FEW or request.view == service_messages.NAMES:
+        return _written(nodes, request)
+    return await asyncio.to_thread(_written, nodes, request)
+
+
+def _written(
+    nodes: Sequence[ResolvedService], request: pb.GetExtensionVersionRequest | pb.GetStackVersionRequest
+) -> list[pb.Service]:
+    found, size = [], 0
+    for node in nodes:
+        message = service_messages.service(node, request.view, with_origins=request.with_origins)
+        size += message.ByteSize()
+        if size > MAX_SERVICES_SIZE:
+            text = (
+                f"The services of {request.name} {request.version} are more than {MAX_SERVICES_SIZE >> 20} MiB; "
+                "ask for them one by one, or for less of each"
+            )
+            raise GraftError("ANSWER_TOO_LARGE", text)
+        found.append(message)
+    return found
