@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 
 import structlog
 
 from graft_common.errors import GraftError
 from registry_service.library.tree import Tree
 from registry_service.library.watching import changes
-from registry_service.links.links import Links
+from registry_service.links.links import Links, Settle, no_settling
 
 SWEEP_EVERY = 10.0
 """Seconds between looks at everything: what lies behind links is not watched."""
@@ -51,6 +52,30 @@ class Library:
             GraftError: SERVICE_UNAVAILABLE when the database does not answer.
         """
         return await self._read(None)
+
+    @asynccontextmanager
+    async def held(self) -> AsyncIterator[Library]:
+        """Keep the directory from being read while its files are changed; it is read once more at the end.
+
+        Only `adopt` of what is yielded reads it meanwhile.
+        """
+        async with self._reading:
+            try:
+                yield self
+            finally:
+                try:
+                    await self.adopt()
+                except GraftError as error:
+                    # The watch comes to it once more.
+                    _log.warning("resources.not_read", reason=str(error))
+
+    async def adopt(self, settle: Settle = no_settling) -> int:
+        """Look at everything while the directory is held; `settle` is as in `Links.adopt`.
+
+        Raises:
+            GraftError: SERVICE_UNAVAILABLE when the database does not answer; what `settle` raises.
+        """
+        return await self._links.adopt(await self._tree.read(), settle)
 
     async def _read(self, changed: Iterable[str] | None) -> int:
         # A caller who goes away must not leave a state read and not handed on.

@@ -40,8 +40,15 @@ _FOLLOWED = frozenset({Kind.LINK, Kind.CLUSTER})
 _NONE = -1
 
 T = TypeVar("T")
+Settle = Callable[[Ground, Ground], Iterable[Link]]
+"""Looks at the states before and after a change of the directory, and returns the links to switch with it."""
 
 _log = structlog.get_logger("graft.registry")
+
+
+def no_settling(_before: Ground, _after: Ground) -> Iterable[Link]:
+    """Switch nothing, and refuse nothing."""
+    return ()
 
 
 class Links:
@@ -68,13 +75,21 @@ class Links:
                 await self._refresh(view)
         return self._ground
 
-    async def adopt(self, catalog: Catalog) -> int:
+    async def adopt(self, catalog: Catalog, settle: Settle = no_settling) -> int:
         """Take over a state of the directory; return the revision at which followers know.
 
         Extension versions are published, links are told what has become of them, and extensions link themselves.
+
+        Args:
+            catalog: the state.
+            settle: is given the states before and after, and returns the links that are switched with it; what it
+                raises leaves everything as it was.
+
+        Raises:
+            GraftError: SERVICE_UNAVAILABLE when the database does not answer; what `settle` raises.
         """
         async with self._writing:
-            if self._read_once.is_set() and self._ground.catalog.reading == catalog.reading:
+            if settle is no_settling and self._read_once.is_set() and self._ground.catalog.reading == catalog.reading:
                 return self._revision
             async with self._store.change() as change:
                 before = await self._refresh(change)
