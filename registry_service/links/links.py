@@ -105,6 +105,9 @@ class Links:
                 told = [replace(link, problem=problem_of(ground, link)) for link in ground.all_links()]
                 await change.put_resources([link for link in told if link != ground.find(link.id)])
                 ground = Ground.of(catalog, _by_stack(told), ground.in_force, ground.clusters)
+                for link in settle(before, ground):
+                    await change.switch_link(link)
+                    ground = ground.with_link(link)
                 ground = await self._link_by_themselves(change, ground)
                 revision = change.revision if change.has_changed else change.revision - 1
             self._ground, self._revision = ground, revision
