@@ -1,0 +1,1 @@
+"""Management packs: archives that install extensions, services and stacks (setupMpacks.py)."""
