@@ -55,17 +55,23 @@ async def call(
         GraftError: what the service has answered; SERVICE_UNAVAILABLE [service, reason] when it did not.
     """
     try:
-        pairs = (*metadata, *tracing.outgoing(), _LIMIT_PAIR)
+        pairs = own_metadata(metadata)
         return await method(request, timeout=timeout, metadata=pairs, wait_for_ready=wait_for_ready)
     except TimeoutError:
-        raise _too_late(service, timeout) from None
+        raise too_late(service, timeout) from None
     except grpc.aio.AioRpcError as error:
         if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
-            raise _too_late(service, timeout) from None
+            raise too_late(service, timeout) from None
         raise from_rpc_error(error, service) from None
 
 
-def _too_late(service: str, timeout: float) -> GraftError:
+def own_metadata(metadata: Sequence[tuple[str, str]]) -> Sequence[tuple[str, str]]:
+    """Add to a call's metadata what all of Graft's clients send: the trace, and how long errors may be."""
+    return (*metadata, *tracing.outgoing(), _LIMIT_PAIR)
+
+
+def too_late(service: str, timeout: float) -> GraftError:
+    """Tell that a service has not answered before the deadline."""
     return service_unavailable(service, f"DEADLINE_EXCEEDED: no answer within {timeout:g} s")
 
 
@@ -81,7 +87,7 @@ async def stream(
     Raises:
         GraftError: as for `call`.
     """
-    responses: Any = method(request, metadata=metadata)
+    responses: Any = method(request, metadata=own_metadata(metadata))
     try:
         async for response in responses:
             yield response

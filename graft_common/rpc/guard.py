@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import aclosing, contextmanager
 from typing import Any
 
@@ -36,7 +36,7 @@ UnaryHandler = Callable[[Any, CallContext], Awaitable[Any]]
 
 
 def guard_unary(rpc: str, handler: UnaryHandler) -> UnaryHandler:
-    """Wrap a servicer's unary method."""
+    """Wrap a servicer's method with one answer; what it is asked is one request, or an iterator of them."""
 
     async def guarded(request: Any, context: CallContext) -> Any:
         request_id = metadata_value(context, REQUEST_ID) or uuid.uuid4().hex
@@ -52,11 +52,11 @@ def guard_unary(rpc: str, handler: UnaryHandler) -> UnaryHandler:
 
 def guard_stream(
     rpc: str, handler: Callable[[Any, CallContext], AsyncGenerator[Any, None]]
-) -> Callable[[Any, CallContext], AsyncIterator[Any]]:
-    """Wrap a servicer's server-streaming method."""
+) -> Callable[[Any, CallContext], AsyncGenerator[Any, None]]:
+    """Wrap a servicer's method with a stream of answers, to one request or to an iterator of them."""
 
-    async def guarded(request: Any, context: CallContext) -> AsyncIterator[Any]:
-        with _observed(rpc, metadata_value(context, REQUEST_ID)):
+    async def guarded(request: Any, context: CallContext) -> AsyncGenerator[Any, None]:
+        with _observed(rpc, metadata_value(context, REQUEST_ID) or uuid.uuid4().hex):
             # A follower that leaves must end the handler now, not when the collector finds it.
             async with aclosing(handler(request, context)) as responses:
                 async for response in responses:

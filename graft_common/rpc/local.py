@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import aclosing
 from typing import Any
 
 from graft_common.errors import GraftError
@@ -36,7 +37,10 @@ class LocalContext:
 
 
 class LocalStub:
-    """Has one attribute per RPC of a service, each with the signature of a gRPC multi-callable."""
+    """Has one attribute per RPC of a service, each with the signature of a gRPC multi-callable.
+
+    Where requests are streamed the handler is given the caller's own iterator.
+    """
 
     def __init__(self, service: RpcService) -> None:
         for method in service.descriptor.methods:
@@ -68,8 +72,15 @@ def _local_unary(handler: Callable[[Any, Any], Any]) -> Callable[..., Any]:
     return invoke
 
 
-def _local_stream(handler: Callable[[Any, Any], AsyncIterator[Any]]) -> Callable[..., AsyncIterator[Any]]:
-    def invoke(request: Any, *, metadata: Sequence[tuple[str, str]] = ()) -> AsyncIterator[Any]:
-        return handler(request, LocalContext(metadata, None))
+def _local_stream(handler: Callable[[Any, Any], AsyncGenerator[Any, None]]) -> Callable[..., AsyncIterator[Any]]:
+    async def invoke(request: Any, *, metadata: Sequence[tuple[str, str]] = ()) -> AsyncIterator[Any]:
+        context = LocalContext(metadata, None)
+        try:
+            # Whoever leaves ends the handler at once, as the wire would.
+            async with aclosing(handler(request, context)) as responses:
+                async for response in responses:
+                    yield response
+        except GraftError as error:
+            raise cut(error, error_limit(context)) from None
 
     return invoke

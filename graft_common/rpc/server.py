@@ -25,7 +25,7 @@ OPTIONS: list[tuple[str, int]] = [
     ("grpc.absolute_max_metadata_size", 2 * MAX_METADATA),
     ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
     ("grpc.max_connection_age_ms", 300_000),
-    ("grpc.max_connection_age_grace_ms", 120_000),
+    ("grpc.max_connection_age_grace_ms", 1_200_000),
     ("grpc.so_reuseport", 0),
 ]
 
@@ -86,6 +86,18 @@ class _GuardInterceptor(grpc.aio.ServerInterceptor):
         if handler.unary_unary is not None:
             return grpc.unary_unary_rpc_method_handler(
                 _unary_on_wire(guard_unary(rpc, handler.unary_unary)),  # type: ignore[arg-type]  # typed for sync servers
+                handler.request_deserializer,
+                handler.response_serializer,
+            )
+        if handler.stream_unary is not None:
+            return grpc.stream_unary_rpc_method_handler(
+                _unary_on_wire(guard_unary(rpc, handler.stream_unary)),  # type: ignore[arg-type]  # the same
+                handler.request_deserializer,
+                handler.response_serializer,
+            )
+        if handler.stream_stream is not None:
+            return grpc.stream_stream_rpc_method_handler(
+                _stream_on_wire(guard_stream(rpc, handler.stream_stream)),  # type: ignore[arg-type]  # the same
                 handler.request_deserializer,
                 handler.response_serializer,
             )
