@@ -16,6 +16,7 @@ from graft_cli.commands import (
     doctor,
     health,
     links,
+    new,
     resources,
     serve,
     settings,
@@ -63,7 +64,7 @@ def _graft(
     pass
 
 
-for _group in (serve, health, access, call, tasks, audit, user, resources, links, validate, settings, doctor):
+for _group in (serve, health, access, call, tasks, audit, user, resources, links, new, validate, settings, doctor):
     _group.register(app)
 
 

@@ -1,4 +1,4 @@
-"""`graft link`, `unlink`, `links`: which extension versions are linked to which stack versions."""
+"""`graft link`, `relink`, `unlink`, `links`: which extension versions are linked to which stack versions."""
 
 from __future__ import annotations
 
@@ -28,6 +28,14 @@ Examples:
   graft link EXT/1.0 HDP/2.4 --why
 """
     )(link)
+    app.command(
+        epilog="""\
+\b
+Examples:
+  graft relink EXT/2.0 HDP/2.4
+  graft relink EXT/2.0 7
+"""
+    )(relink)
     app.command(epilog="\b\nExample:\n  graft unlink 7")(unlink)
     app.command(epilog="\b\nExamples:\n  graft links\n  graft links --json")(links)
 
@@ -59,6 +67,36 @@ def link(
             typer.echo(f"link {one.id}: {_extension(one)} to {_stack(one)}")
 
 
+def relink(
+    extension: Annotated[str, typer.Argument(metavar="EXTENSION/VERSION", help="What the link is to lead to.")],
+    link: Annotated[
+        str,
+        typer.Argument(metavar="STACK/VERSION|ID", help="The stack version that it leads to, or the link's id."),
+    ],
+    as_json: Json = False,
+    url: Url = None,
+    user: User = None,
+) -> None:
+    """Switch a link to another version of its extension.
+
+    Needs pool-admin. The link keeps its id. The rules are those of `graft link`; besides, a service that a cluster uses
+    must be in the new version too.
+    """
+    from graft.registry.v1 import registry_pb2
+    from graft_cli.output import print_json
+
+    name, version = _name_and_version(extension, "EXT/2.0")
+    before = _linked(name, link, url, user)
+    request = registry_pb2.UpdateLinkRequest(id=before.id, extension_name=name, extension_version=version)
+    now = ask_once("UpdateLink", request, url, user).link
+    if as_json:
+        print_json(_record(now))
+    elif before.extension_version == now.extension_version:
+        typer.echo(f"link {now.id}: {_extension(now)} to {_stack(now)}, as before")
+    else:
+        typer.echo(f"link {now.id}: {_extension(now)} to {_stack(now)}, before {_extension(before)}")
+
+
 def unlink(
     link_id: Annotated[int, typer.Argument(metavar="ID", min=1, help="The link's id; `graft links` has it.")],
     as_json: Json = False,
@@ -80,20 +118,24 @@ def unlink(
 def links(as_json: Json = False, url: Url = None, user: User = None) -> None:
     """List the links.
 
-    PROBLEM tells why one has no effect, or not the effect that the files on disk would have.
+    PROBLEM tells why one has no effect, or not the effect that the files on disk would have: its extension or stack has
+    vanished, or has become invalid, so that nothing or the last valid state of it is in force.
     """
-    from graft.registry.v1 import registry_pb2
     from graft_cli.output import print_json, print_table
 
-    async def read(clients: RegistryClients, metadata: Any) -> list[Any]:
-        return await all_pages(clients, metadata, "ListLinks", registry_pb2.ListLinksRequest, "links")
-
-    found = ask_registry(read, url, user)
+    found = _all_links(url, user)
     if as_json:
         print_json([_record(one) for one in found])
         return
-    rows = [(str(one.id), _extension(one), _stack(one), one.created.ToJsonString(), one.problem) for one in found]
-    print_table(("ID", "EXTENSION", "STACK", "CREATED", "PROBLEM"), rows, ("cyan", "", "", "dim", "red"))
+    rows = [
+        (str(one.id), _extension(one), _stack(one), _state(one), one.created.ToJsonString(), one.problem)
+        for one in found
+    ]
+    columns = ("ID", "EXTENSION", "STACK", "STATE", "CREATED", "PROBLEM")
+    print_table(columns, rows, ("cyan", "", "", "bold", "dim", "red"))
+    problems = sum(bool(one.problem) for one in found)
+    if problems:
+        typer.echo(f"{problems} of {len(found)} links need a look: see PROBLEM", err=True)
 
 
 def _explain(specs: list[registry_pb2.LinkSpec], as_json: bool, url: str | None, user: str | None) -> None:
@@ -135,15 +177,52 @@ def _explain(specs: list[registry_pb2.LinkSpec], as_json: bool, url: str | None,
 def _spec(extension: str, stack: str) -> registry_pb2.LinkSpec:
     from graft.registry.v1 import registry_pb2
 
-    names = []
-    for text, example in ((extension, "EXT/1.0"), (stack, "HDP/2.4")):
-        name, _, version = text.partition("/")
-        if not (name and version):
-            raise CliError(f"{text!r} is no name and version such as {example}", USAGE)
-        names += [name, version]
+    extension_name, extension_version = _name_and_version(extension, "EXT/1.0")
+    stack_name, stack_version = _name_and_version(stack, "HDP/2.4")
     return registry_pb2.LinkSpec(
-        extension_name=names[0], extension_version=names[1], stack_name=names[2], stack_version=names[3]
+        extension_name=extension_name,
+        extension_version=extension_version,
+        stack_name=stack_name,
+        stack_version=stack_version,
     )
+
+
+def _name_and_version(text: str, example: str) -> tuple[str, str]:
+    name, _, version = text.partition("/")
+    if not (name and version):
+        raise CliError(f"{text!r} is no name and version such as {example}", USAGE)
+    return name, version
+
+
+def _all_links(url: str | None, user: str | None) -> list[Any]:
+    from graft.registry.v1 import registry_pb2
+
+    async def read(clients: RegistryClients, metadata: Any) -> list[Any]:
+        return await all_pages(clients, metadata, "ListLinks", registry_pb2.ListLinksRequest, "links")
+
+    return ask_registry(read, url, user)
+
+
+def _linked(name: str, link: str, url: str | None, user: str | None) -> Any:
+    """Find the link that is meant: by its id, or by the extension's name and a stack version."""
+    by_id = int(link) if link.isascii() and link.isdigit() else None
+    stack = "" if by_id is not None else "/".join(_name_and_version(link, "HDP/2.4, nor a link's id"))
+    found = [
+        one
+        for one in _all_links(url, user)
+        if one.id == by_id or (by_id is None and one.extension_name == name and _stack(one) == stack)
+    ]
+    if not found:
+        what = f"there is no link {by_id}" if by_id is not None else f"no version of {name} is linked to {stack}"
+        raise CliError(f"{what}; `graft links` lists the links, and `graft link` makes one")
+    if len(found) > 1:
+        several = ", ".join(f"{one.id} ({_extension(one)})" for one in found)
+        raise CliError(f"several links of {name} lead to {stack}; give the id of one: {several}", USAGE)
+    return found[0]
+
+
+def _state(one: Any) -> str:
+    return "PROBLEM" if one.problem else "ok"
 
 
 def _record(one: Any) -> dict[str, Any]:

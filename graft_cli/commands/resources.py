@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -46,7 +47,10 @@ def list_versions(
     url: Url = None,
     user: User = None,
 ) -> None:
-    """List the versions of extensions and stacks."""
+    """List the versions of extensions and stacks.
+
+    ERROR has the first reason of each that is not valid; `graft show NAME/VERSION` has them all.
+    """
     from graft_cli.output import print_json, print_table
 
     found = ask_registry(_read_versions, url, user)
@@ -61,12 +65,14 @@ def list_versions(
             item.parent_version,
             ", ".join(item.services),
             ", ".join(getattr(item, "extensions", ())),
+            _first(item.errors),
         )
         for kind, items in found.items()
         if what in {None, kind}
         for item in items
     ]
-    print_table(("KIND", "VERSION", "STATE", "EXTENDS", "SERVICES", "LINKED"), rows, ("dim", "cyan"))
+    columns = ("KIND", "VERSION", "STATE", "EXTENDS", "SERVICES", "LINKED", "ERROR")
+    print_table(columns, rows, ("dim", "cyan", "", "", "", "", "red"))
 
 
 def show(
@@ -149,6 +155,11 @@ def _describe(name: str, version: str, service: str, explain: bool, url: str | N
         if error.code != "STACK_NOT_FOUND":
             raise
         raise CliError(f"there is no extension or stack {name}/{version}") from None
+
+
+def _first(errors: Sequence[str]) -> str:
+    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    return f"{errors[0].strip()}{more}" if errors else ""
 
 
 def _fields(message: Any) -> Any:

@@ -37,9 +37,12 @@ COMMANDS = [
     ["show"],
     ["reload"],
     ["link"],
+    ["relink"],
     ["unlink"],
     ["links"],
     ["validate"],
+    ["new"],
+    ["new", "extension"],
     ["settings"],
     ["doctor"],
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,80 @@ def test_from_the_list_to_a_link_and_back(platform: Platform) -> None:
     assert (gone.returncode, "LINK_NOT_FOUND" in gone.stderr) == (1, True)
 
 
+def test_a_link_is_switched_to_another_version(platform: Platform) -> None:
+    first, second = (answer(platform, "link", "EXT/1.0", stack)[0]["id"] for stack in ("HDP/2.4", "HDP/2.5"))
+    try:
+        switched = answer(platform, "relink", "EXT/2.0", "HDP/2.4")
+        assert (switched["id"], switched["extension_version"]) == (first, "2.0")
+        assert (
+            platform.graft("relink", "EXT/2.0", str(first)).stdout == f"link {first}: EXT/2.0 to HDP/2.4, as before\n"
+        )
+        done = platform.graft("relink", "EXT/2.0", str(second))
+        assert done.stdout == f"link {second}: EXT/2.0 to HDP/2.5, before EXT/1.0\n", done.stderr
+        for arguments, code, told in (
+            (("EXT/9", "HDP/2.4"), 1, "EXTENSION_NOT_FOUND\n  Stack data, Extension EXT 9 is not found"),
+            (("CLASH/1.0", "HDP/2.4"), 1, "no version of CLASH is linked to HDP/2.4; `graft links` lists the links"),
+            (("CLASH/1.0", str(first)), 1, "EXTENSION_NAME_FIXED"),
+            (("EXT/2.0", "999999"), 1, "there is no link 999999"),
+            (("EXT/2.0", "HDP"), 2, "'HDP' is no name and version such as HDP/2.4, nor a link's id"),
+            (("EXT", "HDP/2.4"), 2, "'EXT' is no name and version such as EXT/2.0"),
+        ):
+            done = platform.graft("relink", *arguments)
+            assert (done.returncode, done.stdout) == (code, ""), arguments
+            assert told in done.stderr
+    finally:
+        for number in (first, second):
+            assert platform.graft("unlink", str(number)).returncode == 0
+
+
+def test_what_is_wrong_is_seen_in_the_lists(platform: Platform) -> None:
+    tree = Resources(Path(platform.environment["GRAFT_RESOURCES_DIR"]))
+    tree.extension("GOING/1.0", needs("HDP", "2.4"), GOING="<version>1</version>")
+    tree.extension("BREAKING/1.0", needs("HDP", "2.4"), BREAKING="<version>1</version>")
+    answer(platform, "reload")
+    made = [answer(platform, "link", key, "HDP/2.4")[0]["id"] for key in ("GOING/1.0", "BREAKING/1.0")]
+    assert platform.graft("links").stderr == ""
+    shutil.rmtree(tree.root / "extensions/GOING")
+    tree.write("extensions/BREAKING/1.0/metainfo.xml", "<metainfo>")
+    answer(platform, "reload")
+    try:
+        listed = platform.graft("links")
+        going, breaking = listed.stdout.splitlines()[1:]
+        assert "PROBLEM" in going
+        assert going.endswith("Extension GOING 1.0 is not in the resources directory")
+        assert "BREAKING 1.0 is not valid; its last valid state stays in force: " in breaking
+        assert listed.stderr == "2 of 2 links need a look: see PROBLEM\n"
+        rows = platform.graft("ls", "extensions").stdout.splitlines()
+        (row,) = [row for row in rows if "BREAKING/1.0" in row]
+        assert "NOT VALID" in row
+        assert row.endswith("(and 1 more)")
+        assert next(row for row in rows if "ORPHAN/1.0" in row).endswith("specifies a parent that doesn't exist")
+        assert answer(platform, "show", "BREAKING/1.0")["last_good_in_force"] is True
+    finally:
+        for number in made:
+            assert platform.graft("unlink", str(number)).returncode == 0
+        shutil.rmtree(tree.root / "extensions/BREAKING")
+        answer(platform, "reload")
+
+
+def test_a_new_extension_is_linked_at_once(platform: Platform) -> None:
+    written = answer(platform, "new", "extension", "FRESH/1.0", "--stack", "HDP/2.4")
+    assert written["services"] == ["FRESH"]
+    answer(platform, "reload")
+    link = answer(platform, "link", "FRESH/1.0", "HDP/2.4")[0]["id"]
+    try:
+        service = answer(platform, "show", "HDP/2.4/FRESH")
+        assert [component["name"] for component in service["components"]] == ["FRESH_SERVER"]
+        assert service["package"] == "extensions/FRESH/1.0/services/FRESH/package"
+        assert service["themes"] == ["theme.json"]
+        assert service["quick_links"] == ["quicklinks.json"]
+        assert {item["name"] for item in service["properties"]} == {"fresh.port", "fresh.log.level"}
+    finally:
+        assert platform.graft("unlink", str(link)).returncode == 0
+        shutil.rmtree(Path(written["path"]).parent)
+        answer(platform, "reload")
+
+
 def test_what_is_shown(platform: Platform) -> None:
     assert [item["version"] for item in answer(platform, "show", "EXT")] == ["1.0", "2.0"]
     service = answer(platform, "show", "EXT/2.0/OOZIE", "--explain")
@@ -103,3 +178,29 @@ def test_a_tree_is_checked_without_a_service(graft: Graft, tmp_path: Path) -> No
     found = json.loads(graft("validate", "--json", GRAFT_RESOURCES_DIR=str(tree.root)).stdout)
     assert [error["version"] for error in found["errors"]] == ["extensions/ORPHAN/1.0"]
     assert graft("validate", "none").returncode == 1
+
+
+def test_one_extension_version_is_checked(graft: Graft, tmp_path: Path) -> None:
+    tree = fill(Resources(tmp_path / "resources"))
+    tree.common("PIG/1.0")
+    tree.extension("PIGS/1.0", needs("HDP", "2.4"), PIG2="<extends>common-services/PIG/1.0</extends>")
+    tree.extension("PIGS/2.0", "<extends>1.0</extends>" + needs("HDP", "2.4"))
+    tree.write("extensions/BAD/1.0/metainfo.xml", "<metainfo><prerequisites/>")
+    assert graft("validate", "resources/extensions/PIGS/2.0").stdout == "PIGS/2.0: 0 errors, 0 warnings\n"
+    done = graft("validate", "resources/extensions/ORPHAN/1.0")
+    assert done.returncode == 1
+    error, warning, summary = done.stdout.splitlines()
+    assert error == "extensions/ORPHAN/1.0: error: Extension 'ORPHAN:1.0' specifies a parent that doesn't exist"
+    assert warning.startswith(f"{tree.root}/extensions/ORPHAN/1.0/metainfo.xml:1: warning: no stack is named in ")
+    assert summary == "ORPHAN/1.0: 1 errors, 1 warnings"
+    done = graft("validate", "resources/extensions/BAD/1.0")
+    assert f"file at location: {tree.root}/extensions/BAD/1.0/metainfo.xml" in done.stdout
+    assert "graft-validate" not in done.stdout
+
+    # Of what lies elsewhere, what it extends is beside it, and common services are in the resources directory.
+    (tmp_path / "elsewhere").mkdir()
+    (tree.root / "extensions/PIGS").rename(tmp_path / "elsewhere/PIGS")
+    there = graft("validate", "elsewhere/PIGS/2.0", GRAFT_RESOURCES_DIR=str(tree.root))
+    assert there.stdout == "PIGS/2.0: 0 errors, 0 warnings\n"
+    alone = graft("validate", "elsewhere/PIGS/2.0")
+    assert (alone.returncode, "extends a non-existent service" in alone.stdout) == (1, True)
