@@ -27,6 +27,7 @@ from registry_service.service.registry import RegistryServicer
 from registry_service.store.store import UNREACHABLE, Store
 from registry_service.tuning import Tuning
 from registry_service.watch.clock import RevisionClock
+from registry_service.watch.mirror import Mirror
 from registry_service.watch.watches import Watches
 
 
@@ -61,7 +62,7 @@ class RegistryApp:
             ),
             RpcService(
                 registry_pb2.DESCRIPTOR.services_by_name["RegistryService"],
-                RegistryServicer(store, self._watches, sessions, access, links, self._library),
+                RegistryServicer(store, self._watches, Mirror(store, clock), sessions, access, links, self._library),
                 registry_pb2_grpc.add_RegistryServiceServicer_to_server,
             ),
         )

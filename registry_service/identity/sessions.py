@@ -226,6 +226,8 @@ class Sessions:
         async with self._store.read() as view:
             session = await view.find_session(digest)
             revision = (await view.revisions()).current
+        # So a caller sees what it has written through another process, whatever is served from memory.
+        await self._store.noticed(revision)
         if session is not None and session.expires(self.idle) <= self._tuning.now():
             return None, revision
         return session, revision

@@ -14,6 +14,7 @@ from registry_service.links.ground import LinkSpec
 from registry_service.links.rules import MAX_NAME, Check, Outcome
 from registry_service.service.configuration_messages import configuration_types
 from registry_service.service.service_messages import file
+from registry_service.watch.mirror import LinkFilter
 
 _OUTCOMES = {
     Outcome.HOLDS: pb.RULE_OUTCOME_HOLDS,
@@ -25,6 +26,11 @@ _OUTCOMES = {
 def link_spec(message: pb.LinkSpec) -> LinkSpec:
     """Read what is to be linked to what."""
     return LinkSpec(message.stack_name, message.stack_version, message.extension_name, message.extension_version)
+
+
+def link_filter(request: pb.ListLinksRequest) -> LinkFilter:
+    """Read which links are asked for."""
+    return LinkFilter(request.stack_name, request.stack_version, request.extension_name, request.extension_version)
 
 
 def check(value: Check) -> pb.RuleCheck:

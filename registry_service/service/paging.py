@@ -16,6 +16,7 @@ T = TypeVar("T")
 DEFAULT_SIZE = 100
 MAX_SIZE = 1000
 _MAX_TOKEN = 4096
+_BETWEEN = "\x01"
 _LARGEST_ID = 2**63 - 1
 
 
@@ -49,6 +50,17 @@ def read_id(page: Page) -> int | None:
     if not (page.after.isascii() and page.after.isdigit() and len(page.after) < 20 and int(page.after) <= _LARGEST_ID):
         raise _bad_token(page.after)
     return int(page.after)
+
+
+def read_version(page: Page) -> tuple[str, str]:
+    """Return the position of a list that is ordered by name and version; both are empty at the beginning."""
+    name, _, version = page.after.partition(_BETWEEN)
+    return name, version
+
+
+def version_token(name: str, version: str) -> str:
+    """Write the token that asks for what follows a name and version."""
+    return token(f"{name}{_BETWEEN}{version}")
 
 
 def cut(items: Sequence[T], size: int) -> tuple[Sequence[T], bool]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_right
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from datetime import timedelta
@@ -19,12 +20,13 @@ from registry_service.library.library import Library
 from registry_service.library.publishing import published
 from registry_service.links.links import MAX_CREATED, Links
 from registry_service.links.rules import Outcome
-from registry_service.resources import Declaration, ExtensionVersion, Link
+from registry_service.resources import Declaration
 from registry_service.service import catalog_messages, convert, paging, service_messages
 from registry_service.service.configuration_messages import properties
 from registry_service.service.origin import origin
-from registry_service.store.reading import Listed
+from registry_service.service.stack_order import StackOrder
 from registry_service.store.store import Store
+from registry_service.watch.mirror import Mirror
 from registry_service.watch.values import PRIVATE_KINDS, Kind
 from registry_service.watch.watches import Watches
 
@@ -32,6 +34,7 @@ WATCH = "registry.watch"
 RELOAD = "registry.reload"
 EXTENSION = Kind.EXTENSION_VERSION.value
 STACK = "stack_version"
+LINK = Kind.LINK.value
 MAX_SERVICES_SIZE = 16 << 20
 """Bytes of services in one answer; well below what a message may have."""
 _FEW = 4
@@ -41,26 +44,23 @@ class RegistryServicer:
     """Translates."""
 
     def __init__(
-        self, store: Store, watches: Watches, sessions: Sessions, access: Access, links: Links, library: Library
+        self,
+        store: Store,
+        watches: Watches,
+        mirror: Mirror,
+        sessions: Sessions,
+        access: Access,
+        links: Links,
+        library: Library,
     ) -> None:
         self._store = store
+        self._mirror = mirror
+        self._stacks = StackOrder()
         self._links = links
         self._library = library
         self._watches = watches
         self._sessions = sessions
         self._access = access
-
-    async def ListExtensionVersions(  # noqa: N802  (gRPC's name)
-        self, request: pb.ListExtensionVersionsRequest, context: CallContext
-    ) -> pb.ListExtensionVersionsResponse:
-        """List the extension versions."""
-        listed, token = await self._list(Kind.EXTENSION_VERSION, request.page_size, request.page_token, context)
-        found = [
-            convert.extension_version(item.resource, item.revision)
-            for item in listed
-            if isinstance(item.resource, ExtensionVersion)
-        ]
-        return pb.ListExtensionVersionsResponse(extension_versions=found, next_page_token=token)
 
     async def ListExtensions(  # noqa: N802  (gRPC's name)
         self, request: pb.ListExtensionsRequest, context: CallContext
@@ -68,35 +68,58 @@ class RegistryServicer:
         """List the names of the extensions."""
         await self._access.need_role(bearer(context), f"{EXTENSION}.get_all", roles.READ_ONLY)
         page = paging.read_page(request.page_size, request.page_token)
-        catalog = (await self._links.ground()).catalog
-        names, token = paging.cut_names(sorted(catalog.extensions), page)
+        names, token = paging.cut_names((await self._mirror.extension_versions()).names, page)
         return pb.ListExtensionsResponse(names=names, next_page_token=token)
 
-    async def GetLink(self, request: pb.GetLinkRequest, context: CallContext) -> pb.GetLinkResponse:  # noqa: N802  (gRPC's name)
-        """Describe a link."""
-        await self._access.need_role(bearer(context), f"{Kind.LINK.value}.get_record", roles.READ_ONLY)
-        link = (await self._links.ground()).find(request.id)
-        if link is None:
-            raise catalog_messages.link_not_found(request.id)
-        return pb.GetLinkResponse(link=convert.link(link, 0))
+    async def ListExtensionVersions(  # noqa: N802  (gRPC's name)
+        self, request: pb.ListExtensionVersionsRequest, context: CallContext
+    ) -> pb.ListExtensionVersionsResponse:
+        """List the extension versions."""
+        await self._access.need_role(bearer(context), f"{EXTENSION}.get_all", roles.READ_ONLY)
+        page = paging.read_page(request.page_size, request.page_token)
+        after = paging.read_version(page)
+        held = (await self._mirror.extension_versions()).page(after, page.size + 1, request.name)
+        cut, more = paging.cut(held, page.size)
+        found = [convert.extension_version(item.resource, item.revision) for item in cut]
+        return pb.ListExtensionVersionsResponse(
+            extension_versions=found,
+            next_page_token=paging.version_token(found[-1].name, found[-1].version) if more else "",
+        )
 
     async def ListLinks(self, request: pb.ListLinksRequest, context: CallContext) -> pb.ListLinksResponse:  # noqa: N802  (gRPC's name)
         """List the links."""
-        listed, token = await self._list(Kind.LINK, request.page_size, request.page_token, context)
-        found = [convert.link(item.resource, item.revision) for item in listed if isinstance(item.resource, Link)]
-        return pb.ListLinksResponse(links=found, next_page_token=token)
+        await self._access.need_role(bearer(context), f"{LINK}.get_all", roles.READ_ONLY)
+        page = paging.read_page(request.page_size, request.page_token)
+        after = paging.read_id(page) or 0
+        held = (await self._mirror.links()).page(after, page.size + 1, catalog_messages.link_filter(request))
+        cut, more = paging.cut(held, page.size)
+        found = [convert.link(item.resource, item.revision) for item in cut]
+        return pb.ListLinksResponse(links=found, next_page_token=paging.token(str(found[-1].id)) if more else "")
+
+    async def GetLink(self, request: pb.GetLinkRequest, context: CallContext) -> pb.GetLinkResponse:  # noqa: N802  (gRPC's name)
+        """Describe a link."""
+        await self._access.need_role(bearer(context), f"{LINK}.get_record", roles.READ_ONLY)
+        held = (await self._mirror.links()).get(request.id)
+        if held is None:
+            raise catalog_messages.link_not_found(request.id)
+        return pb.GetLinkResponse(link=convert.link(held.resource, held.revision))
 
     async def ListDeclarations(  # noqa: N802  (gRPC's name)
         self, request: pb.ListDeclarationsRequest, context: CallContext
     ) -> pb.ListDeclarationsResponse:
         """List the declarations."""
-        listed, token = await self._list(Kind.DECLARATION, request.page_size, request.page_token, context)
+        await self._access.need_role(bearer(context), f"{Kind.DECLARATION.value}.get_all", roles.READ_ONLY)
+        page = paging.read_page(request.page_size, request.page_token)
+        # They are whole documents, which followers hold; the registry itself keeps none of them in memory.
+        async with self._store.read() as view:
+            listed = await view.resources(Kind.DECLARATION, after=page.after, limit=page.size + 1)
+        cut, more = paging.cut(listed, page.size)
         found = [
-            convert.declaration(item.resource, item.revision)
-            for item in listed
-            if isinstance(item.resource, Declaration)
+            convert.declaration(item.resource, item.revision) for item in cut if isinstance(item.resource, Declaration)
         ]
-        return pb.ListDeclarationsResponse(declarations=found, next_page_token=token)
+        return pb.ListDeclarationsResponse(
+            declarations=found, next_page_token=paging.token(cut[-1].position) if more else ""
+        )
 
     async def Watch(  # noqa: N802  (gRPC's name)
         self, request: pb.WatchRequest, context: CallContext
@@ -132,11 +155,14 @@ class RegistryServicer:
         await self._access.need_role(bearer(context), f"{EXTENSION}.get_record", roles.READ_ONLY)
         ground = await self._links.ground()
         key = (request.name, request.version)
+        published_at = (await self._mirror.extension_versions()).get(*key)
         extension, effective = ground.catalog.extension(*key), ground.effective(key)
         if extension is None or effective is None:
             raise catalog_messages.extension_not_found(*key)
         return pb.GetExtensionVersionResponse(
-            extension_version=convert.extension_version(published(extension), 0),
+            extension_version=convert.extension_version(
+                published(extension), published_at.revision if published_at is not None else 0
+            ),
             active=extension.definition.active,
             upgrade=extension.definition.upgrade,
             stacks=catalog_messages.prerequisites(extension.stacks),
@@ -151,7 +177,7 @@ class RegistryServicer:
         await self._access.need_role(bearer(context), f"{STACK}.get_all", roles.READ_ONLY)
         page = paging.read_page(request.page_size, request.page_token)
         catalog = (await self._links.ground()).catalog
-        names, token = paging.cut_names(sorted({name for name, _ in catalog.stacks}), page)
+        names, token = paging.cut_names(self._stacks.names(catalog), page)
         return pb.ListStacksResponse(names=names, next_page_token=token)
 
     async def ListStackVersions(  # noqa: N802  (gRPC's name)
@@ -161,14 +187,13 @@ class RegistryServicer:
         await self._access.need_role(bearer(context), f"{STACK}.get_all", roles.READ_ONLY)
         page = paging.read_page(request.page_size, request.page_token)
         ground = await self._links.ground()
-        ordered = sorted(
-            key for key in ground.catalog.stacks if request.name in {"", key[0]} and "\x01".join(key) > page.after
-        )
-        keys, more = paging.cut(ordered[: page.size + 1], page.size)
+        ordered = self._stacks.versions(ground.catalog, request.name)
+        begin = bisect_right(ordered, paging.read_version(page))
+        keys, more = paging.cut(ordered[begin : begin + page.size + 1], page.size)
         views = [view for key in keys if (view := ground.views.get(*key)) is not None]
         return pb.ListStackVersionsResponse(
             stack_versions=[catalog_messages.stack_version(view) for view in views],
-            next_page_token=paging.token("\x01".join(keys[-1])) if more else "",
+            next_page_token=paging.version_token(*keys[-1]) if more else "",
         )
 
     async def GetStackVersion(  # noqa: N802  (gRPC's name)
@@ -244,14 +269,6 @@ class RegistryServicer:
     @property
     def _idle(self) -> timedelta:
         return self._sessions.idle
-
-    async def _list(self, kind: Kind, size: int, token: str, context: CallContext) -> tuple[Sequence[Listed], str]:
-        await self._access.need_role(bearer(context), f"{kind.value}.get_all", roles.READ_ONLY)
-        page = paging.read_page(size, token)
-        async with self._store.read() as view:
-            found = await view.resources(kind, after=page.after, limit=page.size + 1)
-        listed, more = paging.cut(found, page.size)
-        return listed, paging.token(listed[-1].position) if more else ""
 
 
 async def _services(

@@ -45,7 +45,7 @@ class Store:
         self._now = now
         self._changing = asyncio.Lock()
         self.on_commit: Callable[[int], Awaitable[None]] | None = None
-        """Is told every revision that was committed here."""
+        """Is told every revision that was committed here, and those that were read."""
 
     @classmethod
     async def open(cls, url: str, now: Callable[[], datetime] = utc_now) -> Self:
@@ -66,6 +66,11 @@ class Store:
     async def close(self) -> None:
         """Close every connection."""
         await self._engine.dispose()
+
+    async def noticed(self, revision: int) -> None:
+        """Tell of a revision that was read: another process may have committed it just now."""
+        if self.on_commit is not None:
+            await self.on_commit(revision)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Reading]:
