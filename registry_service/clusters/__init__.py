@@ -1,0 +1,1 @@
+"""Clusters, and the services that are installed in them."""
