@@ -9,11 +9,19 @@ from typing import Self
 from alembic.util import CommandError
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from graft.registry.v1 import identity_pb2, identity_pb2_grpc, registry_pb2, registry_pb2_grpc
+from graft.registry.v1 import (
+    cluster_pb2,
+    cluster_pb2_grpc,
+    identity_pb2,
+    identity_pb2_grpc,
+    registry_pb2,
+    registry_pb2_grpc,
+)
 from graft_common.errors import GraftError, StartupError
 from graft_common.rpc.service import RpcService
 from graft_common.service_token import service_token
 from graft_common.settings import Settings
+from registry_service.clusters.clusters import Clusters
 from registry_service.identity.access import Access
 from registry_service.identity.accounts import Accounts
 from registry_service.identity.passwords import Passwords
@@ -22,6 +30,7 @@ from registry_service.library.library import Library
 from registry_service.library.tree import Tree
 from registry_service.links.links import Links
 from registry_service.maintenance import Maintenance
+from registry_service.service.clusters import ClusterServicer
 from registry_service.service.identity import IdentityServicer
 from registry_service.service.registry import RegistryServicer
 from registry_service.store.store import UNREACHABLE, Store
@@ -64,6 +73,11 @@ class RegistryApp:
                 registry_pb2.DESCRIPTOR.services_by_name["RegistryService"],
                 RegistryServicer(store, self._watches, Mirror(store, clock), sessions, access, links, self._library),
                 registry_pb2_grpc.add_RegistryServiceServicer_to_server,
+            ),
+            RpcService(
+                cluster_pb2.DESCRIPTOR.services_by_name["ClusterService"],
+                ClusterServicer(Clusters(links, tuning), access),
+                cluster_pb2_grpc.add_ClusterServiceServicer_to_server,
             ),
         )
 

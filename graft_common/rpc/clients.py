@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import grpc
 
 from graft.dispatcher.v1 import dispatcher_pb2_grpc, host_pb2_grpc, task_pb2_grpc
-from graft.registry.v1 import identity_pb2_grpc, registry_pb2_grpc
+from graft.registry.v1 import cluster_pb2_grpc, identity_pb2_grpc, registry_pb2_grpc
 from graft_common.rpc.local import LocalStub
 from graft_common.rpc.service import RpcService
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from graft.dispatcher.v1.dispatcher_pb2_grpc import DispatcherServiceAsyncStub
     from graft.dispatcher.v1.host_pb2_grpc import HostServiceAsyncStub
     from graft.dispatcher.v1.task_pb2_grpc import TaskServiceAsyncStub
+    from graft.registry.v1.cluster_pb2_grpc import ClusterServiceAsyncStub
     from graft.registry.v1.identity_pb2_grpc import IdentityServiceAsyncStub
     from graft.registry.v1.registry_pb2_grpc import RegistryServiceAsyncStub
 
@@ -27,17 +28,26 @@ class RegistryClients:
 
     identity: IdentityServiceAsyncStub
     registry: RegistryServiceAsyncStub
+    clusters: ClusterServiceAsyncStub
 
     @classmethod
     def remote(cls, channel: grpc.aio.Channel) -> Self:
         """Call over gRPC."""
-        return cls(identity_pb2_grpc.IdentityServiceStub(channel), registry_pb2_grpc.RegistryServiceStub(channel))
+        return cls(
+            identity_pb2_grpc.IdentityServiceStub(channel),
+            registry_pb2_grpc.RegistryServiceStub(channel),
+            cluster_pb2_grpc.ClusterServiceStub(channel),
+        )
 
     @classmethod
     def local(cls, services: Iterable[RpcService]) -> Self:
         """Call the servicers of this process."""
         stubs = _local_stubs(services)
-        return cls(stubs["graft.registry.v1.IdentityService"], stubs["graft.registry.v1.RegistryService"])
+        return cls(
+            stubs["graft.registry.v1.IdentityService"],
+            stubs["graft.registry.v1.RegistryService"],
+            stubs["graft.registry.v1.ClusterService"],
+        )
 
 
 @dataclass(frozen=True, slots=True)

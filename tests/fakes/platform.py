@@ -20,7 +20,14 @@ from graft.dispatcher.v1 import (
     task_pb2,
     task_pb2_grpc,
 )
-from graft.registry.v1 import identity_pb2, identity_pb2_grpc, registry_pb2, registry_pb2_grpc
+from graft.registry.v1 import (
+    cluster_pb2,
+    cluster_pb2_grpc,
+    identity_pb2,
+    identity_pb2_grpc,
+    registry_pb2,
+    registry_pb2_grpc,
+)
 from graft_common.errors import (
     GraftError,
     handle_invalid,
@@ -86,6 +93,7 @@ class FakePlatform:
         return [
             _service(identity_pb2, "IdentityService", FakeIdentity(self), identity_pb2_grpc),
             _service(registry_pb2, "RegistryService", registry_pb2_grpc.RegistryServiceServicer(), registry_pb2_grpc),
+            _service(cluster_pb2, "ClusterService", cluster_pb2_grpc.ClusterServiceServicer(), cluster_pb2_grpc),
         ]
 
     @property
