@@ -13,6 +13,7 @@ from graft_cli.commands import (
     access,
     audit,
     call,
+    clusters,
     doctor,
     health,
     links,
@@ -64,7 +65,22 @@ def _graft(
     pass
 
 
-for _group in (serve, health, access, call, tasks, audit, user, resources, links, new, validate, settings, doctor):
+for _group in (
+    serve,
+    health,
+    access,
+    call,
+    tasks,
+    audit,
+    user,
+    resources,
+    links,
+    clusters,
+    new,
+    validate,
+    settings,
+    doctor,
+):
     _group.register(app)
 
 

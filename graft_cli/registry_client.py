@@ -37,20 +37,30 @@ def ask_registry(use: Callable[[RegistryClients, Any], Awaitable[Result]], url: 
         return over_channel(load().registry, "registry", over)
 
 
-def ask_once(name: str, request: Any, url: str | None, user: str | None, timeout: float | None = None) -> Any:
-    """Call one RPC of the registry's catalog and return its answer; errors as `ask_registry`."""
+def ask_once(
+    name: str,
+    request: Any,
+    url: str | None,
+    user: str | None,
+    timeout: float | None = None,
+    service: str = "registry",
+) -> Any:
+    """Call one RPC of one of the registry's services and return its answer; errors as `ask_registry`."""
 
     async def use(clients: RegistryClients, metadata: Any) -> Any:
         from graft_cli.grpc_client import TIMEOUT
         from graft_common.rpc.client import call
 
-        return await call(getattr(clients.registry, name), request, timeout=timeout or TIMEOUT, metadata=metadata)
+        method = getattr(getattr(clients, service), name)
+        return await call(method, request, timeout=timeout or TIMEOUT, metadata=metadata)
 
     return ask_registry(use, url, user)
 
 
-async def all_pages(clients: RegistryClients, metadata: Any, name: str, request_type: Any, field: str) -> list[Any]:
-    """Return every item of a list of the registry's catalog."""
+async def all_pages(
+    clients: RegistryClients, metadata: Any, name: str, request_type: Any, field: str, service: str = "registry"
+) -> list[Any]:
+    """Return every item of a list of one of the registry's services."""
     from graft_cli.grpc_client import TIMEOUT
     from graft_common.rpc.client import call
 
@@ -58,7 +68,7 @@ async def all_pages(clients: RegistryClients, metadata: Any, name: str, request_
     token = ""
     while True:
         request = request_type(page_size=_PAGE, page_token=token)
-        answer = await call(getattr(clients.registry, name), request, timeout=TIMEOUT, metadata=metadata)
+        answer = await call(getattr(getattr(clients, service), name), request, timeout=TIMEOUT, metadata=metadata)
         found += getattr(answer, field)
         token = answer.next_page_token
         if not token:
