@@ -25,6 +25,8 @@ Schema = Literal["extension_metainfo", "service_metainfo", "configuration"]
 MAX_FINDINGS = 100
 """Of one file."""
 MAX_VERDICTS = 50_000
+MAX_KEPT_FINDINGS = 100_000
+"""Of all verdicts together."""
 _MAX_TEXT = 500
 
 
@@ -37,6 +39,7 @@ class Verdicts:
 
     def __init__(self, known: dict[str, list[tuple[int, str, str]]] | None = None) -> None:
         self.known = dict(known or {})
+        self._findings = sum(len(verdict) for verdict in self.known.values())
 
     def check(self, schema: Schema, file: str, content: bytes) -> list[Finding]:
         """Check one file, named `file` in the findings."""
@@ -44,8 +47,9 @@ class Verdicts:
         verdict = self.known.get(key)
         if verdict is None:
             verdict = _judge(schema, content)
-            while len(self.known) >= MAX_VERDICTS:
-                self.known.pop(next(iter(self.known)))
+            self._findings += len(verdict)
+            while self.known and (len(self.known) >= MAX_VERDICTS or self._findings > MAX_KEPT_FINDINGS):
+                self._findings -= len(self.known.pop(next(iter(self.known))))
             self.known[key] = verdict
         return [Finding(file, text, line, path) for line, path, text in verdict]
 

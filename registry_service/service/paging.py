@@ -47,9 +47,7 @@ def read_id(page: Page) -> int | None:
     """
     if not page.after:
         return None
-    if not (page.after.isascii() and page.after.isdigit() and len(page.after) < 20 and int(page.after) <= _LARGEST_ID):
-        raise _bad_token(page.after)
-    return int(page.after)
+    return _number(page.after, page.after)
 
 
 def read_version(page: Page) -> tuple[str, str]:
@@ -61,6 +59,21 @@ def read_version(page: Page) -> tuple[str, str]:
 def version_token(name: str, version: str) -> str:
     """Write the token that asks for what follows a name and version."""
     return token(f"{name}{_BETWEEN}{version}")
+
+
+def read_place(page: Page) -> tuple[str, int]:
+    """Return the position of a list of lists: the name of one, and how many of its items are done.
+
+    Raises:
+        GraftError: VALUE_NOT_SUPPORTED if the token is none that was given out.
+    """
+    name, _, number = page.after.partition(_BETWEEN)
+    return name, _number(number or "0", page.after)
+
+
+def place_token(name: str, done: int) -> str:
+    """Write the token that asks for what follows so many items of the list of a name."""
+    return token(f"{name}{_BETWEEN}{done}")
 
 
 def cut(items: Sequence[T], size: int) -> tuple[Sequence[T], bool]:
@@ -78,6 +91,12 @@ def cut_names(names: Sequence[str], page: Page) -> tuple[Sequence[str], str]:
 def token(position: str) -> str:
     """Write the token that asks for what follows `position`."""
     return base64.urlsafe_b64encode(position.encode()).decode()
+
+
+def _number(text: str, position: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= _LARGEST_ID):
+        raise _bad_token(position)
+    return int(text)
 
 
 def _position(text: str) -> str:

@@ -12,8 +12,10 @@ from graft.registry.v1 import registry_pb2 as pb
 from graft_common import roles
 from graft_common.errors import GraftError, value_not_supported
 from graft_common.rpc.context import CallContext, bearer
+from registry_service.catalog.findings import Position
 from registry_service.catalog.resolved import ResolvedExtension, ResolvedService
 from registry_service.catalog.stack_views import StackView
+from registry_service.catalog.value_types import Finding
 from registry_service.identity.access import Access, require_role
 from registry_service.identity.sessions import Sessions
 from registry_service.library.library import Library
@@ -23,6 +25,7 @@ from registry_service.links.rules import Outcome
 from registry_service.resources import Declaration
 from registry_service.service import catalog_messages, convert, paging, service_messages
 from registry_service.service.configuration_messages import properties
+from registry_service.service.findings import FindingSearch
 from registry_service.service.origin import origin
 from registry_service.service.stack_order import StackOrder
 from registry_service.store.store import Store
@@ -56,6 +59,7 @@ class RegistryServicer:
         self._store = store
         self._mirror = mirror
         self._stacks = StackOrder()
+        self._findings = FindingSearch()
         self._links = links
         self._library = library
         self._watches = watches
@@ -159,6 +163,9 @@ class RegistryServicer:
         extension, effective = ground.catalog.extension(*key), ground.effective(key)
         if extension is None or effective is None:
             raise catalog_messages.extension_not_found(*key)
+        warnings: Sequence[Finding] = extension.warnings
+        if request.with_warnings:
+            warnings = await self._findings.of_extension(ground.catalog, *key)
         return pb.GetExtensionVersionResponse(
             extension_version=convert.extension_version(
                 published(extension), published_at.revision if published_at is not None else 0
@@ -168,7 +175,7 @@ class RegistryServicer:
             stacks=catalog_messages.prerequisites(extension.stacks),
             extensions=catalog_messages.prerequisites(extension.required_extensions),
             services=await _services(effective, request),
-            warnings=[catalog_messages.warning(finding) for finding in extension.warnings],
+            warnings=[catalog_messages.warning(finding) for finding in warnings],
             last_good_in_force=key in ground.in_force,
         )
 
@@ -256,14 +263,11 @@ class RegistryServicer:
         """List what is odd."""
         await self._access.need_role(bearer(context), "registry.get_warnings", roles.READ_ONLY)
         page = paging.read_page(request.page_size, request.page_token)
-        begin = paging.read_id(page) or 0
-        warnings = sorted(
-            (await self._links.ground()).catalog.warnings(), key=lambda item: (item.file, item.line, item.text)
-        )
-        found, more = paging.cut(warnings[begin : begin + page.size + 1], page.size)
+        begin = Position(*paging.read_place(page))
+        found, after = await self._findings.page((await self._links.ground()).catalog, begin, page.size)
         return pb.ListWarningsResponse(
             warnings=[catalog_messages.warning(finding) for finding in found],
-            next_page_token=paging.token(str(begin + page.size)) if more else "",
+            next_page_token=paging.place_token(after.folder, after.done) if after is not None else "",
         )
 
     @property
