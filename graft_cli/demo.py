@@ -1,4 +1,4 @@
-"""`graft up --demo`: example extensions in a data directory of their own, and commands to try them with."""
+"""`graft up --demo`: examples in a data directory of their own, and commands to try them with."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import os
 import shlex
 import shutil
 import sys
+from collections.abc import Iterator
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -20,7 +21,8 @@ from graft_common.settings import Settings, is_loopback
 USER = PASSWORD = "admin"  # noqa: S105  (a demonstration, and on the loopback interface only)
 
 _RECORD = "demo.json"
-_REPOSITORY_EXAMPLES = Path(__file__).parent.parent / "examples" / "extensions"
+_REPOSITORY_EXAMPLES = Path(__file__).parent.parent / "examples"
+_MAX_DEPTH = 10
 
 
 def refuse_unsafe(settings: Settings) -> None:
@@ -54,24 +56,24 @@ def refuse_demo_data(settings: Settings) -> None:
 
 
 def install(settings: Settings) -> list[str]:
-    """Copy the examples into the extensions directory and name them; those that somebody has changed are left alone."""
-    target = settings.extensions_path
+    """Copy the examples, and name the methods among them; what somebody has changed is left alone.
+
+    A resources directory of somebody's own is left alone too, but for the demonstration's own in the data directory.
+    """
     record = settings.data_dir / _RECORD
+    extensions = [(name, path) for name, path in _files(_examples() / "extensions") if "." in name[1:]]
+    resources = list(_files(_examples() / "resources")) if settings.resources_dir is None else []
     try:
-        target.mkdir(parents=True, exist_ok=True)
         installed: dict[str, str] = json.loads(record.read_text()) if record.exists() else {}
-        names = sorted(
-            example.name for example in _examples().iterdir() if example.is_file() and "." in example.name[1:]
-        )
-        for name in names:
-            content = (_examples() / name).read_bytes()
-            if _is_ours(target / name, installed.get(name)):
-                _write(target / name, content, 0o755)
-                installed[name] = _digest(content)
+        settings.extensions_path.mkdir(parents=True, exist_ok=True)
+        for name, example in extensions:
+            _install(example, settings.extensions_path / name, 0o755, name, installed)
+        for name, example in resources:
+            _install(example, settings.resources_path / name, 0o644, f"resources/{name}", installed)
         _write(record, json.dumps(installed, indent=2).encode(), 0o600)
     except OSError as error:
         raise CliError(f"cannot install the examples: {error.filename}: {error.strerror}") from None
-    return names
+    return [name for name, _ in extensions]
 
 
 def commands(settings: Settings) -> str:
@@ -83,6 +85,7 @@ def commands(settings: Settings) -> str:
     python, setup = _python()
     login = _xml("session.login_with_password", USER, PASSWORD)
     call = _xml("Text.count", "$SESSION", "one two three")
+    ask = graft if settings.registry == Settings.model_fields["registry"].default else _to_registry(settings, graft)
     return f"""\
 Try it, in another terminal:
 
@@ -109,12 +112,19 @@ and with curl:
   SESSION=$(curl -s {url} -H 'Content-Type: text/xml' -d '{login}' | grep -o 'OpaqueRef:[0-9a-f-]*')
   curl -s {url} -H 'Content-Type: text/xml' -d "{call}"; echo
 
+Ambari's side: an extension and a stack, with Ambari's files, are linked; then the stack has the extension's service.
+
+  {ask} ls{at}
+  {ask} link EXT/1.0 HDP/2.4{at}
+  {ask} show HDP/2.4/GREETER --explain{at}
+
 This one fails, as an extension should; it exits with 1:
 
   {graft} call Coffee.brew espresso{at}
 
-The extensions are files in {settings.extensions_path}
+The methods are files in {settings.extensions_path}
 Drop another executable beside them, or change one: it can be called at once.
+Extensions and stacks are in {settings.resources_path}
 """
 
 
@@ -132,6 +142,24 @@ def _examples() -> Traversable:
     """The examples in the wheel, or in the repository that is installed in editable mode."""
     packed = files("graft_cli") / "examples"
     return packed if packed.is_dir() else _REPOSITORY_EXAMPLES
+
+
+def _files(folder: Traversable, depth: int = 0) -> Iterator[tuple[str, Traversable]]:
+    """Yield the files below a folder with their paths in it, in order."""
+    for item in sorted(folder.iterdir(), key=lambda item: item.name):
+        if item.is_file():
+            yield item.name, item
+        elif depth < _MAX_DEPTH:
+            yield from ((f"{item.name}/{path}", file) for path, file in _files(item, depth + 1))
+
+
+def _install(example: Traversable, path: Path, mode: int, key: str, installed: dict[str, str]) -> None:
+    """Write one example where nobody has written anything else, and note in `installed` what was written."""
+    content = example.read_bytes()
+    if _is_ours(path, installed.get(key)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write(path, content, mode)
+        installed[key] = _digest(content)
 
 
 def _is_ours(path: Path, digest: str | None) -> bool:
@@ -162,6 +190,10 @@ def _graft() -> str:
     if found is not None and Path(found).resolve() == started.resolve():
         return "graft"
     return shlex.quote(str(started.absolute()))
+
+
+def _to_registry(settings: Settings, graft: str) -> str:
+    return f"GRAFT_REGISTRY={settings.registry} {graft}"
 
 
 def _python() -> tuple[str, str]:

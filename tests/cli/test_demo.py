@@ -10,6 +10,7 @@ import pytest
 
 from graft_cli import demo
 from graft_cli.exits import CliError
+from graft_cli.validation import check_tree
 from graft_common.settings import Settings
 
 EXAMPLES = {"Coffee.brew", "Hello.greet", "System.uptime", "Text.count", "Timer.wait"}
@@ -37,13 +38,30 @@ def test_examples_that_nobody_has_changed_are_renewed(settings: Settings) -> Non
 
 
 def test_what_somebody_has_written_is_left_alone(settings: Settings) -> None:
-    settings.extensions_path.mkdir(parents=True)
-    (settings.extensions_path / "Hello.greet").write_text("somebody's own")
+    metainfo = settings.resources_path / "extensions/EXT/1.0/metainfo.xml"
+    for path in (settings.extensions_path / "Hello.greet", metainfo):
+        path.parent.mkdir(parents=True)
+        path.write_text("somebody's own")
     demo.install(settings)
-    (settings.extensions_path / "Text.count").write_text("changed")
+    changed = (settings.extensions_path / "Text.count", settings.resources_path / "stacks/HDP/2.4/metainfo.xml")
+    for path in changed:
+        path.write_text("changed")
     demo.install(settings)
-    assert (settings.extensions_path / "Hello.greet").read_text() == "somebody's own"
-    assert (settings.extensions_path / "Text.count").read_text() == "changed"
+    assert {path.read_text() for path in (settings.extensions_path / "Hello.greet", metainfo)} == {"somebody's own"}
+    assert {path.read_text() for path in changed} == {"changed"}
+
+
+def test_its_extensions_and_stacks_are_as_they_should_be(settings: Settings) -> None:
+    demo.install(settings)
+    report = check_tree(settings.resources_path)
+    assert (report.errors, report.warnings) == ([], [])
+    assert report.what.startswith("2 extension versions, 2 stack versions, ")
+
+
+def test_a_resources_directory_of_somebodys_own_is_left_alone(settings: Settings, tmp_path: Path) -> None:
+    demo.install(settings.model_copy(update={"resources_dir": tmp_path / "tree"}))
+    assert not (tmp_path / "tree").exists()
+    assert not settings.resources_path.exists()
 
 
 def test_a_directory_that_cannot_be_written_is_named(settings: Settings) -> None:
@@ -81,7 +99,7 @@ def test_the_examples_follow_xapis_calling_convention(name: str, params: list[st
     )
     call = f'<?xml version="1.0"?><methodCall><methodName>{name}</methodName><params>{values}</params></methodCall>'
     done = subprocess.run(
-        [str(demo._REPOSITORY_EXAMPLES / name), "--xmlrpc"],
+        [str(demo._REPOSITORY_EXAMPLES / "extensions" / name), "--xmlrpc"],
         input=call.encode(),
         env={"PATH": "/sbin:/usr/sbin:/bin:/usr/bin"},
         cwd="/",

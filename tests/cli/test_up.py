@@ -218,7 +218,7 @@ def test_walls_that_cannot_be_built_keep_it_from_starting(tmp_path: Path, enviro
 
 
 def test_the_commands_that_it_prints_work_when_pasted(demo: Up) -> None:
-    first, python, curl, failing, *_ = pasted(demo)
+    first, python, curl, ambari, failing, *_ = pasted(demo)
     for line in first.splitlines():
         done = shell(demo, line)
         assert done.returncode == 0, (line, done.stdout, done.stderr)
@@ -226,6 +226,10 @@ def test_the_commands_that_it_prints_work_when_pasted(demo: Up) -> None:
     assert (done.returncode, done.stdout) == (0, "Hello, Python!\n"), done.stderr
     done = shell(demo, curl)
     assert "<name>words</name><value>3</value>" in done.stdout, done.stdout + done.stderr
+    done = shell(demo, ambari)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "link 1: EXT/1.0 to HDP/2.4" in done.stdout
+    assert "display_name: extensions/EXT/1.0" in done.stdout
     done = shell(demo, failing)
     assert (done.returncode, done.stdout) == (1, "")
     assert "COFFEE_OUT_OF_BEANS" in done.stderr
