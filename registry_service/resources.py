@@ -60,6 +60,23 @@ class Cluster:
 
 
 @dataclass(frozen=True, slots=True)
+class LastGood:
+    """What a linked extension version was like when it was last valid (`links.last_good`)."""
+
+    name: str
+    version: str
+    format: str
+    """Names the form of `body`: what has another one cannot be read."""
+    digest: str
+    body: bytes
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """The extension version."""
+        return self.name, self.version
+
+
+@dataclass(frozen=True, slots=True)
 class Declaration:
     """A method's declaration: `xml` is one whole `<methods>` document."""
 

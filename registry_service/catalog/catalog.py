@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar, cast
@@ -32,6 +32,10 @@ VersionKey = tuple[str, str]
 KINDS = (COMMON_SERVICES, STACKS, EXTENSIONS)
 
 D = TypeVar("D", bound=Definition)
+
+
+class ReadingStoppedError(Exception):
+    """A reading that was told to stop before its end."""
 
 
 class VersionReading(msgspec.Struct, Generic[D], frozen=True, gc=False, array_like=True):
@@ -80,6 +84,20 @@ class Catalog:
         """Return the versions of a stack, the newest first."""
         return [self.stacks[name, version] for version in newest_first([v for n, v in self.stacks if n == name])]
 
+    def changed(self, earlier: Catalog) -> list[VersionKey]:
+        """Return the extension versions that are not what they were, those that are new, and those that are gone."""
+        names = [
+            name
+            for name in earlier.extensions.keys() | self.extensions.keys()
+            if earlier.extensions.get(name) is not self.extensions.get(name)
+        ]
+        return [
+            (name, version)
+            for name in names
+            for version in earlier.extensions.get(name, {}).keys() | self.extensions.get(name, {}).keys()
+            if earlier.extension(name, version) is not self.extension(name, version)
+        ]
+
     def warnings(self) -> Iterator[Finding]:
         """Yield what was left out or is odd, in whatever was read."""
         for kind in KINDS:
@@ -89,7 +107,10 @@ class Catalog:
 
 
 def read_catalog(
-    root: str | Path, previous: Catalog | Reading | None = None, changed: Iterable[str | Path] | None = None
+    root: str | Path,
+    previous: Catalog | Reading | None = None,
+    changed: Iterable[str | Path] | None = None,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> Catalog:
     """Read a resources directory: `common-services`, `stacks` and `extensions`, each `<name>/<version>`.
 
@@ -100,13 +121,23 @@ def read_catalog(
         previous: what was read of it before; what has not changed since is taken from there.
         changed: paths below the root that may have changed, as a watcher tells them; only the versions that they belong
             to are looked at. Without them, or where they do not tell the version, everything is looked at.
+        stopped: is asked between files whether the reading is to end.
+
+    Raises:
+        ReadingStoppedError: it was.
     """
+
+    def go_on() -> None:
+        if stopped():
+            raise ReadingStoppedError
+
     path = str(Path(root).absolute())
     before = previous.reading if isinstance(previous, Catalog) else previous
     if before is None or before.root != path:
         before, previous = Reading(path), None
     names = _names_of(path, changed) if changed is not None and before.of(EXTENSIONS) else None
-    reading = _read(path, before, names)
+    reading = _read(path, before, names, go_on)
+    go_on()
     return _resolve(reading, previous if isinstance(previous, Catalog) else None)
 
 
@@ -125,7 +156,12 @@ def _names_of(root: str, changed: Iterable[str | Path]) -> dict[str, dict[str, s
     return names
 
 
-def _read(root: str, before: Reading, names: Mapping[str, Mapping[str, set[str] | None]] | None) -> Reading:
+def _read(
+    root: str,
+    before: Reading,
+    names: Mapping[str, Mapping[str, set[str] | None]] | None,
+    go_on: Callable[[], None],
+) -> Reading:
     now_ns = time.time_ns()
     found: dict[str, dict[str, dict[str, VersionReading[Definition]]]] = {}
     for kind in KINDS:
@@ -133,7 +169,7 @@ def _read(root: str, before: Reading, names: Mapping[str, Mapping[str, set[str] 
         found[kind] = {} if names is None else dict(known)
         for name in _folders(f"{root}/{kind}") if names is None else names[kind]:
             some = None if names is None else names[kind][name]
-            versions = _read_name(f"{root}/{kind}/{name}", kind, name, known.get(name, {}), some, now_ns)
+            versions = _read_name(f"{root}/{kind}/{name}", kind, name, known.get(name, {}), some, now_ns, go_on)
             if versions:
                 found[kind][name] = versions
             else:
@@ -153,11 +189,12 @@ def _read_name(
     known: dict[str, VersionReading[Definition]],
     some: set[str] | None,
     now_ns: int,
+    go_on: Callable[[], None],
 ) -> dict[str, VersionReading[Definition]]:
     """Read the versions of one name, or only `some`; return what is known where nothing has changed."""
     versions = {} if some is None else dict(known)
     for version in _folders(path) if some is None else some:
-        reading = _read_directory(path, kind, name, version, known.get(version), now_ns)
+        reading = _read_directory(path, kind, name, version, known.get(version), now_ns, go_on)
         if reading is None:
             versions.pop(version, None)
         else:
@@ -167,11 +204,17 @@ def _read_name(
 
 
 def _read_directory(
-    path: str, kind: str, name: str, version: str, known: VersionReading[Definition] | None, now_ns: int
+    path: str,
+    kind: str,
+    name: str,
+    version: str,
+    known: VersionReading[Definition] | None,
+    now_ns: int,
+    go_on: Callable[[], None],
 ) -> VersionReading[Definition] | None:
     if version in IGNORED:
         return None
-    directory = walk(f"{path}/{version}", f"{kind}/{name}/{version}", now_ns)
+    directory = walk(f"{path}/{version}", f"{kind}/{name}/{version}", now_ns, go_on)
     if directory is None:
         return None
     if known is not None and directory.fingerprint and known.fingerprint == directory.fingerprint:
@@ -211,7 +254,9 @@ def _resolve(reading: Reading, previous: Catalog | None) -> Catalog:
         )
     return Catalog(
         extensions=_resolve_extensions(reading, previous, commons),
-        stacks={
+        stacks=previous.stacks
+        if previous is not None and reading.stacks == old.stacks
+        else {
             (name, version): item.definition
             for name, versions in reading.stacks.items()
             for version, item in versions.items()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,8 +19,13 @@ MAX_LEVELS = 32
 MAX_READ = 4 * 1024 * 1024
 _LINKED_LEVELS = 3
 """How deep links to directories are followed: `services`, a service, and the folders in it, as packs link them."""
+_CHUNK = 1024 * 1024
 _RACY_NS = 50_000_000
 """A file that changed less than this before it was read may change again within one tick of its file system."""
+
+
+def _go_on() -> None:
+    """Let a reading go on."""
 
 
 class FileError(OSError):
@@ -56,6 +61,8 @@ class Directory:
     """Why not everything is here."""
     oddities: list[str] = field(default_factory=list)
     """What is here and cannot be used."""
+    go_on: Callable[[], None] = _go_on
+    """Is called before each file is read; what it raises ends the reading."""
     _contents: dict[str, bytes] = field(default_factory=dict)
     _digests: dict[str, bytes] = field(default_factory=dict)
 
@@ -93,6 +100,7 @@ class Directory:
         """
         digest = self._digests.get(path)
         if digest is None:
+            self.go_on()
             digest = self._digests[path] = self._hash(path, self.files[path])
         return digest
 
@@ -112,21 +120,27 @@ class Directory:
                 return hashlib.sha256(self.read(path)).digest()
             descriptor = _open(f"{self.path}/{path}")
             with os.fdopen(descriptor, "rb", buffering=0) as file:
-                return hashlib.file_digest(file, "sha256").digest()
+                digest = hashlib.sha256()
+                while chunk := file.read(_CHUNK):
+                    self.go_on()
+                    digest.update(chunk)
+                return digest.digest()
         except OSError as error:
             return hashlib.sha256(b"unreadable\0" + str(error.strerror or error).encode()).digest()
 
 
-def walk(path: str, name: str, now_ns: int) -> Directory | None:
+def walk(path: str, name: str, now_ns: int, go_on: Callable[[], None] = _go_on) -> Directory | None:
     """Find out what lies below a directory, or return None where there is none.
 
     Links to files are followed, links to directories only near the top; `.svn` and `.git` are passed over, as are
-    names that are no text. `now_ns` is the time of the reading (`time.time_ns`).
+    names that are no text. `now_ns` is the time of the reading (`time.time_ns`); `go_on` is called again and again, and
+    ends the reading by what it raises.
     """
-    found = Directory(path, name)
+    found = Directory(path, name, go_on=go_on)
     stamps: list[tuple[str, tuple[int, ...]]] = []
     waiting = [""]
     while waiting:
+        go_on()
         folder = waiting.pop()
         children = _children(found, folder)
         if children is None:

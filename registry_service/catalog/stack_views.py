@@ -6,7 +6,7 @@ it inherits from, which in turn has its links: a child sees the services of its 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from registry_service.catalog.catalog import Catalog, VersionKey
@@ -22,7 +22,7 @@ from registry_service.catalog.resolved import (
     split_path,
 )
 
-Links = Mapping[VersionKey, Sequence[VersionKey]]
+Links = Mapping[VersionKey, Collection[VersionKey]]
 """For each stack version, the extension versions linked to it."""
 _CYCLE = "Cycle detected while parsing stack definition"
 
@@ -73,7 +73,7 @@ class StackViews:
         self.links = links
         self._in_force = in_force or {}
         self._views: dict[VersionKey, StackView] = {}
-        self._users: dict[VersionKey, set[VersionKey]] | None = None
+        self._kin: _Kin | None = None
 
     def get(self, name: str, version: str) -> StackView | None:
         """Return a stack version, or None where there is none."""
@@ -98,29 +98,57 @@ class StackViews:
         named = _stacks_of(self.catalog.stacks[key]) & self.catalog.stacks.keys()
         return sorted(named - self._views.keys() - entered)
 
-    def relinked(self, stack: VersionKey, extensions: Sequence[VersionKey]) -> StackViews:
+    def relinked(self, stack: VersionKey, extensions: Collection[VersionKey]) -> StackViews:
         """Return the views with other links of one stack version; what that does not change is shared."""
-        links = {**self.links, stack: tuple(extensions)}
-        views = StackViews(self.catalog, links, self._in_force)
-        changed = self._dependents(stack)
-        views._users = self._users
-        views._views = {key: view for key, view in self._views.items() if key not in changed}
-        return views
+        return self._shared(self.catalog, {**self.links, stack: extensions}, self._in_force, self.dependents(stack))
 
-    def _dependents(self, stack: VersionKey) -> set[VersionKey]:
+    def on(
+        self,
+        catalog: Catalog,
+        links: Links,
+        in_force: Mapping[VersionKey, ResolvedExtension],
+        changed: Iterable[VersionKey],
+    ) -> StackViews:
+        """Return the views on a later catalog; what they share with these is what the catalogs do.
+
+        `changed` are the stack versions that have other links, or links to extension versions that have changed.
+        """
+        if catalog.stacks is not self.catalog.stacks or catalog.common_services is not self.catalog.common_services:
+            return StackViews(catalog, links, in_force)
+        looking = (*changed, *self._relations().of_extensions)
+        return self._shared(catalog, links, in_force, set().union(*map(self.dependents, looking)))
+
+    def dependents(self, stack: VersionKey) -> set[VersionKey]:
         """Return a stack version and all whose services may come from it."""
-        if self._users is None:
-            self._users = {}
-            for key, definition in self.catalog.stacks.items():
-                for named in _stacks_of(definition):
-                    self._users.setdefault(named, set()).add(key)
-        found: set[VersionKey] = set()
-        waiting = {stack}
-        while waiting:
-            key = waiting.pop()
-            found.add(key)
-            waiting |= self._users.get(key, set()) - found
-        return found
+        return {stack} | _reached(stack, self._relations().users)
+
+    def children(self, stack: VersionKey) -> set[VersionKey]:
+        """Return the stack versions that inherit from one, directly or not."""
+        return _reached(stack, self._relations().children) - {stack}
+
+    def has_parent(self, stack: VersionKey) -> bool:
+        """Tell whether a stack version inherits from another, and not in a circle."""
+        view = self.get(*stack)
+        return view is not None and view.ancestors > 0
+
+    def _relations(self) -> _Kin:
+        if self._kin is None:
+            self._kin = _kin_of(self.catalog.stacks)
+        return self._kin
+
+    def _shared(
+        self,
+        catalog: Catalog,
+        links: Links,
+        in_force: Mapping[VersionKey, ResolvedExtension],
+        changed: Collection[VersionKey],
+    ) -> StackViews:
+        views = StackViews(catalog, links, in_force)
+        views._kin = self._kin
+        views._views = dict(self._views)
+        for key in changed:
+            views._views.pop(key, None)
+        return views
 
     def _resolve(self, key: VersionKey) -> StackView:
         """Resolve a stack version whose needs are resolved, but for those that go round in a circle."""
@@ -217,6 +245,43 @@ class StackViews:
         """Tell whether such a service exists; Ambari wants that, and then inherits nothing from it all the same."""
         extension = self.catalog.extension(parts[1], parts[2])
         return extension is not None and extension.valid and parts[3] in extension.services
+
+
+@dataclass(frozen=True, slots=True)
+class _Kin:
+    """Who takes what from whom."""
+
+    users: Mapping[VersionKey, Collection[VersionKey]]
+    """For a stack version, those whose services may come from it."""
+    children: Mapping[VersionKey, Collection[VersionKey]]
+    """For a stack version, those that inherit from it."""
+    of_extensions: Collection[VersionKey]
+    """Those that name services of extensions."""
+
+
+def _kin_of(stacks: Mapping[VersionKey, StackDefinition]) -> _Kin:
+    users: dict[VersionKey, set[VersionKey]] = {}
+    children: dict[VersionKey, set[VersionKey]] = {}
+    of_extensions = set()
+    for key, definition in stacks.items():
+        for named in _stacks_of(definition):
+            users.setdefault(named, set()).add(key)
+        if definition.extends is not None:
+            children.setdefault((definition.name, definition.extends), set()).add(key)
+        if any(len(split_path(service.extends or "")) > 3 for service in definition.services.values()):
+            of_extensions.add(key)
+    return _Kin(users, children, of_extensions)
+
+
+def _reached(start: VersionKey, steps: Mapping[VersionKey, Collection[VersionKey]]) -> set[VersionKey]:
+    """Return whatever the steps lead to, one after the other; the start where they lead back to it."""
+    found: set[VersionKey] = set()
+    waiting = set(steps.get(start, ()))
+    while waiting:
+        key = waiting.pop()
+        found.add(key)
+        waiting |= set(steps.get(key, ())) - found
+    return found
 
 
 def _stacks_of(definition: StackDefinition) -> set[VersionKey]:

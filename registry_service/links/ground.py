@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Self
 
 from registry_service.catalog.catalog import Catalog, VersionKey
 from registry_service.catalog.resolved import ResolvedExtension
 from registry_service.catalog.stack_views import StackViews
+from registry_service.links.index import NO_LINKS, Entry, LinkIndex, StackLinks, entry_of
 from registry_service.resources import Cluster, Link
 
 
@@ -45,51 +46,99 @@ def spec_of(link: Link) -> LinkSpec:
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """One state of everything that links and clusters depend on; `links` are by stack version, then by id."""
+    """One state of everything that links and clusters depend on."""
 
     catalog: Catalog
     in_force: Mapping[VersionKey, ResolvedExtension]
     """Extension versions that stand in for those on disk, which have become invalid while they were linked."""
-    links: Mapping[VersionKey, Mapping[int, Link]]
+    index: LinkIndex
     views: StackViews
+    unlinked: StackViews
+    """The stack versions as they would be without links: it depends on the catalog alone."""
     clusters: Mapping[str, Cluster] = field(default_factory=dict)
     """By name."""
+    lost: Mapping[VersionKey, str] = field(default_factory=dict)
+    """Why nothing stands in for an extension version that has become invalid while it was linked."""
 
     @classmethod
     def of(
         cls,
         catalog: Catalog,
-        links: Mapping[VersionKey, Mapping[int, Link]],
+        links: Iterable[Link] = (),
         in_force: Mapping[VersionKey, ResolvedExtension] | None = None,
         clusters: Mapping[str, Cluster] | None = None,
+        lost: Mapping[VersionKey, str] | None = None,
     ) -> Self:
         """Put a state together."""
-        by_stack = {stack: [spec_of(link).extension for link in found.values()] for stack, found in links.items()}
         standing = in_force or {}
-        return cls(catalog, standing, links, StackViews(catalog, by_stack, standing), clusters or {})
+        views, unlinked = StackViews(catalog, {}, standing), StackViews(catalog, {})
+        nothing = cls(catalog, standing, LinkIndex(), views, unlinked, clusters or {}, lost or {})
+        index = LinkIndex().changed((), map(nothing.entry, links))
+        return replace(nothing, index=index, views=StackViews(catalog, _linked(index), standing))
+
+    def on(
+        self,
+        catalog: Catalog,
+        in_force: Mapping[VersionKey, ResolvedExtension],
+        lost: Mapping[VersionKey, str],
+        told: Collection[Link],
+    ) -> Self:
+        """Return the state on a later catalog, or with others in force.
+
+        `told` are the links to all extension versions that are not what they were, as they are to be.
+        """
+        now = replace(self, catalog=catalog, in_force=in_force, lost=lost)
+        index = self.index.changed([self.entry(self.index.by_id[link.id]) for link in told], map(now.entry, told))
+        stacks = {spec_of(link).stack for link in told}
+        return replace(
+            now,
+            index=index,
+            views=self.views.on(catalog, _linked(index), in_force, stacks),
+            unlinked=self.unlinked.on(catalog, {}, {}, ()),
+        )
 
     def with_link(self, link: Link) -> Self:
         """Return the state with one link more, or with another version of one."""
-        stack = spec_of(link).stack
-        return self._relinked(stack, {**self.links.get(stack, {}), link.id: link})
+        old = self.find(link.id)
+        return self._relinked(link, [] if old is None else [self.entry(old)], [self.entry(link)])
 
     def without_link(self, link: Link) -> Self:
         """Return the state with one link less."""
-        stack = spec_of(link).stack
-        return self._relinked(stack, {key: one for key, one in self.links[stack].items() if key != link.id})
+        return self._relinked(link, [self.entry(self.index.by_id[link.id])], [])
+
+    def entry(self, link: Link) -> Entry:
+        """Return what the index has to know of a link."""
+        return entry_of(link, self.effective(spec_of(link).extension))
 
     def find(self, link_id: int) -> Link | None:
         """Return a link, or None where there is none."""
-        return next((found[link_id] for found in self.links.values() if link_id in found), None)
+        return self.index.by_id.get(link_id)
 
     def all_links(self) -> Iterator[Link]:
         """Yield every link."""
-        for found in self.links.values():
-            yield from found.values()
+        yield from self.index.by_id.values()
 
-    def linked_to(self, stack: VersionKey) -> list[LinkSpec]:
-        """Return what is linked to a stack version itself, by id."""
-        return [spec_of(link) for _, link in sorted(self.links.get(stack, {}).items())]
+    def of_stack(self, stack: VersionKey) -> StackLinks:
+        """Return what is linked to a stack version itself."""
+        return self.index.by_stack.get(stack, NO_LINKS)
+
+    def of_extension(self, extension: VersionKey) -> Collection[Link]:
+        """Return the links of an extension version."""
+        return self.index.by_extension.get(extension, {}).values()
+
+    def has_service(self, stack: VersionKey, service: str) -> bool:
+        """Tell whether a stack version has a service, its own, linked or inherited, without making its view."""
+        while stack in self.catalog.stacks:
+            if service in self.of_stack(stack).by_service:
+                return True
+            definition = self.catalog.stacks[stack]
+            own = definition.services.get(service)
+            if own is not None:
+                return not own.deleted
+            if not self.unlinked.has_parent(stack):
+                return False
+            stack = (definition.name, definition.extends or "")
+        return False
 
     def effective(self, extension: VersionKey) -> ResolvedExtension | None:
         """Return the extension version that a link to it brings; None where it has vanished."""
@@ -97,18 +146,7 @@ class Ground:
 
     def children(self, stack: VersionKey) -> set[VersionKey]:
         """Return the stack versions that inherit from one, directly or not."""
-        name, found = stack[0], set[VersionKey]()
-        waiting = [stack]
-        while waiting:
-            parent = waiting.pop()
-            more = {
-                key
-                for key, definition in self.catalog.stacks.items()
-                if key[0] == name and definition.extends == parent[1] and key not in found and key != stack
-            }
-            found |= more
-            waiting += more
-        return found
+        return self.unlinked.children(stack)
 
     def installed(self, stack: VersionKey) -> frozenset[str]:
         """Name the services that clusters on a stack version, or on one that inherits from it, have installed."""
@@ -126,9 +164,12 @@ class Ground:
         """Return the state without a cluster, whether there was one or not."""
         return replace(self, clusters={other: cluster for other, cluster in self.clusters.items() if other != name})
 
-    def _relinked(self, stack: VersionKey, found: Mapping[int, Link]) -> Self:
-        links = {**self.links, stack: found}
-        if not found:
-            del links[stack]
-        views = self.views.relinked(stack, [spec_of(link).extension for link in found.values()])
-        return type(self)(self.catalog, self.in_force, links, views, self.clusters)
+    def _relinked(self, link: Link, gone: Iterable[Entry], new: Iterable[Entry]) -> Self:
+        stack = spec_of(link).stack
+        index = self.index.changed(gone, new)
+        linked = index.by_stack.get(stack, NO_LINKS).by_version
+        return replace(self, index=index, views=self.views.relinked(stack, linked))
+
+
+def _linked(index: LinkIndex) -> dict[VersionKey, Collection[VersionKey]]:
+    return {stack: links.by_version for stack, links in index.by_stack.items()}

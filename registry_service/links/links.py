@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import structlog
 
 from graft_common import roles
-from graft_common.errors import GraftError, value_not_supported
+from graft_common.errors import GraftError, service_unavailable, value_not_supported
 from registry_service.catalog.catalog import Catalog, VersionKey
 from registry_service.catalog.catalog import Reading as TreeReading
-from registry_service.catalog.resolved import ResolvedExtension
 from registry_service.identity.access import require_role
 from registry_service.identity.audit import Action
 from registry_service.identity.values import LoginRecord, Request, Session
 from registry_service.library import publishing
-from registry_service.links.auto_linking import auto_link
+from registry_service.links.auto_linking import Refusal, auto_link, touched_by
 from registry_service.links.ground import Ground, LinkSpec, spec_of
+from registry_service.links.keeping import forget_unlinked, prepare, stand_ins, without_stand_ins
+from registry_service.links.last_good import FORMAT, keep
 from registry_service.links.rules import Check, check_creation, check_removal, check_switch, explain, problem_of
-from registry_service.resources import Cluster, ExtensionVersion, Link
+from registry_service.resources import Cluster, ExtensionVersion, LastGood, Link
 from registry_service.store.change import Change
 from registry_service.store.reading import Reading
 from registry_service.store.store import Store
@@ -62,14 +63,25 @@ class Links:
         self._clock = clock
         self._tuning = tuning
         self._writing = asyncio.Lock()
-        self._ground = Ground.of(Catalog({}, {}, {}, TreeReading("")), {})
+        self._ground = Ground.of(Catalog({}, {}, {}, TreeReading("")))
         self._revision = _NONE
-        self._read_once = asyncio.Event()
-        self._refused: Mapping[str, str] = {}
+        self._has_read = False
+        self._awake = asyncio.Event()
+        self._refused: Mapping[str, Refusal] = {}
+        self._due: set[str] | None = None
+        """Extensions that may want or get other links since they were looked at last; None for all."""
+
+    def stop(self) -> None:
+        """Refuse the calls that wait for a first reading, and those that come while there has been none."""
+        self._awake.set()
 
     async def ground(self) -> Ground:
-        """Return the newest state; waits for the first reading of the directory."""
-        await self._read_once.wait()
+        """Return the newest state; waits for the first reading of the directory.
+
+        Raises:
+            GraftError: SERVICE_UNAVAILABLE when the registry stops before.
+        """
+        await self._first_reading()
         if self._clock.revision != self._revision:
             async with self._writing, self._store.read() as view:
                 await self._refresh(view)
@@ -89,11 +101,12 @@ class Links:
             GraftError: SERVICE_UNAVAILABLE when the database does not answer; what `settle` raises.
         """
         async with self._writing:
-            if settle is no_settling and self._read_once.is_set() and self._ground.catalog.reading == catalog.reading:
+            if settle is no_settling and self._has_read and self._ground.catalog.reading == catalog.reading:
                 return self._revision
+            kept, unlinked = await self._prepare(catalog)
             async with self._store.change() as change:
                 before = await self._refresh(change)
-                if not self._read_once.is_set():
+                if not self._has_read:
                     stored = await change.every_resource(Kind.EXTENSION_VERSION)
                     known = [item for item in stored if isinstance(item, ExtensionVersion)]
                     differences = publishing.from_stored(known, catalog)
@@ -101,17 +114,18 @@ class Links:
                     differences = publishing.from_catalog(before.catalog, catalog)
                 await change.delete_resources(differences.deleted)
                 await change.put_resources(differences.put)
-                ground = Ground.of(catalog, before.links, _last_good(catalog, before), before.clusters)
-                told = [replace(link, problem=problem_of(ground, link)) for link in ground.all_links()]
-                await change.put_resources([link for link in told if link != ground.find(link.id)])
-                ground = Ground.of(catalog, _by_stack(told), ground.in_force, ground.clusters)
-                for link in settle(before, ground):
-                    await change.switch_link(link)
-                    ground = ground.with_link(link)
-                ground = await self._link_by_themselves(change, ground)
+                await change.put_last_good([item for item in kept if item.key in before.index.by_extension])
+                await change.drop_last_good([key for key in unlinked if key not in before.index.by_extension])
+                ground = await self._take_over(change, before, catalog)
+                settled = list(settle(before, ground))
+                for link in settled:
+                    ground = await self._switch(change, ground, link)
+                linked = await self._link_by_themselves(change, ground, self._due_on(before, ground, settled))
                 revision = change.revision if change.has_changed else change.revision - 1
-            self._ground, self._revision = ground, revision
-            self._read_once.set()
+            self._ground, self._revision = linked.ground, revision
+            self._note(linked)
+            self._has_read = True
+            self._awake.set()
             return revision
 
     async def create(self, caller: Session, specs: Sequence[LinkSpec], request: Request) -> tuple[list[Link], int]:
@@ -121,13 +135,13 @@ class Links:
             GraftError: RBAC_PERMISSION_DENIED; VALUE_NOT_SUPPORTED if there are too many; a code of `rules.CREATION`.
         """
 
-        async def make(change: Change, ground: Ground) -> tuple[Ground, list[Link]]:
-            made = []
+        async def make(change: Change, ground: Ground) -> tuple[Ground, list[Link], Sequence[Link]]:
+            made: list[Link] = []
             for spec in specs:
                 check_creation(ground, spec)
                 ground, link = await self._add(change, ground, spec)
                 made.append(link)
-            return ground, made
+            return ground, made, made
 
         def check() -> None:
             if not 1 <= len(specs) <= MAX_CREATED:
@@ -144,13 +158,12 @@ class Links:
             GraftError: RBAC_PERMISSION_DENIED; a code of `rules.check_switch`.
         """
 
-        async def change_version(change: Change, ground: Ground) -> tuple[Ground, Link]:
+        async def change_version(change: Change, ground: Ground) -> tuple[Ground, Link, Sequence[Link]]:
             link = check_switch(ground, link_id, name, version)
             if link.extension_version == version:
-                return ground, link
+                return ground, link, ()
             switched = replace(link, extension_version=version, problem="")
-            await change.switch_link(switched)
-            return _forget_unlinked(ground.with_link(switched), link), switched
+            return await self._switch(change, ground, switched), switched, (switched,)
 
         return await self._write(SWITCH, caller, request, change_version)
 
@@ -161,10 +174,11 @@ class Links:
             GraftError: RBAC_PERMISSION_DENIED; a code of `rules.check_removal`.
         """
 
-        async def delete(change: Change, ground: Ground) -> tuple[Ground, Link]:
+        async def delete(change: Change, ground: Ground) -> tuple[Ground, Link, Sequence[Link]]:
             link = check_removal(ground, link_id)
             await change.remove_link(link)
-            return _forget_unlinked(ground.without_link(link), link), link
+            ground = await forget_unlinked(change, ground.without_link(link), [spec_of(link).extension])
+            return ground, link, (link,)
 
         _, revision = await self._write(REMOVE, caller, request, delete)
         return revision
@@ -178,16 +192,20 @@ class Links:
         name: str,
         caller: Session,
         request: Request,
-        act: Callable[[Change, Ground], Awaitable[tuple[Ground, T]]],
+        act: Callable[[Change, Ground], Awaitable[tuple[Ground, T, Sequence[Link]]]],
         check: Callable[[], None] = lambda: None,
     ) -> tuple[T, int]:
-        """Change links, and let extensions link themselves anew."""
+        """Change links, of which `act` tells the last, and let extensions link themselves anew."""
 
-        async def act_and_link(change: Change, ground: Ground) -> tuple[Ground, T]:
-            ground, result = await act(change, ground)
-            return await self._link_by_themselves(change, ground), result
+        async def act_and_link(change: Change, ground: Ground) -> tuple[Ground, tuple[T, _Linked]]:
+            ground, result, touched = await act(change, ground)
+            due = None if self._due is None else self._due | touched_by(ground, touched, self._refused)
+            linked = await self._link_by_themselves(change, ground, due)
+            return linked.ground, (result, linked)
 
-        return await self.write(name, caller, roles.POOL_ADMIN, request, act_and_link, check)
+        (result, linked), revision = await self.write(name, caller, roles.POOL_ADMIN, request, act_and_link, check)
+        self._note(linked)
+        return result, revision
 
     async def write(
         self,
@@ -221,7 +239,7 @@ class Links:
         try:
             require_role(caller, name, role)
             check()
-            await self._read_once.wait()
+            await self._first_reading()
             async with self._writing:
                 async with self._store.change() as change:
                     before = await self._refresh(change)
@@ -235,21 +253,77 @@ class Links:
         _log.info(f"{name}d" if name.endswith("e") else name, by=caller.user, track_id=caller.track_id)
         return result, revision
 
+    async def _first_reading(self) -> None:
+        await self._awake.wait()
+        if not self._has_read:
+            raise service_unavailable("registry", "it is shutting down")
+
+    async def _prepare(self, catalog: Catalog) -> tuple[list[LastGood], list[VersionKey]]:
+        """Return the last valid states that are to be kept, and those that may not be needed any more."""
+        if self._has_read:
+            return await prepare(catalog, self._ground, None), []
+        async with self._store.read() as view:
+            before = await self._refresh(view)
+            digests = await view.last_good_digests(FORMAT)
+        return await prepare(catalog, before, digests), [key for key in digests if not before.of_extension(key)]
+
+    async def _take_over(self, change: Change, before: Ground, catalog: Catalog) -> Ground:
+        """Find what is in force on another catalog, and tell the links of it that are concerned."""
+        linked = before.index.by_extension
+        looked_at = set(linked) if not self._has_read else linked.keys() & catalog.changed(before.catalog)
+        found = await stand_ins(change, catalog, before, looked_at)
+        now = replace(before, catalog=catalog, in_force=found.in_force, lost=found.lost)
+        stacks = before.catalog.stacks.keys() ^ catalog.stacks.keys()
+        concerned = {link.id: link for key in looked_at for link in before.of_extension(key)}
+        concerned |= {link.id: link for stack in stacks for link in before.of_stack(stack).by_version.values()}
+        told = [replace(link, problem=problem_of(now, link)) for link in concerned.values()]
+        await change.put_resources([link for link in told if link != concerned[link.id]])
+        return before.on(catalog, found.in_force, found.lost, told)
+
     async def _add(self, change: Change, ground: Ground, spec: LinkSpec) -> tuple[Ground, Link]:
+        await self._keep(change, ground, spec.extension)
         link = await change.add_link(Link(0, *spec.stack, *spec.extension, self._tuning.now()))
         return ground.with_link(link), link
 
-    async def _link_by_themselves(self, change: Change, ground: Ground) -> Ground:
+    async def _switch(self, change: Change, ground: Ground, link: Link) -> Ground:
+        """Store what a link has become."""
+        old = ground.index.by_id[link.id]
+        await self._keep(change, ground, spec_of(link).extension)
+        await change.switch_link(link)
+        return await forget_unlinked(change, ground.with_link(link), [spec_of(old).extension])
+
+    async def _keep(self, change: Change, ground: Ground, key: VersionKey) -> None:
+        """Keep what an extension version is like that is about to be linked, if it is not linked already."""
+        extension = ground.catalog.extension(*key)
+        if extension is not None and extension.valid and not ground.of_extension(key):
+            await change.put_last_good([keep(extension)])
+
+    def _due_on(self, before: Ground, ground: Ground, settled: Sequence[Link]) -> set[str] | None:
+        """Name the extensions that may want or get other links on another catalog; None for all."""
+        if self._due is None or before.catalog.stacks is not ground.catalog.stacks:
+            return None
+        changed = {name for name, _ in ground.catalog.changed(before.catalog)}
+        return self._due | changed | self._refused.keys() | {link.extension_name for link in settled}
+
+    async def _link_by_themselves(self, change: Change, ground: Ground, due: set[str] | None) -> _Linked:
         now = self._tuning.now()
-        found = auto_link(ground, lambda spec, number: Link(number, *spec.stack, *spec.extension, now))
+        found = auto_link(ground, lambda spec, number: Link(number, *spec.stack, *spec.extension, now), due)
+        made = []
         for spec in found.specs:
             ground, link = await self._add(change, ground, spec)
-            _log.info("link.made_by_itself", link=link.id, spec=str(spec))
-        for name, reason in found.refused.items():
-            if self._refused.get(name) != reason:
-                _log.warning("link.not_made_by_itself", extension=name, reason=reason)
-        self._refused = found.refused
-        return ground
+            made.append(link)
+        refused = {name: refusal for name, refusal in self._refused.items() if due is not None and name not in due}
+        refused |= found.refused
+        return _Linked(ground, made, refused, touched_by(ground, made, refused))
+
+    def _note(self, linked: _Linked) -> None:
+        """Remember what has become of the extensions that link themselves; it is committed."""
+        for link in linked.made:
+            _log.info("link.made_by_itself", link=link.id, spec=str(spec_of(link)))
+        for name, refusal in linked.refused.items():
+            if self._refused.get(name) != refusal:
+                _log.warning("link.not_made_by_itself", extension=name, reason=refusal.reason)
+        self._refused, self._due = linked.refused, linked.due
 
     async def _refresh(self, view: Reading) -> Ground:
         """Add to the state that is held what other replicas have committed, and return it."""
@@ -257,56 +331,62 @@ class Links:
         if at.current == self._revision:
             return ground
         if at.compacted > self._revision or at.current < self._revision:
-            links = _by_stack(await view.every_resource(Kind.LINK))
+            links = [link for link in await view.every_resource(Kind.LINK) if isinstance(link, Link)]
             clusters = _by_name(await view.every_resource(Kind.CLUSTER))
-            ground = Ground.of(ground.catalog, links, ground.in_force, clusters)
+            ground = Ground.of(ground.catalog, links, ground.in_force, clusters, ground.lost)
+            touched, self._due = links, None
         else:
-            revision, more = self._revision, True
+            touched, revision, more = [], self._revision, True
             while more:
                 batch = await view.changes(revision, _FOLLOWED, _MAX_CHANGES)
                 for item in batch.changes:
+                    touched += _links_of(ground, item)
                     ground = _with_change(ground, item)
                 revision, more = batch.revision, batch.more
+        if self._has_read and touched:
+            ground = await self._in_force_too(view, ground, touched)
+        if self._due is not None:
+            self._due |= touched_by(ground, touched, self._refused)
         self._ground, self._revision = ground, at.current
         return ground
+
+    async def _in_force_too(self, view: Reading, ground: Ground, links: Iterable[Link]) -> Ground:
+        """See to what is in force of the extension versions whose links another replica has changed."""
+        keys = {spec_of(link).extension for link in links}
+        ground = without_stand_ins(ground, [key for key in keys if not ground.of_extension(key)])
+        found = await stand_ins(view, ground.catalog, ground, [key for key in keys if ground.of_extension(key)])
+        new = found.in_force.keys() - ground.in_force.keys()
+        return ground.on(
+            ground.catalog, found.in_force, found.lost, [link for key in new for link in ground.of_extension(key)]
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Linked:
+    """What has become of the extensions that link themselves, once it is committed."""
+
+    ground: Ground
+    made: Sequence[Link]
+    refused: Mapping[str, Refusal]
+    due: set[str]
+    """Those that may get a link by what was made."""
+
+
+def _links_of(ground: Ground, change: ResourceChange) -> list[Link]:
+    """Return what a link was and what it is, if it is a link that has changed."""
+    old = ground.find(int(change.key)) if change.kind is Kind.LINK else None
+    return [link for link in (old, change.resource) if isinstance(link, Link)]
 
 
 def _with_change(ground: Ground, change: ResourceChange) -> Ground:
     now = change.resource
     if change.kind is Kind.CLUSTER:
         return ground.with_cluster(now) if isinstance(now, Cluster) else ground.without_cluster(change.key)
+    if isinstance(now, Link):
+        return ground.with_link(now)
     old = ground.find(int(change.key))
-    if old is not None:
-        ground = ground.without_link(old)
-    return ground.with_link(now) if isinstance(now, Link) else ground
+    return ground if old is None else ground.without_link(old)
 
 
 def _by_name(clusters: Iterable[object]) -> dict[str, Cluster]:
     return {cluster.name: cluster for cluster in clusters if isinstance(cluster, Cluster)}
-
-
-def _by_stack(links: Iterable[object]) -> dict[VersionKey, dict[int, Link]]:
-    found: dict[VersionKey, dict[int, Link]] = {}
-    for link in links:
-        if isinstance(link, Link):
-            found.setdefault(spec_of(link).stack, {})[link.id] = link
-    return found
-
-
-def _last_good(catalog: Catalog, before: Ground) -> dict[VersionKey, ResolvedExtension]:
-    """Find what stands in for linked extension versions that have become invalid: what was valid before."""
-    found = {}
-    for key in {spec_of(link).extension for link in before.all_links()}:
-        on_disk, earlier = catalog.extension(*key), before.effective(key)
-        if on_disk is not None and not on_disk.valid and earlier is not None and earlier.valid:
-            found[key] = earlier
-    return found
-
-
-def _forget_unlinked(ground: Ground, link: Link) -> Ground:
-    """Let the last valid state of an extension version go when no link needs it any more."""
-    key = spec_of(link).extension
-    if key not in ground.in_force or any(spec_of(other).extension == key for other in ground.all_links()):
-        return ground
-    in_force = {other: extension for other, extension in ground.in_force.items() if other != key}
-    return Ground.of(ground.catalog, ground.links, in_force, ground.clusters)

@@ -116,11 +116,8 @@ def check_removal(ground: Ground, link_id: int) -> Link:
     extension = ground.effective(spec.extension)
     if extension is None:
         return link
-    for other in ground.linked_to(spec.stack):
-        dependent = ground.effective(other.extension)
-        if dependent is None or other == spec:
-            continue
-        if any(needed.name == spec.extension_name for needed in dependent.required_extensions):
+    for _, other in sorted(ground.of_stack(spec.stack).by_need.get(spec.extension_name, {}).items()):
+        if other.id != link.id:
             raise GraftError(
                 "EXTENSION_REQUIRED",
                 f"Stack extension is required by extension, {spec}, "
@@ -145,8 +142,11 @@ def problem_of(ground: Ground, link: Link) -> str:
         return f"Stack {spec.stack_name} {spec.stack_version} is not in the resources directory"
     if on_disk.valid:
         return ""
-    last_good = spec.extension in ground.in_force
-    state = "its last valid state stays in force" if last_good else "its services are not offered"
+    state = "its services are not offered"
+    if spec.extension in ground.in_force:
+        state = "its last valid state stays in force"
+    elif spec.extension in ground.lost:
+        state = f"{state}, for its last valid state is lost: {ground.lost[spec.extension]}"
     return f"Extension {spec.extension_name} {spec.extension_version} is not valid; {state}: {_errors(on_disk)}"
 
 
@@ -183,7 +183,7 @@ def _unknown_extension(ground: Ground, spec: LinkSpec, _had: Collection[str]) ->
 
 
 def _linked_already(ground: Ground, spec: LinkSpec, _had: Collection[str]) -> Iterator[str]:
-    if spec in ground.linked_to(spec.stack):
+    if spec.extension in ground.of_stack(spec.stack).by_version:
         yield f"The stack and extension are already linked, {spec}"
 
 
@@ -200,12 +200,9 @@ def _not_supported(ground: Ground, spec: LinkSpec, _had: Collection[str]) -> Ite
 
 
 def _clashes(ground: Ground, spec: LinkSpec, had: Collection[str]) -> Iterator[str]:
-    view = ground.views.get(*spec.stack)
     extension = ground.catalog.extension(*spec.extension)
-    if view is None or extension is None:
-        return
-    for service in sorted((extension.services.keys() & view.services.keys()).difference(had)):
-        if not _comes_from_parents_link(ground, spec, service):
+    for service in sorted(extension.services.keys() - set(had)) if extension is not None else ():
+        if ground.has_service(spec.stack, service) and not _comes_from_parents_link(ground, spec, service):
             yield f"Existing service is included in extension, {_with_service(spec, service)}"
 
 
@@ -215,11 +212,7 @@ def _comes_from_parents_link(ground: Ground, spec: LinkSpec, service: str) -> bo
     while own in ground.catalog.stacks and own not in seen:
         seen.add(own)
         definition = ground.catalog.stacks[own]
-        bringing = {
-            linked.extension_name
-            for linked in ground.linked_to(own)
-            if service in _services(ground.effective(linked.extension))
-        }
+        bringing = {link.extension_name for link in ground.of_stack(own).by_service.get(service, {}).values()}
         if bringing or service in definition.services or definition.extends is None:
             return own != spec.stack and bringing == {spec.extension_name} and service not in definition.services
         own = (own[0], definition.extends)
@@ -228,9 +221,9 @@ def _comes_from_parents_link(ground: Ground, spec: LinkSpec, service: str) -> bo
 
 def _not_linked(ground: Ground, spec: LinkSpec, _had: Collection[str]) -> Iterator[str]:
     extension = ground.catalog.extension(*spec.extension)
-    linked = [other.extension for other in ground.linked_to(spec.stack)]
+    linked = ground.of_stack(spec.stack).by_name
     for needed in extension.required_extensions if extension is not None else ():
-        if not any(name == needed.name and _matches(version, needed) for name, version in linked):
+        if not any(_matches(link.extension_version, needed) for link in linked.get(needed.name, {}).values()):
             yield (
                 f"Stack has not linked required extension, {spec}, "
                 f"requiredExtensionName={needed.name}, requiredExtensionVersion={needed.version}"

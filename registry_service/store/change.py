@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from registry_service.identity.values import Account, LoginRecord, Session, SessionUse
-from registry_service.resources import Cluster, InstalledService, Link
+from registry_service.resources import Cluster, InstalledService, LastGood, Link
 from registry_service.store import bodies, tables
 from registry_service.store.reading import Reading
 from registry_service.watch.values import CatalogResource, Kind, Resource
@@ -21,6 +21,12 @@ _NEVER = datetime.fromtimestamp(0, UTC)
 _DELETE_RESOURCE = sa.delete(tables.resources).where(
     tables.resources.c.kind == sa.bindparam("of_kind"), tables.resources.c.position == sa.bindparam("at")
 )
+_DROP_LAST_GOOD = sa.delete(tables.last_good).where(
+    tables.last_good.c.extension_name == sa.bindparam("of_name"),
+    tables.last_good.c.extension_version == sa.bindparam("of_version"),
+)
+_MAX_ROWS = 500
+"""In one statement."""
 
 
 class Change(Reading):
@@ -104,6 +110,28 @@ class Change(Reading):
         """Remove a link."""
         await self._connection.execute(sa.delete(tables.links).where(tables.links.c.id == link.id))
         await self.delete_resources([link])
+
+    async def put_last_good(self, kept: Sequence[LastGood]) -> None:
+        """Keep the last valid states of extension versions, in place of what was kept of them before."""
+        await self.drop_last_good([item.key for item in kept])
+        for start in range(0, len(kept), _MAX_ROWS):
+            rows = [
+                {
+                    "extension_name": item.name,
+                    "extension_version": item.version,
+                    "format": item.format,
+                    "digest": item.digest,
+                    "body": item.body,
+                }
+                for item in kept[start : start + _MAX_ROWS]
+            ]
+            await self._connection.execute(sa.insert(tables.last_good), rows)
+
+    async def drop_last_good(self, keys: Sequence[tuple[str, str]]) -> None:
+        """Keep the last valid states of some extension versions no longer, of those for which one is kept."""
+        if keys:
+            rows = [{"of_name": name, "of_version": version} for name, version in keys]
+            await self._connection.execute(_DROP_LAST_GOOD, rows)
 
     async def add_cluster(self, cluster: Cluster) -> Cluster:
         """Add a cluster, which has no services yet; return it with its id, which is higher than any before."""

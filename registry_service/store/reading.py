@@ -11,10 +11,15 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from registry_service.identity.values import Account, LoginRecord, Request, Session, SessionUse, User
+from registry_service.resources import LastGood
 from registry_service.store import bodies, tables
 from registry_service.watch.values import Batch, CatalogResource, Change, Kind, Resource, Revisions
 
 _CATALOG_KINDS = frozenset({Kind.EXTENSION_VERSION, Kind.LINK, Kind.DECLARATION, Kind.CLUSTER})
+
+
+_MAX_KEYS = 200
+"""In one query."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +114,22 @@ class Reading:
         query = sa.select(columns.body).where(columns.kind == kind.value).order_by(columns.position)
         rows = await self._connection.scalars(query)
         return [cast("CatalogResource", bodies.read(kind, body)) for body in rows]
+
+    async def last_good_digests(self, of_format: str) -> dict[tuple[str, str], str]:
+        """Return the digests of the last valid states that are kept, or "" for those of another format, by version."""
+        columns = tables.last_good.c
+        query = sa.select(columns.extension_name, columns.extension_version, columns.format, columns.digest)
+        rows = await self._connection.execute(query)
+        return {(name, version): digest if kept == of_format else "" for name, version, kept, digest in rows}
+
+    async def last_good(self, keys: Sequence[tuple[str, str]]) -> list[LastGood]:
+        """Return the last valid states of extension versions, of those for which one is kept."""
+        columns = tables.last_good.c
+        found: list[LastGood] = []
+        for start in range(0, len(keys), _MAX_KEYS):
+            some = sa.tuple_(columns.extension_name, columns.extension_version).in_(keys[start : start + _MAX_KEYS])
+            found += [LastGood(*row) for row in await self._connection.execute(sa.select(tables.last_good).where(some))]
+        return found
 
     async def snapshot(self, kinds: frozenset[Kind]) -> list[Change]:
         """Return everything that exists of these kinds, as changes of the newest revision; roles are not stored."""

@@ -122,6 +122,16 @@ cluster_services = sa.Table(
     sa.Column("created", Instant, nullable=False),
 )
 
+last_good = sa.Table(
+    "registry_last_good",
+    metadata,
+    sa.Column("extension_name", Name, primary_key=True),
+    sa.Column("extension_version", Name, primary_key=True),
+    sa.Column("format", sa.Text, nullable=False),
+    sa.Column("digest", sa.Text, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+)
+
 login_records = sa.Table(
     "registry_login_record",
     metadata,

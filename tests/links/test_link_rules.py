@@ -41,7 +41,7 @@ def ground_of(tree: Resources, *linked: str, installed: dict[tuple[str, str], fr
         Cluster(number, f"c{number}", *stack, NOW, tuple(InstalledService(name, "INIT", NOW) for name in services))
         for number, (stack, services) in enumerate((installed or {}).items(), 1)
     ]
-    ground = Ground.of(tree.read(), {}, clusters={cluster.name: cluster for cluster in clusters})
+    ground = Ground.of(tree.read(), clusters={cluster.name: cluster for cluster in clusters})
     for number, text in enumerate(linked, 1):
         ground = ground.with_link(link(number, spec(text)))
     return ground
@@ -240,7 +240,7 @@ def test_a_refusal_ends_the_search_for_that_extension_only(tree: Resources) -> N
     tree.extension("BEST/1.0", links_itself("HDP", "2.10"), BEST="")
     found = auto_link(ground_of(tree), lambda of, number: link(number, of))
     assert [str(item) for item in found.specs] == [names("BEST/1.0 HDP/2.10")]
-    assert "service=YARN" in found.refused["AUTO"]
+    assert "service=YARN" in found.refused["AUTO"].reason
 
 
 ALL_SPECS = [
@@ -261,7 +261,7 @@ def catalog_ground(tmp_path_factory: pytest.TempPathFactory) -> Ground:
     resources.extension("EXT/3.0", needs("HDP", "2.4"), YARN="")
     resources.extension("CLASH/1.0", needs("HDP", "2.4"), PIG="")
     resources.extension("NEEDY/1.0", needs("HDP", "2.4", "EXT", "2.*"), NEEDY="")
-    return Ground.of(resources.read(), {})
+    return Ground.of(resources.read())
 
 
 @given(wanted=st.lists(st.sampled_from(ALL_SPECS), max_size=12), removed=st.lists(st.integers(1, 12), max_size=6))
@@ -283,7 +283,7 @@ def test_whatever_is_done_a_changed_state_is_as_one_made_anew(
             ground = ground.without_link(check_removal(ground, number))
         except GraftError:
             continue
-    anew = Ground.of(ground.catalog, ground.links)
+    anew = Ground.of(ground.catalog, ground.all_links())
     for key in ground.catalog.stacks:
         views = [view for state in (ground, anew) if (view := state.views.get(*key)) is not None]
         assert set(views[0].services) == set(views[1].services)
