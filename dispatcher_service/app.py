@@ -17,6 +17,8 @@ from dispatcher_service.calls.slots import Slots
 from dispatcher_service.dropins.view import DropIns
 from dispatcher_service.engines import factory
 from dispatcher_service.engines.base import Engine, EngineUnavailable, Finding, Limits
+from dispatcher_service.hooks.hooks import Hooks
+from dispatcher_service.hooks.service import HookServicer
 from dispatcher_service.service import DispatcherServicer
 from dispatcher_service.sessions.authenticator import Authenticator
 from dispatcher_service.sessions.follower import RegistryFollower
@@ -89,7 +91,10 @@ class DispatcherApp:
         }
         following.touches.busy = lambda: self._calls.busy_sessions() | state.tasks.busy_sessions()
         dispatcher = DispatcherServicer(self._calls, state.tasks, self._methods_if_ready, state.audit, sessions)
-        self.services: Sequence[RpcService] = (dispatcher.service(), *state.services(sessions))
+        self._hooks = Hooks(engine, settings.data_dir / "cache" / "hooks", _limits(settings), state.audit)
+        self._hooks.sweep()
+        hooks = HookServicer(self._hooks, _token(settings))
+        self.services: Sequence[RpcService] = (dispatcher.service(), hooks.service(), *state.services(sessions))
 
     @classmethod
     async def open(cls, settings: Settings, registry: RegistryClients, engine: Engine | None = None) -> Self:
@@ -134,13 +139,16 @@ class DispatcherApp:
         """Refuse new calls, let those that run end, and kill shortly before `timeout` seconds are over what has not."""
         self._draining = True
         grace = timeout * (1 - _KILL_SHARE)
-        ended, _ = await asyncio.gather(self._calls.drain(grace), self._state.tasks.drain(grace))
+        ended, *_ = await asyncio.gather(
+            self._calls.drain(grace), self._state.tasks.drain(grace), self._hooks.drain(grace)
+        )
         if not ended:
             await self._calls.stop(timeout * _KILL_SHARE)
 
     async def close(self) -> None:
         """Kill what runs, and let go of everything."""
         self._draining = True
+        await self._hooks.drain(0)
         await self._calls.stop(1.0)
         await self._resources.aclose()
 

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, Self
 
 import grpc
 
-from graft.dispatcher.v1 import dispatcher_pb2_grpc, host_pb2_grpc, task_pb2_grpc
+from graft.dispatcher.v1 import dispatcher_pb2_grpc, hook_pb2_grpc, host_pb2_grpc, task_pb2_grpc
 from graft.registry.v1 import cluster_pb2_grpc, identity_pb2_grpc, registry_pb2_grpc
 from graft_common.rpc.local import LocalStub
 from graft_common.rpc.service import RpcService
 
 if TYPE_CHECKING:
     from graft.dispatcher.v1.dispatcher_pb2_grpc import DispatcherServiceAsyncStub
+    from graft.dispatcher.v1.hook_pb2_grpc import HookServiceAsyncStub
     from graft.dispatcher.v1.host_pb2_grpc import HostServiceAsyncStub
     from graft.dispatcher.v1.task_pb2_grpc import TaskServiceAsyncStub
     from graft.registry.v1.cluster_pb2_grpc import ClusterServiceAsyncStub
@@ -57,6 +58,7 @@ class DispatcherClients:
     dispatcher: DispatcherServiceAsyncStub
     tasks: TaskServiceAsyncStub
     hosts: HostServiceAsyncStub
+    hooks: HookServiceAsyncStub
 
     @classmethod
     def remote(cls, channel: grpc.aio.Channel) -> Self:
@@ -65,6 +67,7 @@ class DispatcherClients:
             dispatcher_pb2_grpc.DispatcherServiceStub(channel),
             task_pb2_grpc.TaskServiceStub(channel),
             host_pb2_grpc.HostServiceStub(channel),
+            hook_pb2_grpc.HookServiceStub(channel),
         )
 
     @classmethod
@@ -75,6 +78,7 @@ class DispatcherClients:
             stubs["graft.dispatcher.v1.DispatcherService"],
             stubs["graft.dispatcher.v1.TaskService"],
             stubs["graft.dispatcher.v1.HostService"],
+            stubs["graft.dispatcher.v1.HookService"],
         )
 
 

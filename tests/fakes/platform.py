@@ -15,6 +15,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from graft.dispatcher.v1 import (
     dispatcher_pb2,
     dispatcher_pb2_grpc,
+    hook_pb2,
+    hook_pb2_grpc,
     host_pb2,
     host_pb2_grpc,
     task_pb2,
@@ -102,6 +104,7 @@ class FakePlatform:
             _service(dispatcher_pb2, "DispatcherService", FakeDispatcher(self), dispatcher_pb2_grpc),
             _service(task_pb2, "TaskService", task_pb2_grpc.TaskServiceServicer(), task_pb2_grpc),
             _service(host_pb2, "HostService", FakeHosts(self), host_pb2_grpc),
+            _service(hook_pb2, "HookService", hook_pb2_grpc.HookServiceServicer(), hook_pb2_grpc),
         ]
 
     def clients(self) -> tuple[RegistryClients, DispatcherClients]:

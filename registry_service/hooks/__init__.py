@@ -1,0 +1,1 @@
+"""The hooks of management packs, run by a dispatcher: the registry starts no processes."""
