@@ -110,7 +110,7 @@ class RegistryApp:
         async with store.read() as view:
             clock = RevisionClock((await view.revisions()).current)
         store.on_commit = clock.advance
-        sessions = Sessions(store, passwords, timedelta(seconds=settings.session_idle), tuning)
+        sessions = Sessions(store, clock, passwords, timedelta(seconds=settings.session_idle), tuning)
         accounts = Accounts(store, passwords, tuning)
         tree = Tree(settings.resources_path, settings.data_dir / "cache" / "catalog")
         app = cls(store, clock, passwords, sessions, accounts, token, tree, tuning)

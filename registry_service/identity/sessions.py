@@ -19,11 +19,15 @@ from registry_service.identity.values import Account, Request, Session, SessionU
 from registry_service.store.change import Change
 from registry_service.store.store import Store
 from registry_service.tuning import Tuning
+from registry_service.watch.clock import RevisionClock
 
 LOGIN = "session.login_with_password"
 LOGOUT = "session.logout"
 CHUNK = 500
 """Sessions that one transaction changes at most when many are touched or have expired."""
+
+MAX_REMEMBERED = 10_000
+"""Sessions that are found without a query."""
 
 _log = structlog.get_logger("graft.registry")
 
@@ -45,9 +49,14 @@ class Sessions:
     have none; and sessions without an originator are counted by user only.
     """
 
-    def __init__(self, store: Store, passwords: Passwords, idle: timedelta, tuning: Tuning) -> None:
+    def __init__(
+        self, store: Store, clock: RevisionClock, passwords: Passwords, idle: timedelta, tuning: Tuning
+    ) -> None:
         self.idle = idle
         self._store = store
+        self._clock = clock
+        self._found: dict[str, Session] = {}
+        self._found_at = clock.revision
         self._passwords = passwords
         self._tuning = tuning
         self._step = rules.touch_step(idle)
@@ -223,11 +232,29 @@ class Sessions:
                 return closed
 
     async def _find(self, digest: str) -> tuple[Session | None, int]:
-        async with self._store.read() as view:
-            session = await view.find_session(digest)
-            revision = (await view.revisions()).current
-        # So a caller sees what it has written through another process, whatever is served from memory.
-        await self._store.noticed(revision)
+        session, revision = self._remembered(digest), self._found_at
+        if session is None:
+            async with self._store.read() as view:
+                session = await view.find_session(digest)
+                revision = (await view.revisions()).current
+            # So a caller sees what it has written through another process, whatever is served from memory.
+            await self._store.noticed(revision)
+            if session is not None:
+                self._remember(session, revision)
         if session is not None and session.expires(self.idle) <= self._tuning.now():
             return None, revision
         return session, revision
+
+    def _remembered(self, digest: str) -> Session | None:
+        """Return a session that was found since the registry was last changed; None where the store must be asked.
+
+        Where other processes may write, it must be, every time: they may have closed the session.
+        """
+        if self._found_at != self._clock.revision or self._store.is_shared:
+            self._found.clear()
+            self._found_at = self._clock.revision
+        return self._found.get(digest)
+
+    def _remember(self, session: Session, revision: int) -> None:
+        if revision == self._found_at == self._clock.revision and len(self._found) < MAX_REMEMBERED:
+            self._found[session.digest] = session

@@ -47,6 +47,11 @@ class Store:
         self.on_commit: Callable[[int], Awaitable[None]] | None = None
         """Is told every revision that was committed here, and those that were read."""
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes may write to it; a file of SQLite has one registry."""
+        return self._engine.dialect.name != "sqlite"
+
     @classmethod
     async def open(cls, url: str, now: Callable[[], datetime] = utc_now) -> Self:
         """Connect and bring the tables up to date.
