@@ -23,7 +23,7 @@ MAX_DEPTH = 50
 """Objects and lists within one another."""
 MAX_RESOURCES = 10_000
 MAX_PROPERTIES = 50_000
-"""In all resources of a body."""
+"""And items of lists, in all resources of a body."""
 MAX_PATH = 500
 """Characters of a property's id, which repeats the names of all that it is within."""
 
@@ -157,6 +157,7 @@ class _Flattener:
                 properties[place] = _text(value)
 
     def _list(self, items: list[_Json], place: str, depth: int) -> list[str | None] | list[PropertySet]:
+        self._count_more(len(items))
         objects = [item for item in items if isinstance(item, dict)]
         if any(isinstance(item, list) for item in items) or (objects and len(objects) < len(items)):
             raise QueryError(f"The list '{place}' must be of objects or of simple values: not of both, nor of lists.")
@@ -170,11 +171,14 @@ class _Flattener:
         return flattened
 
     def _check(self, place: str) -> None:
-        self._count += 1
-        if self._count > MAX_PROPERTIES:
-            raise QueryError(f"The body has more than {MAX_PROPERTIES} properties.")
+        self._count_more(1)
         if len(place) > MAX_PATH:
             raise QueryError(f"A property's id has {len(place)} characters; at most {MAX_PATH} are allowed.")
+
+    def _count_more(self, count: int) -> None:
+        self._count += count
+        if self._count > MAX_PROPERTIES:
+            raise QueryError(f"The body has more than {MAX_PROPERTIES} properties and items of lists.")
 
 
 def _encode(value: Mapping[str, _Json]) -> str:

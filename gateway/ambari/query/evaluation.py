@@ -11,26 +11,30 @@ of one name that are joined by `&` are for one and the same of them, and a resou
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from gateway.ambari.query.predicate import (
     And,
     Comparison,
     In,
     IsEmpty,
-    Leaf,
     Matches,
     Not,
     Operator,
     Or,
     Predicate,
-    children_used,
+    first_name,
+    first_names,
     leaves,
     restricted,
     with_negations_inside,
 )
 from gateway.ambari.query.values import Properties, Value, is_map, look_up, number_of, text_of
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,88 +46,111 @@ class Resource:
     """By name, `versions`; a name stands here also where there are none."""
 
 
-def holds(predicate: Predicate, properties: Properties) -> bool:
-    """Tell whether a predicate holds for properties alone."""
+Test = Callable[[Properties], bool]
+"""Tells of a resource's own properties whether they fit."""
+
+Matcher = Callable[[Resource], bool]
+"""Tells of a resource whether it fits."""
+
+
+def matcher(predicate: Predicate) -> Matcher:
+    """Prepare a predicate once, for many resources."""
+    test = compiled(predicate)
+    reaching = first_names(predicate)
+    by_names: dict[frozenset[str], Matcher] = {}
+
+    def matches(resource: Resource) -> bool:
+        if reaching.isdisjoint(resource.children):
+            return test(resource.properties)
+        names = reaching.intersection(resource.children)
+        if names not in by_names:
+            by_names[names] = _joined_matcher(predicate, names)
+        return by_names[names](resource)
+
+    return matches
+
+
+def compiled(predicate: Predicate) -> Test:
+    """Prepare a predicate for properties alone; what it asks of sub-resources is then asked of these."""
     match predicate:
         case And(operands):
-            return all(holds(operand, properties) for operand in operands)
+            return _all_of([compiled(operand) for operand in operands])
         case Or(operands):
-            return any(holds(operand, properties) for operand in operands)
+            return _any_of([compiled(operand) for operand in operands])
         case Not(operand):
-            return not holds(operand, properties)
-        case _:
-            return _leaf_holds(predicate, properties)
-
-
-def matches(predicate: Predicate, resource: Resource) -> bool:
-    """Tell whether a predicate holds for a resource with its sub-resources."""
-    names = children_used(predicate, resource.children)
-    if not names:
-        return holds(predicate, resource.properties)
-    inside = with_negations_inside(predicate)
-    fitting: dict[str, list[Resource]] = {}
-    for name in names:
-        asked = restricted(inside, name)
-        fitting[name] = [child for child in resource.children[name] if matches(asked, child)]
-    return _holds_joined(inside, resource, fitting)
-
-
-def _holds_joined(predicate: Predicate, resource: Resource, fitting: Mapping[str, Sequence[Resource]]) -> bool:
-    match predicate:
-        case And(operands):
-            return all(_holds_joined(operand, resource, fitting) for operand in operands)
-        case Or(operands):
-            return any(_holds_joined(operand, resource, fitting) for operand in operands)
-    leaf = predicate.operand if isinstance(predicate, Not) else predicate
-    [looked_at] = leaves(leaf)
-    name = _first(looked_at.property)
-    if name not in fitting:
-        return holds(predicate, resource.properties)
-    if looked_at.property == name:
-        none = not resource.children[name]
-        return isinstance(looked_at, IsEmpty) and none is not isinstance(predicate, Not)
-    asked = restricted(predicate, name)
-    return any(matches(asked, child) for child in fitting[name])
-
-
-def _leaf_holds(leaf: Leaf, properties: Properties) -> bool:
-    match leaf:
+            test = compiled(operand)
+            return lambda properties: not test(properties)
         case IsEmpty(name):
-            return _is_empty(name, properties)
+            return lambda properties: _is_empty(name, properties)
         case Matches(name, pattern):
-            value = look_up(properties, name)
-            return value is not None and pattern.fits(text_of(value))
+            return _where_present(name, lambda value: pattern.fits(text_of(value)))
         case In(name):
-            value = look_up(properties, name)
-            return value is not None and (number_of(value) in leaf.numbers or text_of(value) in leaf.texts)
-        case Comparison(name, Operator.EQUAL):
-            return _equal(look_up(properties, name), leaf)
-        case Comparison(name, Operator.NOT_EQUAL):
-            return not _equal(look_up(properties, name), leaf)
-        case Comparison(name):
-            value = look_up(properties, name)
-            return value is not None and _IN_ORDER[leaf.operator](_order(value, leaf))
+            texts, numbers = predicate.texts, predicate.numbers
+            return _where_present(name, lambda value: text_of(value) in texts or number_of(value) in numbers)
+        case Comparison():
+            return _comparison(predicate)
 
 
-def _equal(value: Value, comparison: Comparison) -> bool:
-    if value is None or comparison.value is None:
-        return value is comparison.value
-    return _order(value, comparison) == 0
+def _all_of(tests: Sequence[Callable[[T], bool]]) -> Callable[[T], bool]:
+    def all_fit(subject: T) -> bool:
+        for test in tests:  # noqa: SIM110 - twice as fast as all() with a generator, and run for every resource
+            if not test(subject):
+                return False
+        return True
+
+    return all_fit
 
 
-def _order(value: Value, comparison: Comparison) -> int:
-    """Return -1, 0 or 1: the property is less than, equal to, or greater than the value that it is compared with."""
-    if comparison.number is not None and (number := number_of(value)) is not None:
-        return (number > comparison.number) - (number < comparison.number)
-    text, other = text_of(value), comparison.value or ""
-    return (text > other) - (text < other)
+def _any_of(tests: Sequence[Callable[[T], bool]]) -> Callable[[T], bool]:
+    def any_fits(subject: T) -> bool:
+        for test in tests:  # noqa: SIM110 - as above
+            if test(subject):
+                return True
+        return False
+
+    return any_fits
 
 
-_IN_ORDER: Mapping[Operator, Callable[[int], bool]] = {
-    Operator.LESS: lambda order: order < 0,
-    Operator.LESS_EQUAL: lambda order: order <= 0,
-    Operator.GREATER: lambda order: order > 0,
-    Operator.GREATER_EQUAL: lambda order: order >= 0,
+def _where_present(name: str, test: Callable[[Value], bool]) -> Test:
+    def present_and_fits(properties: Properties) -> bool:
+        value = look_up(properties, name)
+        return value is not None and test(value)
+
+    return present_and_fits
+
+
+def _comparison(comparison: Comparison) -> Test:
+    name, wanted, number = comparison.property, comparison.value, comparison.number
+    if comparison.operator is Operator.NOT_EQUAL:
+        equal = _comparison(replace(comparison, operator=Operator.EQUAL))
+        return lambda properties: not equal(properties)
+    if wanted is None:
+        return lambda properties: look_up(properties, name) is None
+    compares_texts = _COMPARES_TEXTS[comparison.operator]
+    if number is None:
+        return _where_present(name, lambda value: compares_texts(text_of(value), wanted))
+    compares_numbers = _COMPARES_NUMBERS[comparison.operator]
+
+    def compares(value: Value) -> bool:
+        own = number_of(value)
+        return compares_texts(text_of(value), wanted) if own is None else compares_numbers(own, number)
+
+    return _where_present(name, compares)
+
+
+_COMPARES_TEXTS: Mapping[Operator, Callable[[str, str], bool]] = {
+    Operator.EQUAL: operator.eq,
+    Operator.LESS: operator.lt,
+    Operator.LESS_EQUAL: operator.le,
+    Operator.GREATER: operator.gt,
+    Operator.GREATER_EQUAL: operator.ge,
+}
+_COMPARES_NUMBERS: Mapping[Operator, Callable[[float, float], bool]] = {
+    Operator.EQUAL: operator.eq,
+    Operator.LESS: operator.lt,
+    Operator.LESS_EQUAL: operator.le,
+    Operator.GREATER: operator.gt,
+    Operator.GREATER_EQUAL: operator.ge,
 }
 
 
@@ -135,5 +162,36 @@ def _is_empty(name: str, properties: Properties) -> bool:
     return not any(other.startswith(category) for other in properties)
 
 
-def _first(path: str) -> str:
-    return path.partition("/")[0]
+_Joined = tuple[Resource, Mapping[str, Sequence[Resource]]]
+"""A resource, and by name those of its sub-resources that do what is asked of them."""
+
+
+def _joined_matcher(predicate: Predicate, names: frozenset[str]) -> Matcher:
+    inside = with_negations_inside(predicate)
+    test = _joined_test(inside, names)
+    of_children = {name: matcher(restricted(inside, name)) for name in names}
+
+    def matches(resource: Resource) -> bool:
+        fitting = {name: [*filter(fits, resource.children[name])] for name, fits in of_children.items()}
+        return test((resource, fitting))
+
+    return matches
+
+
+def _joined_test(predicate: Predicate, names: frozenset[str]) -> Callable[[_Joined], bool]:
+    match predicate:
+        case And(operands):
+            return _all_of([_joined_test(operand, names) for operand in operands])
+        case Or(operands):
+            return _any_of([_joined_test(operand, names) for operand in operands])
+    [leaf] = leaves(predicate)
+    name = first_name(leaf.property)
+    if name not in names:
+        test = compiled(predicate)
+        return lambda joined: test(joined[0].properties)
+    if leaf.property == name:
+        is_wanted = isinstance(leaf, IsEmpty)
+        is_negated = isinstance(predicate, Not)
+        return lambda joined: is_wanted and bool(joined[0].children[name]) is is_negated
+    child_fits = matcher(restricted(predicate, name))
+    return lambda joined: any(map(child_fits, joined[1][name]))

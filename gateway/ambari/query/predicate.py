@@ -113,16 +113,20 @@ def properties_of(predicate: Predicate) -> frozenset[str]:
     return frozenset(leaf.property for leaf in leaves(predicate))
 
 
-def children_used(predicate: Predicate, names: Collection[str]) -> frozenset[str]:
-    """Return those of some names of sub-resources that a predicate reaches into; Ambari then shows these too."""
-    used = {leaf.property.partition("/")[0] for leaf in leaves(predicate)}
-    return frozenset(used.intersection(names))
+def first_names(predicate: Predicate) -> frozenset[str]:
+    """Return the names with which the properties begin: where one is that of a sub-resource, Ambari shows that too."""
+    return frozenset(first_name(leaf.property) for leaf in leaves(predicate))
+
+
+def first_name(path: str) -> str:
+    """Return what stands before the first `/`."""
+    return path.partition("/")[0]
 
 
 def string_equalities(predicate: Predicate, properties: Collection[str]) -> dict[str, str]:
     """Return what some properties must equal for the predicate to hold, so that others can filter by it beforehand.
 
-    Only where the value is no number: `1.0` also equals `1` (ambari.md, 4.4), which no filter by text knows. What is
+    Only where the value is no number: `1.0` also equals `1`, which no filter by text knows. What is
     returned is necessary and not sufficient; the predicate still decides.
     """
     found: dict[str, str] = {}

@@ -19,7 +19,7 @@ PARAMETERS = frozenset(
 )
 """What stands in a query string and is no part of the predicate."""
 
-MAX_TERMS = 500
+MAX_TERMS = 200
 """What looks at a property: each costs time for each resource."""
 MAX_VALUES = 5000
 """Values in one `.in(…)`: they are looked up and not tried one by one."""

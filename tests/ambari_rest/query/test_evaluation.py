@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.ambari.query.evaluation import Resource, holds, matches
+from gateway.ambari.query.evaluation import Resource, compiled, matcher
 from gateway.ambari.query.parser import parse_predicate
 from gateway.ambari.query.predicate import (
     ALWAYS,
     Predicate,
-    children_used,
+    first_names,
     properties_of,
     restricted,
     string_equalities,
@@ -107,7 +107,7 @@ def parse(query: str) -> Predicate:
     ],
 )
 def test_a_predicate_of_one_property(query: str, value: Value, expected: bool) -> None:
-    assert holds(parse(query), {"p": value}) is expected
+    assert compiled(parse(query))({"p": value}) is expected
 
 
 IP = (
@@ -120,7 +120,7 @@ IP = (
     ("value", "expected"), [("monkey", False), ("10.0.0.1", True), ("127.0.0.1", True), ("1.2.3.256", False)]
 )
 def test_a_real_pattern(value: str, expected: bool) -> None:
-    assert holds(parse(f"category1/ip.matches({IP})"), {"category1/ip": value}) is expected
+    assert compiled(parse(f"category1/ip.matches({IP})"))({"category1/ip": value}) is expected
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_a_real_pattern(value: str, expected: bool) -> None:
 )
 def test_maps_and_categories(query: str, expected: bool) -> None:
     properties: dict[str, Value] = {"Versions/config_types": {"core-site": {"x": "1"}, "hdfs-site": {}}}
-    assert holds(parse(query), properties) is expected
+    assert compiled(parse(query))(properties) is expected
 
 
 def version(number: str, *, valid: bool, links: list[str] | None = None) -> Resource:
@@ -186,7 +186,8 @@ NONE = Resource({"Extensions/name": "NONE"}, {"versions": []})
     ],
 )
 def test_a_resource_fits_when_a_sub_resource_does(query: str, of_ext: bool, of_none: bool) -> None:
-    assert (matches(parse(query), EXT), matches(parse(query), NONE)) == (of_ext, of_none)
+    fits = matcher(parse(query))
+    assert (fits(EXT), fits(NONE)) == (of_ext, of_none)
 
 
 @pytest.mark.parametrize(
@@ -208,7 +209,7 @@ def test_what_is_asked_of_sub_resources(query: str, child: str, asked: str | Non
 def test_the_properties_of_a_predicate_are_listed() -> None:
     predicate = parse("a/b=1&(!c.isEmpty()|versions/d.in(1,2))&e.matches(x)")
     assert properties_of(predicate) == {"a/b", "c", "versions/d", "e"}
-    assert children_used(predicate, {"versions", "links"}) == {"versions"}
+    assert first_names(predicate) == {"a", "c", "versions", "e"}
 
 
 @pytest.mark.parametrize(
