@@ -61,7 +61,7 @@ class RegistryApp:
         self._watches = Watches(store, clock, tuning)
         self._maintenance = Maintenance(store, sessions, clock, tuning)
         links = Links(store, clock, tuning)
-        self._library = Library(tree, links)
+        self._library = Library(tree, links, store, tuning)
         access = Access(sessions, token)
         self.services: Sequence[RpcService] = (
             RpcService(
@@ -126,7 +126,8 @@ class RegistryApp:
         return app
 
     async def drain(self, timeout: float) -> None:  # noqa: ASYNC109  (a bound, not an error)
-        """End the watches, which would go on for ever; other calls end by themselves."""
+        """End the watches, which go on for ever, and the waits for the directory; other calls end by themselves."""
+        self._library.drain()
         await self._watches.drained(timeout)
 
     async def close(self) -> None:

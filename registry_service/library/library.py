@@ -9,11 +9,18 @@ from contextlib import asynccontextmanager
 
 import structlog
 
+from graft_common import roles
 from graft_common.errors import GraftError
+from registry_service.identity.access import require_role
+from registry_service.identity.audit import Action
+from registry_service.identity.values import Request, Session
 from registry_service.library.tree import Tree
 from registry_service.library.watching import changes
 from registry_service.links.links import Links, Settle, no_settling
+from registry_service.store.store import Store
+from registry_service.tuning import Tuning
 
+RELOAD = "resources.reload"
 SWEEP_EVERY = 10.0
 """Seconds between looks at everything: what lies behind links is not watched."""
 _SWEEP_SHARE = 50
@@ -26,32 +33,51 @@ _log = structlog.get_logger("graft.registry")
 class Library:
     """Reads the tree at the start and after each change, and hands every state on as a whole."""
 
-    def __init__(self, tree: Tree, links: Links) -> None:
+    def __init__(self, tree: Tree, links: Links, store: Store, tuning: Tuning) -> None:
         self._tree = tree
         self._links = links
+        self._store = store
+        self._now = tuning.now
         self._reading = asyncio.Lock()
         self._tasks: set[asyncio.Task[int]] = set()
         self._watching: asyncio.Task[None] | None = None
+        self._draining = False
 
     def start(self) -> None:
         """Begin; calls that need the catalog wait until it has been read."""
         self._watching = asyncio.create_task(self._watch())
 
+    def drain(self) -> None:
+        """End a reading that runs, and the waiting for the first one: calls in progress must not wait for them."""
+        self._draining = True
+        self._tree.stop()
+        self._links.stop()
+
     async def stop(self) -> None:
         """End, and keep what was read for the next start."""
+        self.drain()
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.gather(self._watching, return_exceptions=True)
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._tree.save()
 
-    async def reload(self) -> int:
-        """Look at everything; return the revision at which followers know.
+    async def reload(self, caller: Session, request: Request) -> int:
+        """Look at everything; return the revision at which followers know. Needs pool-admin, and is recorded.
 
         Raises:
-            GraftError: SERVICE_UNAVAILABLE when the database does not answer.
+            GraftError: RBAC_PERMISSION_DENIED; SERVICE_UNAVAILABLE when the database does not answer or the registry
+                shuts down.
         """
-        return await self._read(None)
+        action = Action(RELOAD, request, self._now)
+        try:
+            require_role(caller, RELOAD, roles.POOL_ADMIN)
+            revision = await self._read(None)
+        except GraftError as error:
+            await self._store.record(action.record(caller, error.code))
+            raise
+        await self._store.record(action.record(caller, "OK"))
+        return revision
 
     @asynccontextmanager
     async def held(self) -> AsyncIterator[Library]:
@@ -106,6 +132,8 @@ class Library:
                 await self._read(None)
                 await self._follow()
             except GraftError as error:
+                if self._draining:
+                    return
                 _log.warning("resources.not_read", reason=str(error))
             except Exception:  # noqa: BLE001  (logged; one bad round must not end all later ones)
                 _log.exception("resources.crashed")

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import structlog
 
+from graft_common.errors import service_unavailable
 from registry_service.catalog.cache import load_reading, save_reading
-from registry_service.catalog.catalog import Catalog, read_catalog
+from registry_service.catalog.catalog import Catalog, ReadingStoppedError, read_catalog
 
 _log = structlog.get_logger("graft.registry")
 
@@ -25,11 +26,23 @@ class Tree:
         """How long the last look at everything took."""
         self._cache = cache
         self._saved: object = None
+        self._stopped = False
+
+    def stop(self) -> None:
+        """End a reading that runs, between two files, and refuse those that come."""
+        self._stopped = True
 
     async def read(self, changed: Iterable[str] | None = None) -> Catalog:
-        """Read what has changed, of these paths or of all."""
+        """Read what has changed, of these paths or of all.
+
+        Raises:
+            GraftError: SERVICE_UNAVAILABLE when it is stopped.
+        """
         started = time.monotonic()
-        catalog = await asyncio.to_thread(self._read, None if changed is None else list(changed))
+        try:
+            catalog = await asyncio.to_thread(self._read, None if changed is None else list(changed))
+        except ReadingStoppedError:
+            raise service_unavailable("registry", "it is shutting down") from None
         if changed is None:
             self.seconds = time.monotonic() - started
         self.catalog = catalog
@@ -48,9 +61,9 @@ class Tree:
 
     def _read(self, changed: list[str] | None) -> Catalog:
         if self.catalog is not None:
-            return read_catalog(self.root, self.catalog, changed)
+            return read_catalog(self.root, self.catalog, changed, lambda: self._stopped)
         reading = load_reading(self._cache)
-        catalog = read_catalog(self.root, reading)
+        catalog = read_catalog(self.root, reading, stopped=lambda: self._stopped)
         if reading is not None and catalog.reading == reading:
             self._saved = catalog.reading
         return catalog

@@ -34,7 +34,6 @@ from registry_service.watch.values import PRIVATE_KINDS, Kind
 from registry_service.watch.watches import Watches
 
 WATCH = "registry.watch"
-RELOAD = "registry.reload"
 EXTENSION = Kind.EXTENSION_VERSION.value
 STACK = "stack_version"
 LINK = Kind.LINK.value
@@ -248,8 +247,8 @@ class RegistryServicer:
 
     async def Reload(self, request: pb.ReloadRequest, context: CallContext) -> pb.ReloadResponse:  # noqa: ARG002, N802  (gRPC's)
         """Look at the whole directory now."""
-        await self._access.need_role(bearer(context), RELOAD, roles.POOL_ADMIN)
-        revision = await self._library.reload()
+        caller = await self._access.need_session(bearer(context))
+        revision = await self._library.reload(caller, origin(context))
         catalog = (await self._links.ground()).catalog
         extensions = [item for versions in catalog.extensions.values() for item in versions.values()]
         return pb.ReloadResponse(

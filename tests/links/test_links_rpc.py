@@ -22,6 +22,7 @@ from graft_common.settings import Settings
 from links.conftest import links_itself, needs
 from support.resources import Resources
 from tests.registry.conftest import (  # noqa: F401  (fixtures)
+    ADMIN,
     Registry,
     StartRegistry,
     clock,
@@ -137,6 +138,22 @@ async def test_links_live_as_long_as_the_database(start: Start, tree: Resources)
         ("link.destroy", "LINK_NOT_FOUND"),
         ("link.create", "OK"),
     ]
+
+
+async def test_who_looks_at_everything_again_is_recorded(start: Start, tree: Resources) -> None:
+    client = await start(tree.root)
+    await client.reload()
+    await client.registry.create_user("ann", "pool-operator")
+    with pytest.raises(GraftError, match="RBAC_PERMISSION_DENIED"):
+        await Client(client.registry, await client.registry.as_user("ann")).reload()
+    log = await call(
+        client.registry.clients.identity.ListLoginRecords,
+        identity_pb2.ListLoginRecordsRequest(),
+        timeout=10,
+        metadata=client.metadata,
+    )
+    written = [(record.user, record.outcome) for record in log.records if record.action == "resources.reload"]
+    assert written == [("ann", "RBAC_PERMISSION_DENIED"), (ADMIN, "OK")]
 
 
 async def test_who_may_do_what(start: Start, tree: Resources) -> None:
