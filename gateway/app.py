@@ -7,12 +7,15 @@ from typing import Self
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from gateway.ambari.endpoint import AmbariEndpoint
+from gateway.backends import Backends
+from gateway.body import Bounds
 from gateway.exchange import Observed
 from gateway.load import Load
 from gateway.pages import KNOWN_PATHS, XML_RPC_PATHS, Pages
 from gateway.readiness import Readiness
 from gateway.xenapi import XenApi
-from gateway.xmlrpc_endpoint import Bounds, XmlRpcEndpoint
+from gateway.xmlrpc_endpoint import XmlRpcEndpoint
 from graft_common.rpc.clients import DispatcherClients, RegistryClients
 from graft_common.settings import Settings
 
@@ -27,10 +30,10 @@ class GatewayApp:
 
     def __init__(self, settings: Settings, registry: RegistryClients, dispatcher: DispatcherClients) -> None:
         self._load = Load(MAX_REQUESTS, max(MIN_HELD_BYTES, MIN_HELD_BODIES * settings.http_max_body))
-        self._xmlrpc = XmlRpcEndpoint(
-            XenApi(registry, dispatcher, settings.call_timeout),
-            Bounds(settings.http_max_body, settings.http_body_timeout),
-            self._load,
+        bounds = Bounds(settings.http_max_body, settings.http_body_timeout)
+        self._xmlrpc = XmlRpcEndpoint(XenApi(registry, dispatcher, settings.call_timeout), bounds, self._load)
+        self._ambari = AmbariEndpoint(
+            Backends(registry, dispatcher), bounds, self._load, upstream_statuses=settings.ambari_status_compat
         )
         self._stopping = False
         self._pages = Pages(Readiness(registry, dispatcher), lambda: self._stopping).asgi
@@ -45,6 +48,7 @@ class GatewayApp:
         """Refuse new calls, and wait for the running ones to end, but no longer than `timeout` seconds."""
         self._stopping = True
         self._xmlrpc.refuse_new()
+        self._ambari.refuse_new()
         try:
             async with asyncio.timeout(timeout):
                 await self._load.wait_idle()
@@ -54,8 +58,13 @@ class GatewayApp:
     async def close(self) -> None:
         """Let go of what the application holds. The clients belong to the caller."""
         self._xmlrpc.close()
+        await self._ambari.close()
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # The end point of calls stands beside Starlette, not behind it: that is half again as fast.
-        is_call = scope["path"] in XML_RPC_PATHS and scope["method"] in {"POST", "OPTIONS"}
-        await (self._xmlrpc if is_call else self._pages)(scope, receive, send)
+        # The end points of calls stand beside Starlette, not behind it: that is half again as fast.
+        if scope["path"] in XML_RPC_PATHS and scope["method"] in {"POST", "OPTIONS"}:
+            await self._xmlrpc(scope, receive, send)
+        elif AmbariEndpoint.serves(scope["path"]):
+            await self._ambari(scope, receive, send)
+        else:
+            await self._pages(scope, receive, send)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from starlette.types import Receive
 
@@ -12,6 +13,16 @@ from graft_common.units import format_seconds, format_size
 
 LINGER_TIME = 1.0
 LINGER_BYTES = 32 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much a client may ask for."""
+
+    max_body: int
+    """Bytes of one request's body."""
+    body_timeout: float
+    """Seconds in which a body must be complete."""
 
 
 class RefusedError(Exception):

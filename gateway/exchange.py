@@ -26,6 +26,8 @@ class Exchange:
 
     request_id: str
     peer: str
+    route: str = ""
+    """The pattern of the path, where it has variables: what metrics call it."""
     rpc: str = ""
     """The method that was called, where it has a plain name."""
     outcome: str = ""
@@ -71,7 +73,7 @@ class Observed:
     def _report(self, scope: Scope, exchange: Exchange) -> None:
         path: str = scope["path"]
         seconds = time.perf_counter() - exchange.started
-        label = path if path in self._known_paths else "other"
+        label = exchange.route or (path if path in self._known_paths else "other")
         HTTP_REQUESTS.labels(label, str(exchange.status or "none")).inc()
         HTTP_SECONDS.labels(label).observe(seconds)
         log = _log.debug if path in _QUIET_PATHS and exchange.status < 500 else _log.info

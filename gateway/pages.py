@@ -22,6 +22,7 @@ _ABOUT = """\
 Graft: methods and services added to a running platform.
 
 POST /, /RPC2, /xmlrpc   XenAPI calls in XML-RPC
+     /api/v1/…           Ambari's REST interface: extensions, links, stacks
 GET  /healthz            whether this process lives
 GET  /readyz             whether calls can be served, and what is missing
 GET  /metrics            metrics for Prometheus
@@ -69,7 +70,10 @@ async def _metrics(request: Request) -> Response:
 async def _refuse(request: Request, error: Exception) -> Response:
     path = request.url.path
     if path not in KNOWN_PATHS:
-        return PlainTextResponse("There is nothing at this path; XML-RPC is at /, /RPC2 and /xmlrpc.\n", 404)
+        text = (
+            "There is nothing at this path; XML-RPC is at /, /RPC2 and /xmlrpc, Ambari's REST interface at /api/v1.\n"
+        )
+        return PlainTextResponse(text, 404)
     if isinstance(error, HTTPException) and error.status_code not in {404, 405}:
         return PlainTextResponse(f"{error.detail}.\n", error.status_code)
     methods = [*(["GET", "HEAD"] if path in _PAGES else []), *(["OPTIONS", "POST"] if path in XML_RPC_PATHS else [])]

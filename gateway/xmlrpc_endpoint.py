@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from gateway import metrics
 from gateway.backends import Caller
-from gateway.body import ClientGoneError, RefusedError, check_head, discard_body, read_body
+from gateway.body import Bounds, ClientGoneError, RefusedError, check_head, discard_body, read_body
 from gateway.exchange import Exchange, exchange_of
 from gateway.load import Held, Load
 from gateway.xenapi import LIST_METHODS, MAX_METHOD_NAME, XenApi, route
@@ -45,16 +45,6 @@ _COMMON_HEADERS = (
 )
 _XML = b"text/xml"
 _TEXT = b"text/plain; charset=utf-8"
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """How much a client may ask for."""
-
-    max_body: int
-    """Bytes of one request's body."""
-    body_timeout: float
-    """Seconds in which a body must be complete."""
 
 
 @dataclass(frozen=True, slots=True)

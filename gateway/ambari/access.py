@@ -1,0 +1,142 @@
+"""Who asks: from credentials to a session of the registry, and back out of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gateway.ambari.credentials import basic_credentials, clear_cookie, session_cookie, set_cookie
+from gateway.ambari.errors import BAD_CREDENTIALS, MISSING_CREDENTIALS, AmbariError
+from gateway.ambari.incoming import Incoming
+from gateway.ambari.logins import Credentials, Login, Logins
+from gateway.backends import Backends, Caller
+from graft.registry.v1 import identity_pb2
+from graft_common.errors import GraftError
+from graft_common.rpc.client import call
+
+LOGIN_TIMEOUT = 60.0
+"""Seconds; hashing passwords is slow on purpose, and logins wait for one another."""
+LOOKUP_TIMEOUT = 10.0
+
+_NOBODY = Caller("", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticated:
+    """A request's session, and the headers that tell the client of it."""
+
+    login: Login
+    by_password: bool
+    """Whether another session can be opened if this one has ended."""
+    headers: tuple[tuple[str, str], ...]
+
+
+class Access:
+    """Authenticates requests."""
+
+    def __init__(self, backends: Backends) -> None:
+        self._backends = backends
+        self._logins = Logins(self._open, self._close)
+
+    async def authenticate(self, head: Incoming, caller: Caller) -> Authenticated:
+        """Find or open the session of a request. Basic credentials count before a cookie.
+
+        Raises:
+            AmbariError: 403, there are no credentials, or wrong ones.
+            GraftError: the registry does not answer.
+        """
+        credentials, cookie = basic_credentials(head.headers), session_cookie(head.headers)
+        if credentials is not None:
+            login = await self._by_password(credentials, caller)
+            cookies = () if cookie == login.ref else (("set-cookie", set_cookie(login.ref, secure=head.is_secure)),)
+            return Authenticated(login, True, (*_user_header(login), *cookies))
+        if not cookie:
+            raise AmbariError(403, MISSING_CREDENTIALS, container=True)
+        login = self._logins.used(cookie) or await self._by_reference(cookie, caller)
+        return Authenticated(login, False, _user_header(login))
+
+    def ended(self, session: Authenticated) -> None:
+        """Note that the registry knows a session no more."""
+        self._logins.forget(session.login.ref)
+
+    async def open_own(self, head: Incoming, caller: Caller) -> tuple[tuple[str, str], ...]:
+        """Open a session for this client alone, and return the header with its cookie; none without a password.
+
+        Raises:
+            GraftError: the registry does not answer, or the password has changed meanwhile.
+        """
+        credentials = basic_credentials(head.headers)
+        if credentials is None:
+            return ()
+        login = await self._open(credentials, caller)
+        return (("set-cookie", set_cookie(login.ref, secure=head.is_secure)),)
+
+    async def log_out(self, head: Incoming) -> tuple[tuple[str, str], ...]:
+        """Close the session of the cookie, and return the header that takes the cookie away.
+
+        Raises:
+            GraftError: the registry does not answer.
+        """
+        cookie = session_cookie(head.headers)
+        if not cookie:
+            return ()
+        self._logins.forget(cookie)
+        try:
+            await self._close(cookie)
+        except GraftError as error:
+            if error.code != "SESSION_INVALID":
+                raise
+        return (("set-cookie", clear_cookie()),)
+
+    async def close(self) -> None:
+        """Close the sessions that were opened here."""
+        await self._logins.close()
+
+    async def _by_password(self, credentials: Credentials, caller: Caller) -> Login:
+        try:
+            return await self._logins.session(credentials, caller)
+        except GraftError as error:
+            if error.code != "SESSION_AUTHENTICATION_FAILED":
+                raise
+            raise AmbariError(403, BAD_CREDENTIALS, container=True) from None
+
+    async def _by_reference(self, ref: str, caller: Caller) -> Login:
+        try:
+            response = await call(
+                self._backends.registry.identity.WhoAmI,
+                identity_pb2.WhoAmIRequest(),
+                timeout=LOOKUP_TIMEOUT,
+                metadata=self._backends.metadata(caller, ref),
+                service="registry",
+            )
+        except GraftError as error:
+            if error.code != "SESSION_INVALID":
+                raise
+            raise AmbariError(403, MISSING_CREDENTIALS, container=True, set_cookie=clear_cookie()) from None
+        return Login(ref, response.session.user)
+
+    async def _open(self, credentials: Credentials, caller: Caller) -> Login:
+        response = await call(
+            self._backends.registry.identity.Login,
+            # Without an originator: sessions with one are limited in number over all users.
+            identity_pb2.LoginRequest(user=credentials.user, password=credentials.password),
+            timeout=LOGIN_TIMEOUT,
+            metadata=self._backends.metadata(caller, None),
+            service="registry",
+        )
+        self._backends.remember(response.revision)
+        return Login(response.session_ref, response.session.user)
+
+    async def _close(self, ref: str) -> None:
+        response = await call(
+            self._backends.registry.identity.Logout,
+            identity_pb2.LogoutRequest(),
+            timeout=LOOKUP_TIMEOUT,
+            metadata=self._backends.metadata(_NOBODY, ref),
+            service="registry",
+        )
+        self._backends.remember(response.revision)
+
+
+def _user_header(login: Login) -> tuple[tuple[str, str], ...]:
+    """Name the user (AmbariUserAuthorizationFilter.java), if that can stand in a header."""
+    return (("user", login.user),) if login.user.isascii() and login.user.isprintable() else ()

@@ -1,0 +1,186 @@
+"""What lies below `/api/v1`: from an authenticated request to what is answered."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from gateway.ambari.access import Access, Authenticated
+from gateway.ambari.backend import Backend
+from gateway.ambari.errors import NO_CSRF_HEADER, AmbariError, Operation
+from gateway.ambari.incoming import SAFE_METHODS, Incoming
+from gateway.ambari.query.bodies import RequestBody, parse_body
+from gateway.ambari.query.parameters import parse_query
+from gateway.ambari.reading import read, unsupported_properties
+from gateway.ambari.rendering import Json
+from gateway.ambari.resource_types import Method, Target, find
+from gateway.ambari.table import PREFIX, ROOTS
+from gateway.ambari.writing import WriteRequest
+from gateway.backends import Backends, Caller
+from graft_common.errors import GraftError
+
+NOWHERE = f"{PREFIX}/…"
+"""Stands in metrics for every path that leads to nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is answered, not written yet."""
+
+    status: int = 200
+    body: Json = None
+    """None for an answer without a body."""
+    weight: int = 0
+    """How many resources are in it, or were looked at for it."""
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(slots=True)
+class Asked:
+    """A request and what is found out about it on the way; where it fails, that much is known."""
+
+    head: Incoming
+    method: str
+    """The one that counts."""
+    body: bytes
+    caller: Caller
+    pattern: str = NOWHERE
+    operation: Operation = Operation.READ
+    headers: tuple[tuple[str, str], ...] = ()
+    """For the answer, whatever it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A path below `/api/v1` that is no resource."""
+
+    serve: Mapping[str, Callable[[Asked], Awaitable[Answer]]]
+    """By method."""
+    doc: str = ""
+
+    @property
+    def verbs(self) -> tuple[str, ...]:
+        """The methods that are answered there."""
+        head = ("HEAD",) if "GET" in self.serve else ()
+        return (*self.serve, *head, "OPTIONS")
+
+
+@dataclass(slots=True)
+class Api:
+    """Serves requests whose bodies have been read."""
+
+    backends: Backends
+    access: Access
+    pages: Mapping[str, Page] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.pages = {
+            "auth": Page({"POST": self._open_session}, "Open a session for this client alone."),
+            "logout": Page({"GET": self._close_session}, "Close the session of the cookie."),
+            **self.pages,
+        }
+
+    async def serve(self, asked: Asked) -> Answer:
+        """Serve a request: first who asks, then whether a browser was tricked into it, then what is asked.
+
+        Raises:
+            AmbariError: it fails in the gateway.
+            GraftError: the registry has refused it, or does not answer.
+            QueryError: the query or the body cannot be understood.
+        """
+        session = await self.access.authenticate(asked.head, asked.caller)
+        try:
+            return await self._serve_as(asked, session)
+        except GraftError as error:
+            if error.code != "SESSION_INVALID":
+                raise
+            # The registry refuses a session before it does anything, so that nothing is done twice.
+            self.access.ended(session)
+            if not session.by_password:
+                raise
+            return await self._serve_as(asked, await self.access.authenticate(asked.head, asked.caller))
+
+    async def _serve_as(self, asked: Asked, session: Authenticated) -> Answer:
+        asked.headers = session.headers
+        if asked.method not in SAFE_METHODS and "x-requested-by" not in asked.head.headers:
+            raise AmbariError(400, NO_CSRF_HEADER, container=True)
+        segments = asked.head.segments
+        page = self.pages.get(segments[0]) if len(segments) == 1 else None
+        if page is not None:
+            asked.pattern = f"{PREFIX}/{segments[0]}"
+            return await self._serve_page(asked, page)
+        target = find(ROOTS, segments, PREFIX)
+        if target is None:
+            raise AmbariError(404, "Not Found", container=True)
+        asked.pattern = target.pattern
+        backend = Backend(self.backends.registry, self.backends.metadata(asked.caller, session.login.ref))
+        return await self._serve_target(asked, target, backend)
+
+    async def _serve_page(self, asked: Asked, page: Page) -> Answer:
+        if asked.method == "OPTIONS":
+            return _options(page.verbs)
+        serve = page.serve.get("GET" if asked.method == "HEAD" else asked.method)
+        if serve is None:
+            raise not_answered(page.verbs)
+        return await serve(asked)
+
+    async def _serve_target(self, asked: Asked, target: Target, backend: Backend) -> Answer:
+        if asked.method == "OPTIONS":
+            return _options(target.verbs)
+        if asked.method in {"GET", "HEAD"}:
+            requests = parse_body(asked.body)
+            query = parse_query(asked.head.query, next((one.query for one in requests if one.query), None))
+            body, weight = await read(backend, target, query, asked.head.href)
+            return Answer(200, body, weight)
+        method = target.method(asked.method)
+        if method is None:
+            raise not_answered(target.verbs)
+        asked.operation = method.operation
+        return await self._write(asked, target, method, backend)
+
+    async def _write(self, asked: Asked, target: Target, method: Method, backend: Backend) -> Answer:
+        requests = parse_body(asked.body) if method.body else (RequestBody(),)
+        resources = [properties for one in requests for properties in one.properties]
+        _check_properties([name for properties in resources for name in properties], target)
+        if len(resources) > 1 and not method.several:
+            raise AmbariError(400, "Invalid Request: the path names one resource, and the body has several.")
+        written = await method.handle(
+            WriteRequest(
+                backend,
+                target.keys,
+                requests,
+                parse_query(asked.head.query, next((one.query for one in requests if one.query), None)),
+                asked.body,
+                asked.head.headers,
+                f"{asked.head.origin}{PREFIX}",
+            )
+        )
+        return Answer(written.status, written.body, headers=tuple(written.headers))
+
+    async def _open_session(self, asked: Asked) -> Answer:
+        headers = await self.access.open_own(asked.head, asked.caller)
+        kept = tuple(item for item in asked.headers if not headers or item[0] != "set-cookie")
+        asked.headers = kept
+        return Answer(201, headers=headers)
+
+    async def _close_session(self, asked: Asked) -> Answer:
+        headers = await self.access.log_out(asked.head)
+        asked.headers = tuple(item for item in asked.headers if item[0] != "set-cookie")
+        return Answer(200, headers=headers)
+
+
+def _check_properties(names: Sequence[str], target: Target) -> None:
+    """Refuse properties that the type does not have (AbstractResourceProvider.checkRequestProperties)."""
+    shape = target.place.shape
+    unknown = sorted({name for name in names if name not in shape.properties})
+    if unknown:
+        raise unsupported_properties(unknown, target.place.type)
+
+
+def not_answered(verbs: Sequence[str]) -> AmbariError:
+    """Refuse a method, and tell which ones are answered."""
+    return AmbariError(405, "Method Not Allowed", container=True, allow=", ".join(sorted(verbs)))
+
+
+def _options(verbs: Sequence[str]) -> Answer:
+    return Answer(200, headers=(("allow", ", ".join(sorted(verbs))),))

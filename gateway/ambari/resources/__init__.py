@@ -1,0 +1,1 @@
+"""The resources of Ambari's REST interface, one module for each family; `gateway.ambari.table` puts them together."""
