@@ -27,6 +27,9 @@ MAX_VALUES = 5000
 MAX_REASON = 1000
 """Characters of an error's text, which repeats what the client wrote."""
 
+HOST_NAME = "/host_name"
+"""Properties that end so are compared with small letters, in which names of hosts are kept (QueryParser.java)."""
+
 
 class Mark(StrEnum):
     """What stands between terms."""
@@ -165,7 +168,8 @@ class _Reader:
         if function == ".matches(":
             if not argument:
                 raise uncompilable("Filter operator is missing a required right operand.")
-            return Matches(name, compile_pattern(_host_name(name, argument)))
+            any_case = "(?i)" if name.endswith(HOST_NAME) else ""
+            return Matches(name, compile_pattern(any_case + argument))
         values = tuple(value.strip() for value in _host_name(name, argument).rstrip(",").split(","))
         if not argument.rstrip(","):
             raise uncompilable(f"IN operator is missing a required right operand for property {name}")
@@ -212,5 +216,4 @@ class _Reader:
 
 
 def _host_name(name: str, value: str) -> str:
-    """Names of hosts are kept in small letters, so that they are compared with small letters (QueryParser.java)."""
-    return value.lower() if name.endswith("/host_name") else value
+    return value.lower() if name.endswith(HOST_NAME) else value

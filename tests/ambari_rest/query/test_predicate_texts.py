@@ -63,6 +63,7 @@ MEANINGS: list[tuple[str, Predicate | None]] = [
     ("foo.in(one,two,3)", In("foo", ("one", "two", "3"))),
     ("HostRoles/host_name.in(Host1,HOST2,HoSt3)", In("HostRoles/host_name", ("host1", "host2", "host3"))),
     ("HostRoles/host_name=HOST1", compare("HostRoles/host_name = host1")),
+    (r"HostRoles/host_name.matches(H\D)", Matches("HostRoles/host_name", compile_pattern(r"(?i)H\D"))),
     ("foo.matches(.*)", Matches("foo", compile_pattern(".*"))),
     ("", None),
     # what else there is
