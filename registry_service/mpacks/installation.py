@@ -1,0 +1,251 @@
+"""Installing and upgrading: what is checked in which order, and what is then done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+from graft_common.errors import value_not_supported
+from registry_service.catalog.catalog import VersionKey
+from registry_service.catalog.versions import version_key
+from registry_service.links.ground import Ground
+from registry_service.links.links import Links, Settle
+from registry_service.mpacks import purging
+from registry_service.mpacks.committing import Committer
+from registry_service.mpacks.errors import already_installed, none_found, refused
+from registry_service.mpacks.holdings import Holdings, Leaving, archive_name, archives_of, leaving, look, purged
+from registry_service.mpacks.hooks import Ran, need_runner, run_hooks
+from registry_service.mpacks.loading import Loaded
+from registry_service.mpacks.manifests import CACHE, MPACKS, Installed, describe
+from registry_service.mpacks.placing import Entry, old_log, placements, write_log, write_manifest
+from registry_service.mpacks.plan import Plan, plan_installation, refuse_collisions
+from registry_service.mpacks.prerequisites import unmet
+from registry_service.mpacks.running import Run
+from registry_service.mpacks.settling import settle_removal, settle_upgrade
+from registry_service.mpacks.trees import What
+from registry_service.mpacks.values import (
+    AFTER_INSTALL,
+    AFTER_UPGRADE,
+    BEFORE_INSTALL,
+    BEFORE_UPGRADE,
+    INSTALL_COMMAND,
+    PURGEABLE,
+    UPGRADE_COMMAND,
+    Done,
+    HookRunner,
+    InstallOptions,
+    MovedLink,
+    Operation,
+    Pack,
+    Phase,
+)
+from registry_service.resources import Link
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """What differs between installing and upgrading."""
+
+    command: str
+    before: str
+    after: str
+    done: str
+
+
+_INSTALL = _Kind(INSTALL_COMMAND, BEFORE_INSTALL, AFTER_INSTALL, "installed")
+_UPGRADE = _Kind(UPGRADE_COMMAND, BEFORE_UPGRADE, AFTER_UPGRADE, "upgraded")
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """An installation that nothing is in the way of."""
+
+    kind: _Kind
+    plan: Plan
+    removed: tuple[Pack, ...]
+    archive: str
+
+
+class Installation:
+    """Puts packs in their places."""
+
+    def __init__(
+        self,
+        root: Path,
+        ambari_version: str,
+        links: Links,
+        committer: Committer,
+        runner: HookRunner | None,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._root = root
+        self._ambari_version = ambari_version
+        self._links = links
+        self._committer = committer
+        self._runner = runner
+        self._now = now
+
+    async def install(self, run: Run, loaded: Loaded, options: InstallOptions) -> Done:
+        """Install a pack; see `Mpacks.install`."""
+        unknown = sorted(set(options.purge) - set(PURGEABLE))
+        if unknown:
+            raise value_not_supported("purge_list", ",".join(unknown), f"it may hold {', '.join(PURGEABLE)}")
+        run.tell(Phase.CHECK)
+        ground = await self._links.ground()
+        purging.check(loaded, options.purge, ground)
+        prepared = await run.thread(self._prepare_install, run.own, loaded, options)
+        gone = {key for pack in prepared.removed for key in pack.extensions}
+        text = f"Management pack {loaded.metadata.folder} cannot be installed, because that would break what is in use:"
+        return await self._finish(run, loaded, prepared, ground, partial(settle_removal, text, gone))
+
+    async def upgrade(self, run: Run, loaded: Loaded, *, verbose: bool) -> Done:
+        """Upgrade a pack; see `Mpacks.upgrade`."""
+        run.tell(Phase.CHECK)
+        ground = await self._links.ground()
+        prepared = await run.thread(self._prepare_upgrade, run.own, loaded, verbose=verbose)
+        old = {key for pack in prepared.removed for key in pack.extensions}
+        text = f"Management pack {loaded.metadata.folder} cannot take the place of its older versions:"
+        return await self._finish(
+            run, loaded, prepared, ground, partial(settle_upgrade, text, old, loaded.layout.extensions)
+        )
+
+    def _prepare_install(self, own: Path, loaded: Loaded, options: InstallOptions) -> _Prepared:
+        self._check_prerequisites(loaded)
+        holdings = look(self._root)
+        folder = loaded.metadata.folder
+        gone = purged(holdings, options.purge)
+        there = f"{MPACKS}/{folder}"
+        if not options.force and there not in gone.paths and holdings.tree.what(there) is not What.MISSING:
+            raise already_installed(folder)
+        versions = holdings.named(loaded.metadata.name) if options.force else []
+        same = [one for one in versions if one.folder == folder]
+        packs = [*same, *(one for one in holdings.packs if f"{MPACKS}/{one.folder}" in gone.paths and one not in same)]
+        for one in same:
+            going = leaving(holdings, one)
+            gone |= Leaving(going.paths, going.folders)
+        kept, dropped = _archives(holdings, same, gone)
+        if options.force and holdings.tree.what(there) is not What.MISSING:
+            gone |= Leaving(frozenset({there}))
+        gone |= Leaving(frozenset(f"{MPACKS}/{CACHE}/{name}" for name in dropped))
+        operation = Operation(INSTALL_COMMAND, "", bool(options.purge), options.purge, options.force, options.verbose)
+        return self._prepare(own, loaded, _INSTALL, holdings, gone, packs, versions, kept, operation)
+
+    def _prepare_upgrade(self, own: Path, loaded: Loaded, *, verbose: bool) -> _Prepared:
+        holdings = look(self._root)
+        new = version_key(loaded.metadata.version)
+        versions = holdings.named(loaded.metadata.name)
+        older = [one for one in versions if version_key(one.version) < new]
+        if not older:
+            raise none_found("upgraded")
+        self._check_prerequisites(loaded)
+        going = [one for one in versions if one in older or one.folder == loaded.metadata.folder]
+        gone, kept = Leaving(), []
+        for one in going:
+            left = leaving(holdings, one)
+            gone |= Leaving(left.paths, left.folders)
+            kept += archives_of(holdings, one)
+        operation = Operation(UPGRADE_COMMAND, "", purge=False, purge_list=(), force=True, verbose=verbose)
+        return self._prepare(own, loaded, _UPGRADE, holdings, gone, going, going, kept, operation)
+
+    def _prepare(
+        self,
+        own: Path,
+        loaded: Loaded,
+        kind: _Kind,
+        holdings: Holdings,
+        gone: Leaving,
+        packs: Sequence[Installed],
+        replaceable: Sequence[Installed],
+        kept: Sequence[str],
+        operation: Operation,
+    ) -> _Prepared:
+        folder = loaded.metadata.folder
+        archive = archive_name(holdings, loaded.file_name, folder, loaded.digest, gone.paths)
+        entry = Entry(holdings.next_id(folder), archive, tuple(kept), self._now())
+        plan = plan_installation(
+            holdings.tree,
+            holdings.given,
+            folder,
+            loaded.layout.wanted,
+            placements(loaded, entry),
+            {*gone.paths, *old_log(holdings)},
+            gone.folders,
+            [one.folder for one in replaceable],
+        )
+        refuse_collisions(holdings.tree, plan, holdings.given, folder)
+        write_manifest(own, loaded, entry, plan)
+        path = str(self._root / MPACKS / CACHE / archive)
+        dropped = {path.rpartition("/")[2] for path in gone.paths if path.startswith(f"{MPACKS}/{CACHE}/")}
+        write_log(self._root, own, {*dropped, archive}, replace(operation, path=path))
+        return _Prepared(kind, plan, tuple(describe(self._root, one) for one in packs), archive)
+
+    def _check_prerequisites(self, loaded: Loaded) -> None:
+        found = unmet(
+            loaded.metadata,
+            self._ambari_version,
+            lambda name, version: (self._root / "stacks" / name / version).is_dir(),
+        )
+        if found:
+            text = f"Prerequisites for management pack {loaded.metadata.folder} failed!"
+            raise refused("MPACK_PREREQUISITES", text, found)
+
+    async def _finish(self, run: Run, loaded: Loaded, prepared: _Prepared, ground: Ground, settle: Settle) -> Done:
+        kind, folder = prepared.kind, loaded.metadata.folder
+        before, after = loaded.hooks(kind.before), loaded.hooks(kind.after)
+        need_runner(self._runner, [*before, *after])
+        ran: list[Ran] = [await run_hooks(self._runner, before, loaded.folder, run)]
+
+        async def run_after() -> None:
+            ran.append(await run_hooks(self._runner, after, self._root / MPACKS / folder, run))
+
+        moved: list[MovedLink] = []
+        revision = await self._committer.commit(
+            run,
+            kind.command,
+            folder,
+            prepared.plan,
+            _new_extensions(ground, loaded.layout.extensions),
+            partial(_noting, settle, moved),
+            run_after,
+        )
+        return Done(
+            f"Management pack {folder} successfully {kind.done}!",
+            await run.thread(_installed_pack, self._root, folder),
+            revision,
+            prepared.removed,
+            tuple(moved),
+            (*loaded.layout.warnings, *prepared.plan.warnings),
+            tuple(one for some in ran for one in some),
+        )
+
+
+def _archives(holdings: Holdings, same: Sequence[Installed], gone: Leaving) -> tuple[list[str], list[str]]:
+    """Return which archives of a pack that is replaced are kept, for the replay log, and which go."""
+    kept: list[str] = []
+    dropped: list[str] = []
+    for one in same:
+        own = one.manifest.archive if one.manifest is not None else None
+        for name in archives_of(holdings, one):
+            is_own = own is None or name == own
+            (dropped if is_own or f"{MPACKS}/{CACHE}/{name}" in gone.paths else kept).append(name)
+    return kept, dropped
+
+
+def _new_extensions(ground: Ground, extensions: Collection[VersionKey]) -> list[VersionKey]:
+    return [key for key in extensions if ground.catalog.extension(*key) is None and ground.effective(key) is None]
+
+
+def _noting(settle: Settle, moved: list[MovedLink], before: Ground, after: Ground) -> Sequence[Link]:
+    links = list(settle(before, after))
+    for link in links:
+        known = before.find(link.id)
+        if known is not None:
+            moved.append(MovedLink(link.id, link.extension_name, known.extension_version, link.extension_version))
+    return links
+
+
+def _installed_pack(root: Path, folder: str) -> tuple[Pack, ...]:
+    return tuple(describe(root, one) for one in look(root).packs if one.folder == folder)
