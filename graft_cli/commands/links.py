@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from graft.registry.v1 import registry_pb2
     from graft_common.rpc.clients import RegistryClients
 
+_MAX_DIGITS = 18
+_MAX_SHOWN = 10
 _MARKS = {1: "holds", 2: "FAILS", 3: "unknown"}
 
 
@@ -205,19 +207,22 @@ def _all_links(url: str | None, user: str | None) -> list[Any]:
 
 def _linked(name: str, link: str, url: str | None, user: str | None) -> Any:
     """Find the link that is meant: by its id, or by the extension's name and a stack version."""
-    by_id = int(link) if link.isascii() and link.isdigit() else None
-    stack = "" if by_id is not None else "/".join(_name_and_version(link, "HDP/2.4, nor a link's id"))
-    found = [
-        one
-        for one in _all_links(url, user)
-        if one.id == by_id or (by_id is None and one.extension_name == name and _stack(one) == stack)
-    ]
+    from graft.registry.v1 import registry_pb2
+
+    if link.isascii() and link.isdigit() and len(link) <= _MAX_DIGITS:
+        return ask_once("GetLink", registry_pb2.GetLinkRequest(id=int(link)), url, user).link
+    stack_name, stack_version = _name_and_version(link, "HDP/2.4, nor a link's id")
+    request = registry_pb2.ListLinksRequest(
+        stack_name=stack_name, stack_version=stack_version, extension_name=name, page_size=_MAX_SHOWN
+    )
+    found = ask_once("ListLinks", request, url, user).links
     if not found:
-        what = f"there is no link {by_id}" if by_id is not None else f"no version of {name} is linked to {stack}"
-        raise CliError(f"{what}; `graft links` lists the links, and `graft link` makes one")
+        raise CliError(
+            f"no version of {name} is linked to {link}; `graft links` lists the links, and `graft link` makes one"
+        )
     if len(found) > 1:
         several = ", ".join(f"{one.id} ({_extension(one)})" for one in found)
-        raise CliError(f"several links of {name} lead to {stack}; give the id of one: {several}", USAGE)
+        raise CliError(f"several links of {name} lead to {link}; give the id of one: {several}", USAGE)
     return found[0]
 
 

@@ -145,7 +145,9 @@ def _describe(name: str, version: str, service: str, explain: bool, url: str | N
 
     wanted: dict[str, Any] = {"name": name, "version": version, "service": service, "with_origins": explain}
     try:
-        return ask_once("GetExtensionVersion", pb.GetExtensionVersionRequest(**wanted), url, user)
+        return ask_once(
+            "GetExtensionVersion", pb.GetExtensionVersionRequest(**wanted, with_warnings=not service), url, user
+        )
     except GraftError as error:
         if error.code != "EXTENSION_NOT_FOUND":
             raise
@@ -165,7 +167,12 @@ def _first(errors: Sequence[str]) -> str:
 def _fields(message: Any) -> Any:
     from google.protobuf.json_format import MessageToDict
 
-    return MessageToDict(message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
+    fields = MessageToDict(message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
+    for service in [fields, *fields.get("services", [])]:
+        # Of a map the order is nobody's.
+        if isinstance(service, dict) and "origins" in service:
+            service["origins"] = dict(sorted(service["origins"].items()))
+    return fields
 
 
 def _without_empty(value: Any) -> Any:

@@ -88,7 +88,7 @@ def test_a_link_is_switched_to_another_version(platform: Platform) -> None:
             (("EXT/9", "HDP/2.4"), 1, "EXTENSION_NOT_FOUND\n  Stack data, Extension EXT 9 is not found"),
             (("CLASH/1.0", "HDP/2.4"), 1, "no version of CLASH is linked to HDP/2.4; `graft links` lists the links"),
             (("CLASH/1.0", str(first)), 1, "EXTENSION_NAME_FIXED"),
-            (("EXT/2.0", "999999"), 1, "there is no link 999999"),
+            (("EXT/2.0", "999999"), 1, "LINK_NOT_FOUND"),
             (("EXT/2.0", "HDP"), 2, "'HDP' is no name and version such as HDP/2.4, nor a link's id"),
             (("EXT", "HDP/2.4"), 2, "'EXT' is no name and version such as EXT/2.0"),
         ):
