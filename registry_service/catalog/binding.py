@@ -5,6 +5,7 @@ A table says which child element fills which field and how it is read; `bind` ap
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 from xml.etree.ElementTree import Element
@@ -14,6 +15,8 @@ Table = Mapping[str, tuple[str, Reader]]
 """The element's name, the field's name, and what reads it."""
 
 _WHITE_SPACE = " \t\r\n"
+_INTEGER = re.compile(r"[+-]?[0-9]{1,10}")
+_TOO_LARGE = 2**31
 
 
 def bind(element: Element, table: Table) -> dict[str, Any]:
@@ -50,11 +53,12 @@ def maybe_boolean(element: Element) -> bool | None:
 
 
 def integer(element: Element) -> int:
-    """Read an integer; what is none counts as 0, as it does for JAXB."""
-    try:
-        return int(text(element).strip(_WHITE_SPACE)[:20])
-    except ValueError:
+    """Read an integer; what is none, or has more than 32 bits, counts as 0, as what is none does for JAXB."""
+    value = text(element).strip(_WHITE_SPACE)
+    if not _INTEGER.fullmatch(value):
         return 0
+    number = int(value)
+    return number if -_TOO_LARGE <= number < _TOO_LARGE else 0
 
 
 def listing(tag: str, reader: Reader) -> Reader:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from graft.registry.v1 import registry_pb2 as pb
 from registry_service.catalog.configuration_definitions import (
@@ -19,8 +19,10 @@ _PLAIN_ATTRIBUTES = tuple(
 )
 
 
-def configuration_types(configurations: Mapping[str, Configuration]) -> list[pb.ConfigurationType]:
-    """Write the types, by name."""
+def configuration_types(
+    configurations: Mapping[str, Configuration], excluded: Collection[str] = ()
+) -> list[pb.ConfigurationType]:
+    """Write the types, by name, but for those that are excluded (ServiceInfo.getConfigTypeAttributes)."""
     return [
         pb.ConfigurationType(
             type=name,
@@ -29,6 +31,7 @@ def configuration_types(configurations: Mapping[str, Configuration]) -> list[pb.
             supports_do_not_extend=item.supports_of("do_not_extend"),
         )
         for name, item in sorted(configurations.items())
+        if name not in excluded
     ]
 
 

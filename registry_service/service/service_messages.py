@@ -93,7 +93,7 @@ def _add_parts(message: pb.Service, value: Service, *, full: bool) -> None:
         pb.Service(
             required_services=value.required_services,
             components=[_component(item) for item in value.components.values()],
-            configuration_types=configuration_types(value.configurations),
+            configuration_types=configuration_types(value.configurations, value.excluded_config_types),
             excluded_config_types=value.excluded_config_types,
             config_dependencies=value.config_dependencies or (),
             custom_commands=_commands(value.custom_commands),

@@ -46,6 +46,12 @@ SCRIPT = (
         ("<supportDeleteViaUI/>", "support_delete_via_ui", None),
         (SCRIPT, "command_script", CommandScript("scripts/a.py", "PYTHON", 600)),
         ("<commandScript><timeout>x</timeout></commandScript>", "command_script", CommandScript(None, "PYTHON", 0)),
+        ("<commandScript><timeout> +7 </timeout></commandScript>", "command_script", CommandScript(None, "PYTHON", 7)),
+        ("<commandScript><timeout>1_0</timeout></commandScript>", "command_script", CommandScript(None, "PYTHON", 0)),
+        *(
+            (f"<commandScript><timeout>{number}</timeout></commandScript>", "command_script", CommandScript())
+            for number in (2**31, -(2**31) - 1, 10**19, 10**30)
+        ),
         (
             (
                 f"<customCommands><customCommand><name>X</name>{SCRIPT}<background>true</background></customCommand>"
