@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from graft_common.errors import GraftError
 from registry_service.catalog.catalog import KINDS, Catalog, read_catalog
 from registry_service.catalog.metainfo import parse_extension
 from registry_service.catalog.schema_checks import Verdicts, check_version
@@ -15,6 +16,12 @@ from registry_service.catalog.stack_views import StackViews
 from registry_service.catalog.value_types import Finding
 from registry_service.catalog.version_reader import COMMON_SERVICES, EXTENSIONS, STACKS
 from registry_service.catalog.xml_documents import XmlError
+from registry_service.mpacks.archives import Bounds
+from registry_service.mpacks.layout import lay_out
+from registry_service.mpacks.loading import Loaded, load
+from registry_service.mpacks.metadata import FILE_NAME, read_metadata
+from registry_service.mpacks.trees import FolderTree
+from registry_service.mpacks.verification import verify
 
 METAINFO = "metainfo.xml"
 _MAX_CHAIN = 1000
@@ -83,6 +90,33 @@ def check_extension(directory: Path, resources: Path) -> Report:
     return Report(f"{name}/{version}", [{"version": own, "text": text} for text in errors], warnings)
 
 
+def check_mpack(path: Path, resources: Path, ambari_version: str) -> Report:
+    """Check a management pack: an archive, or the folder that one is made of.
+
+    Its prerequisites, and what would be in its way, are looked for in the resources directory. Nothing is installed,
+    and no hook runs.
+    """
+    with tempfile.TemporaryDirectory(prefix="graft-validate-") as made:
+        own = Path(made)
+        try:
+            if path.is_dir():
+                metadata, findings = read_metadata(path, path.name)
+                layout = lay_out(metadata, FolderTree(path, follow=True))
+                pack = Loaded(metadata, layout, path, path.name, "", tuple(findings))
+            else:
+                pack = load(own, path, path.name, Bounds(), _ignore, _ignore)
+            found = verify(resources, own, pack, ambari_version)
+        except GraftError as error:
+            return Report(path.name, [{"version": path.name, "text": error.params[0]}], [])
+    name = pack.metadata.folder
+    return Report(name, [{"version": name, "text": text} for text in found.problems], _shown({*found.findings}))
+
+
+def is_mpack(path: Path) -> bool:
+    """Tell whether a path is a management pack rather than a directory of something else."""
+    return path.is_file() or (path / FILE_NAME).is_file()
+
+
 def is_extension(directory: Path) -> bool:
     """Tell whether a directory is one extension version rather than a resources directory."""
     return (directory / METAINFO).is_file() and not (directory / EXTENSIONS).is_dir()
@@ -101,6 +135,10 @@ def _chain(directory: Path) -> Iterator[Path]:
         if not parent or "/" in parent or parent in {".", ".."}:
             return
         directory = directory.parent / parent
+
+
+def _ignore(_done: int) -> None:
+    pass
 
 
 def _errors(catalog: Catalog) -> list[dict[str, str]]:

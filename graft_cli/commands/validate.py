@@ -1,4 +1,4 @@
-"""`graft validate`: what is wrong or odd in a resources directory, without a service."""
+"""`graft validate`: what is wrong or odd in a resources directory or a management pack, without a service."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ Examples:
   graft validate
   graft validate ./resources --json
   graft validate ./resources/extensions/EXT/1.0
+  graft validate ./my-pack-1.0.tar.gz
 """
     )(validate)
 
@@ -28,25 +29,31 @@ def validate(
     path: Annotated[
         Path | None,
         typer.Argument(
-            help="A directory with extensions/, stacks/ and common-services/, or that of one extension version; "
-            "GRAFT_RESOURCES_DIR if not given.",
+            help="A directory with extensions/, stacks/ and common-services/, that of one extension version, or a "
+            "management pack; GRAFT_RESOURCES_DIR if not given.",
         ),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Check extensions, stacks and common services.
+    """Check extensions, stacks and common services, or a management pack.
 
-    Errors make a version invalid, so that it cannot be linked; warnings do not. The exit code is 1 if there are errors.
+    Errors make a version invalid, so that it cannot be linked, or keep a pack from being installed into
+    GRAFT_RESOURCES_DIR; warnings do not. The exit code is 1 if there are errors.
     """
     from graft_cli.configuration import load
     from graft_cli.output import print_json
-    from graft_cli.validation import check_extension, check_tree, is_extension
+    from graft_cli.validation import check_extension, check_mpack, check_tree, is_extension, is_mpack
 
-    directory = (path if path is not None else load().resources_path).absolute()
-    if not directory.is_dir():
-        raise CliError(f"{directory} is no directory")
-    alone = is_extension(directory)
-    report = check_extension(directory, load().resources_path) if alone else check_tree(directory)
+    settings = load()
+    looked_at = (path if path is not None else settings.resources_path).absolute()
+    if not looked_at.exists():
+        raise CliError(f"there is no {looked_at}")
+    if is_mpack(looked_at):
+        report = check_mpack(looked_at, settings.resources_path, settings.ambari_version)
+    elif is_extension(looked_at):
+        report = check_extension(looked_at, settings.resources_path)
+    else:
+        report = check_tree(looked_at)
     if as_json:
         print_json({"errors": report.errors, "warnings": report.warnings})
     else:

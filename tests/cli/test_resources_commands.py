@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -177,7 +178,8 @@ def test_a_tree_is_checked_without_a_service(graft: Graft, tmp_path: Path) -> No
     assert "extensions/OLD/1.0/metainfo.xml:2: warning: <stacks> is ignored here" in done.stdout
     found = json.loads(graft("validate", "--json", GRAFT_RESOURCES_DIR=str(tree.root)).stdout)
     assert [error["version"] for error in found["errors"]] == ["extensions/ORPHAN/1.0"]
-    assert graft("validate", "none").returncode == 1
+    none = graft("validate", "none")
+    assert (none.returncode, none.stderr) == (1, f"graft: there is no {tmp_path / 'none'}\n")
 
 
 def test_one_extension_version_is_checked(graft: Graft, tmp_path: Path) -> None:
@@ -204,3 +206,31 @@ def test_one_extension_version_is_checked(graft: Graft, tmp_path: Path) -> None:
     assert there.stdout == "PIGS/2.0: 0 errors, 0 warnings\n"
     alone = graft("validate", "elsewhere/PIGS/2.0")
     assert (alone.returncode, "extends a non-existent service" in alone.stdout) == (1, True)
+
+
+def test_a_management_pack_is_checked(graft: Graft, tmp_path: Path) -> None:
+    pack = tmp_path / "pack"
+    (pack / "extensions/EXT/1.0").mkdir(parents=True)
+    (pack / "extensions/EXT/1.0/metainfo.xml").write_text("<metainfo>\n<stacks><stack/></stacks></metainfo>")
+    artifact = {"name": "extensions", "type": "extension-definitions", "source_dir": "extensions"}
+    said: dict[str, Any] = {"name": "foo", "version": "1.0", "prerequisites": {}, "artifacts": [artifact]}
+    (pack / "mpack.json").write_text(json.dumps(said))
+    archive = tmp_path / "foo-1.0.tar.gz"
+    subprocess.run(["tar", "-czf", str(archive), "-C", str(tmp_path), "pack"], check=True)
+    for path in (pack, archive):
+        done = graft("validate", str(path))
+        assert done.returncode == 0, done.stderr
+        assert "extensions/EXT/1.0/metainfo.xml:2: warning: <stacks> is ignored here" in done.stdout
+        assert "foo-1.0: 0 errors" in done.stdout
+
+    said["prerequisites"] = {"min-ambari-version": "99.0"}
+    (pack / "mpack.json").write_text(json.dumps(said))
+    done = graft("validate", str(pack))
+    assert done.returncode == 1
+    assert "foo-1.0: error: Prerequisite failure! Current Ambari Version = " in done.stdout
+    (pack / "mpack.json").write_text("{")
+    broken = json.loads(graft("validate", str(pack), "--json").stdout)
+    assert broken["errors"][0]["text"].startswith("Malformed management pack. mpack.json is not as it must be")
+    archive.write_bytes(b"no archive")
+    done = graft("validate", str(archive))
+    assert (done.returncode, "Malformed management pack." in done.stdout) == (1, True)
