@@ -107,8 +107,13 @@ class Library:
         # A caller who goes away must not leave a state read and not handed on.
         task = asyncio.create_task(self._read_and_adopt(changed))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._forget)
         return await asyncio.shield(task)
+
+    def _forget(self, task: asyncio.Task[int]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # whoever waits is told; when nobody does any more, nobody has to be
 
     async def _read_and_adopt(self, changed: Iterable[str] | None) -> int:
         async with self._reading:
