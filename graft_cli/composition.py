@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -21,6 +21,9 @@ from graft_common.rpc.clients import DispatcherClients, RegistryClients
 from graft_common.rpc.context import call_metadata
 from graft_common.rpc.service import RpcService
 from graft_common.settings import Settings
+
+if TYPE_CHECKING:
+    from registry_service.app import RegistryApp
 
 METRICS = "127.0.0.1:9464"
 DISPATCHER_METRICS = "127.0.0.1:9465"
@@ -55,12 +58,14 @@ def run_all(options: Mapping[str, Any], *, demo: bool) -> None:
 
     async def build(process: Process) -> None:
         _add_metrics(process, metrics)
-        registry_services = await _add_registry(process, settings, registry)
-        registry_clients = RegistryClients.local(registry_services)
+        registry_app = await _add_registry(process, settings, registry)
+        registry_clients = RegistryClients.local(registry_app.services)
         if demo:
             await _check_demo_login(registry_clients)
         dispatcher_services = await _add_dispatcher(process, settings, registry_clients, dispatcher)
-        await _add_gateway(process, settings, registry_clients, DispatcherClients.local(dispatcher_services), http)
+        dispatcher_clients = DispatcherClients.local(dispatcher_services)
+        registry_app.hooks.use(dispatcher_clients.hooks)
+        await _add_gateway(process, settings, registry_clients, dispatcher_clients, http)
 
     def announce() -> None:
         lines = [
@@ -132,7 +137,7 @@ def run_gateway(options: Mapping[str, Any]) -> None:
     _run_one("gateway", settings, build, [f"  XenAPI  {http_url(address)}"], [])
 
 
-async def _add_registry(process: Process, settings: Settings, address: str) -> Sequence[RpcService]:
+async def _add_registry(process: Process, settings: Settings, address: str) -> RegistryApp:
     from registry_service.app import RegistryApp
 
     app = await RegistryApp.open(settings)
@@ -140,7 +145,7 @@ async def _add_registry(process: Process, settings: Settings, address: str) -> S
     if app.generated_password is not None:
         # Neither the log nor the disk has it; it is shown here and never again.
         typer.echo(f"administrator {settings.admin_user}, password {app.generated_password} (shown this once)")
-    return app.services
+    return app
 
 
 async def _add_dispatcher(

@@ -14,6 +14,8 @@ from graft.registry.v1 import (
     cluster_pb2_grpc,
     identity_pb2,
     identity_pb2_grpc,
+    mpack_pb2,
+    mpack_pb2_grpc,
     registry_pb2,
     registry_pb2_grpc,
 )
@@ -22,6 +24,7 @@ from graft_common.rpc.service import RpcService
 from graft_common.service_token import service_token
 from graft_common.settings import Settings
 from registry_service.clusters.clusters import Clusters
+from registry_service.hooks.runner import DispatcherHooks
 from registry_service.identity.access import Access
 from registry_service.identity.accounts import Accounts
 from registry_service.identity.passwords import Passwords
@@ -30,11 +33,15 @@ from registry_service.library.library import Library
 from registry_service.library.tree import Tree
 from registry_service.links.links import Links
 from registry_service.maintenance import Maintenance
+from registry_service.mpacks.archives import Bounds
+from registry_service.mpacks.mpacks import Mpacks
 from registry_service.service.clusters import ClusterServicer
 from registry_service.service.identity import IdentityServicer
+from registry_service.service.mpacks import MpackServicer
 from registry_service.service.registry import RegistryServicer
 from registry_service.store.store import UNREACHABLE, Store
 from registry_service.tuning import Tuning
+from registry_service.uploads import Uploads
 from registry_service.watch.clock import RevisionClock
 from registry_service.watch.mirror import Mirror
 from registry_service.watch.watches import Watches
@@ -51,17 +58,32 @@ class RegistryApp:
         sessions: Sessions,
         accounts: Accounts,
         token: str,
-        tree: Tree,
+        settings: Settings,
+        uploads: Uploads,
         tuning: Tuning,
     ) -> None:
         self.generated_password: str | None = None
         """The first administrator's password, if it had to be made; to be shown once, on a terminal."""
+        self.hooks = DispatcherHooks(settings.dispatcher, token)
+        """Runs the hooks of management packs; to be told of a dispatcher in the same process."""
         self._store = store
         self._passwords = passwords
+        self._uploads = uploads
         self._watches = Watches(store, clock, tuning)
         self._maintenance = Maintenance(store, sessions, clock, tuning)
         links = Links(store, clock, tuning)
+        tree = Tree(settings.resources_path, settings.data_dir / "cache" / "catalog")
         self._library = Library(tree, links, store, tuning)
+        self._mpacks = Mpacks(
+            settings.resources_path,
+            settings.ambari_version,
+            store,
+            links,
+            self._library,
+            self.hooks,
+            tuning,
+            Bounds(archive=settings.mpack_max_archive),
+        )
         access = Access(sessions, token)
         self.services: Sequence[RpcService] = (
             RpcService(
@@ -78,6 +100,11 @@ class RegistryApp:
                 cluster_pb2.DESCRIPTOR.services_by_name["ClusterService"],
                 ClusterServicer(Clusters(links, tuning), access),
                 cluster_pb2_grpc.add_ClusterServiceServicer_to_server,
+            ),
+            RpcService(
+                mpack_pb2.DESCRIPTOR.services_by_name["MpackService"],
+                MpackServicer(self._mpacks, uploads, access, store, tuning.now),
+                mpack_pb2_grpc.add_MpackServiceServicer_to_server,
             ),
         )
 
@@ -112,18 +139,33 @@ class RegistryApp:
         store.on_commit = clock.advance
         sessions = Sessions(store, clock, passwords, timedelta(seconds=settings.session_idle), tuning)
         accounts = Accounts(store, passwords, tuning)
-        tree = Tree(settings.resources_path, settings.data_dir / "cache" / "catalog")
-        app = cls(store, clock, passwords, sessions, accounts, token, tree, tuning)
+        app = cls(store, clock, passwords, sessions, accounts, token, settings, _open_uploads(settings), tuning)
+        try:
+            await app._begin(settings, accounts)
+        except BaseException:
+            app._uploads.close()
+            raise
+        return app
+
+    async def _begin(self, settings: Settings, accounts: Accounts) -> None:
+        """See that there is an administrator, end what was begun, and read the directory."""
         password = settings.admin_password.get_secret_value() if settings.admin_password else None
         try:
-            app.generated_password = await accounts.ensure_administrator(settings.admin_user, password)
+            self.generated_password = await accounts.ensure_administrator(settings.admin_user, password)
         except GraftError as error:
             raise StartupError(
                 f"The first administrator cannot be added: {error}. Set GRAFT_ADMIN_USER and GRAFT_ADMIN_PASSWORD anew."
             ) from error
-        app._maintenance.start()
-        app._library.start()
-        return app
+        try:
+            await self._mpacks.recover()
+        except GraftError as error:
+            # Where another registry is at it, it is the other's to end.
+            if error.code != "MPACK_BUSY":
+                raise StartupError(
+                    f"What was begun with management packs in {settings.resources_path} cannot be ended: {error}"
+                ) from error
+        self._maintenance.start()
+        self._library.start()
 
     async def drain(self, timeout: float) -> None:  # noqa: ASYNC109  (a bound, not an error)
         """End the watches, which go on for ever, and the waits for the directory; other calls end by themselves."""
@@ -132,10 +174,24 @@ class RegistryApp:
 
     async def close(self) -> None:
         """Stop, and close the database."""
+        await self._mpacks.close()
+        await self.hooks.close()
+        self._uploads.close()
         await self._library.stop()
         await self._maintenance.stop()
         self._passwords.close()
         await self._store.close()
+
+
+def _open_uploads(settings: Settings) -> Uploads:
+    place = settings.data_dir / "uploads"
+    try:
+        return Uploads.open(place, settings.mpack_max_archive)
+    except OSError as error:
+        raise StartupError(
+            f"{place} cannot be written: {error.strerror}. "
+            "Let this user own the directory, or set GRAFT_DATA_DIR to another."
+        ) from error
 
 
 async def _open_store(settings: Settings, tuning: Tuning) -> Store:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import uuid
+
 import structlog
 
-from graft_common.rpc.context import CallContext, peer_address
+from graft_common.rpc.context import REQUEST_ID, CallContext, metadata_value, peer_address
 from registry_service.identity.values import Request
 
 
 def origin(context: CallContext) -> Request:
-    """Return the caller's address and the id of the request, the caller's or a new one, which the guard has bound."""
-    request_id = structlog.contextvars.get_contextvars().get("request_id", "")
-    return Request(peer_address(context), str(request_id))
+    """Return the caller's address and the id of the request: the one that the guard has bound, where there is one.
+
+    A call that streams its answers has none bound; its id is the caller's or a new one.
+    """
+    bound = structlog.contextvars.get_contextvars().get("request_id", "")
+    return Request(peer_address(context), str(bound) or metadata_value(context, REQUEST_ID) or uuid.uuid4().hex)

@@ -27,6 +27,8 @@ from graft.registry.v1 import (
     cluster_pb2_grpc,
     identity_pb2,
     identity_pb2_grpc,
+    mpack_pb2,
+    mpack_pb2_grpc,
     registry_pb2,
     registry_pb2_grpc,
 )
@@ -96,6 +98,7 @@ class FakePlatform:
             _service(identity_pb2, "IdentityService", FakeIdentity(self), identity_pb2_grpc),
             _service(registry_pb2, "RegistryService", registry_pb2_grpc.RegistryServiceServicer(), registry_pb2_grpc),
             _service(cluster_pb2, "ClusterService", cluster_pb2_grpc.ClusterServiceServicer(), cluster_pb2_grpc),
+            _service(mpack_pb2, "MpackService", mpack_pb2_grpc.MpackServiceServicer(), mpack_pb2_grpc),
         ]
 
     @property

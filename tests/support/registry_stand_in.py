@@ -37,7 +37,7 @@ class RegistryStandIn:
     def clients(self) -> RegistryClients:
         identity: Any = SimpleNamespace(LookupSession=self._lookup, TouchSessions=self._touch)
         registry: Any = SimpleNamespace(Watch=self._watch)
-        return RegistryClients(identity, registry, clusters=SimpleNamespace())
+        return RegistryClients(identity, registry, clusters=SimpleNamespace(), mpacks=SimpleNamespace())
 
     async def login(
         self, ref: str, roles: Sequence[str] = ("pool-admin",), idle: float = 1000.0, age: float = 0
