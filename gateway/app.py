@@ -33,7 +33,11 @@ class GatewayApp:
         bounds = Bounds(settings.http_max_body, settings.http_body_timeout)
         self._xmlrpc = XmlRpcEndpoint(XenApi(registry, dispatcher, settings.call_timeout), bounds, self._load)
         self._ambari = AmbariEndpoint(
-            Backends(registry, dispatcher), bounds, self._load, upstream_statuses=settings.ambari_status_compat
+            Backends(registry, dispatcher),
+            bounds,
+            self._load,
+            upstream_statuses=settings.ambari_status_compat,
+            ambari_version=settings.ambari_version,
         )
         self._stopping = False
         self._pages = Pages(Readiness(registry, dispatcher), lambda: self._stopping).asgi

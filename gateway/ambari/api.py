@@ -71,6 +71,7 @@ class Api:
 
     backends: Backends
     access: Access
+    ambari_version: str
     pages: Mapping[str, Page] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -113,7 +114,8 @@ class Api:
         if target is None:
             raise AmbariError(404, "Not Found", container=True)
         asked.pattern = target.pattern
-        backend = Backend(self.backends.registry, self.backends.metadata(asked.caller, session.login.ref))
+        metadata = self.backends.metadata(asked.caller, session.login.ref)
+        backend = Backend(self.backends.registry, metadata, self.ambari_version)
         return await self._serve_target(asked, target, backend)
 
     async def _serve_page(self, asked: Asked, page: Page) -> Answer:

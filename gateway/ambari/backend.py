@@ -24,8 +24,10 @@ A = TypeVar("A", bound=Message)
 class Backend:
     """Calls with one user's session; what was read once is not asked for again within the request."""
 
-    def __init__(self, registry: RegistryClients, metadata: Sequence[tuple[str, str]]) -> None:
+    def __init__(self, registry: RegistryClients, metadata: Sequence[tuple[str, str]], ambari_version: str) -> None:
         self.registry = registry
+        self.ambari_version = ambari_version
+        """The version of Ambari that this server passes for."""
         self._metadata = metadata
         self._read: dict[tuple[int, bytes], Message] = {}
 

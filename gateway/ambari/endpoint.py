@@ -59,12 +59,14 @@ class _Written:
 class AmbariEndpoint:
     """The ASGI application below `/api/v1`."""
 
-    def __init__(self, backends: Backends, bounds: Bounds, load: Load, *, upstream_statuses: bool) -> None:
+    def __init__(
+        self, backends: Backends, bounds: Bounds, load: Load, *, upstream_statuses: bool, ambari_version: str
+    ) -> None:
         self._bounds = bounds
         self._load = load
         self._upstream_statuses = upstream_statuses
         self._access = Access(backends)
-        self._api = Api(backends, self._access)
+        self._api = Api(backends, self._access, ambari_version)
         self._workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix="graft-ambari")
         self._stopping = False
 

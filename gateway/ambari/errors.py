@@ -99,6 +99,8 @@ EVERYWHERE: Mapping[str, Rule] = {
     "STACK_NOT_FOUND": Rule(404, prefix=REQUESTED),
     "SERVICE_NOT_FOUND": Rule(404, prefix=REQUESTED),
     "LINK_NOT_FOUND": Rule(404, prefix=REQUESTED),
+    "CLUSTER_NOT_FOUND": Rule(404, prefix=REQUESTED),
+    "CLUSTER_SERVICE_NOT_FOUND": Rule(404, prefix=REQUESTED),
 }
 """Errors that mean the same whatever a request does, and those of reading."""
 
@@ -119,6 +121,12 @@ BY_OPERATION: Mapping[Operation, Mapping[str, Rule]] = {
         "LINK_INCOMPLETE": Rule(400),
         "STACK_NOT_FOUND": _MISSING,
         "EXTENSION_NOT_FOUND": _MISSING,
+        "CLUSTER_INCOMPLETE": Rule(400),
+        "CLUSTER_NAME_INVALID": Rule(400),
+        "CLUSTER_EXISTS": Rule(409),
+        "CLUSTER_NOT_FOUND": Rule(404),
+        "SERVICE_NOT_IN_STACK": Rule(400),
+        "CLUSTER_SERVICE_EXISTS": Rule(409),
     },
     Operation.UPDATE: {
         **_RULES_OF_LINKS,
@@ -127,10 +135,14 @@ BY_OPERATION: Mapping[Operation, Mapping[str, Rule]] = {
         "LINK_NOT_FOUND": Rule(404, prefix=SPECIFIED),
         "STACK_NOT_FOUND": Rule(404, prefix=SPECIFIED),
         "EXTENSION_NOT_FOUND": Rule(404, prefix=SPECIFIED),
+        "CLUSTER_NOT_FOUND": Rule(404, prefix=SPECIFIED),
+        "CLUSTER_SERVICE_NOT_FOUND": Rule(404, prefix=SPECIFIED),
     },
     Operation.DELETE: {
         **_RULES_OF_LINKS,
         "LINK_NOT_FOUND": Rule(404, prefix=SPECIFIED),
+        "CLUSTER_NOT_FOUND": Rule(404, prefix=SPECIFIED),
+        "CLUSTER_SERVICE_NOT_FOUND": Rule(404, prefix=SPECIFIED),
     },
 }
 """Errors by what a request does; these come before `EVERYWHERE`."""

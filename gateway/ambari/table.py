@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from gateway.ambari.resource_types import Place
-from gateway.ambari.resources import links
+from gateway.ambari.resources import clusters, links
 from gateway.ambari.resources.components import STACK_SERVICE_COMPONENT, STACK_SERVICE_COMPONENT_DEPENDENCY
 from gateway.ambari.resources.documents import QUICK_LINK, THEME
 from gateway.ambari.resources.extensions import EXTENSION, EXTENSION_VERSION
+from gateway.ambari.resources.root_services import ROOT_SERVICE, ROOT_SERVICE_COMPONENT
 from gateway.ambari.resources.services import STACK_SERVICE, STACK_SERVICE_CONFIGURATION
 from gateway.ambari.resources.stacks import STACK, STACK_CONFIGURATION, STACK_VERSION
 
@@ -66,5 +67,29 @@ _STACKS = Place(
     ),
 )
 
-ROOTS: tuple[Place, ...] = (_EXTENSIONS, _LINKS, _STACKS)
+_CLUSTERS = Place(
+    "clusters",
+    clusters.CLUSTER,
+    "Clusters: where services of a stack version are installed.",
+    children=(
+        Place(
+            "services",
+            clusters.SERVICE,
+            "Services of a cluster.",
+            on_collection=(clusters.CREATE_SERVICES, clusters.UPDATE_SERVICES),
+            on_instance=(clusters.CREATE_SERVICE, clusters.UPDATE_SERVICES, clusters.DELETE_SERVICE),
+        ),
+    ),
+    on_collection=(clusters.CREATE_CLUSTERS,),
+    on_instance=(clusters.CREATE_CLUSTER, clusters.UPDATE_CLUSTER, clusters.DELETE_CLUSTER),
+)
+
+_ROOT_SERVICES = Place(
+    "services",
+    ROOT_SERVICE,
+    "The server itself.",
+    children=(Place("components", ROOT_SERVICE_COMPONENT, "Its components, with their version."),),
+)
+
+ROOTS: tuple[Place, ...] = (_CLUSTERS, _EXTENSIONS, _LINKS, _ROOT_SERVICES, _STACKS)
 """The collections at the top."""

@@ -82,19 +82,23 @@ def _service(cluster: pb.Cluster, service: pb.InstalledService) -> Properties:
     return shown
 
 
-async def _create_cluster(request: WriteRequest) -> Written:
-    body = _one(request)
+async def _create_clusters(request: WriteRequest) -> Written:
+    """Make clusters, one after the other as Ambari does: those before one that fails stay."""
+    for body in request.resources or [{}]:
+        await request.backend.write(request.backend.registry.clusters.CreateCluster, _new(request.keys, body))
+    return Written(201)
+
+
+def _new(keys: Keys, body: PropertySet) -> pb.CreateClusterRequest:
+    if body.get(_ID) is not None:
+        raise AmbariError(400, "Cluster name should be provided and clusterId should be null")
     stack = _said(body, _VERSION)
     name, dash, version = stack.partition("-")
     if stack and not (dash and version):
         # Ambari's text (StackId.java), which there is an error of the server.
         raise AmbariError(400, f"Could not parse invalid Stack Id, stackId={stack}")
-    wanted = request.keys.get("cluster_name") or _said(body, _NAME)
-    if body.get(_ID) is not None:
-        raise AmbariError(400, "Cluster name should be provided and clusterId should be null")
-    asked = pb.CreateClusterRequest(name=wanted, stack_name=name, stack_version=version)
-    await request.backend.write(request.backend.registry.clusters.CreateCluster, asked)
-    return Written(201)
+    cluster = keys.get("cluster_name") or _said(body, _NAME)
+    return pb.CreateClusterRequest(name=cluster, stack_name=name, stack_version=version)
 
 
 async def _delete_cluster(request: WriteRequest) -> Written:
@@ -135,10 +139,6 @@ async def _refuse_changes(request: WriteRequest) -> Written:
     return Written()
 
 
-def _one(request: WriteRequest) -> PropertySet:
-    return next(iter(request.resources), {})
-
-
 def _said(body: PropertySet, property_id: str) -> str:
     value = body.get(property_id)
     if isinstance(value, list):
@@ -146,10 +146,19 @@ def _said(body: PropertySet, property_id: str) -> str:
     return value or ""
 
 
+CREATE_CLUSTERS = Method(
+    "POST",
+    Operation.CREATE,
+    _create_clusters,
+    "Make clusters, one after the other: those before one that fails stay.",
+    body=(_NAME, _VERSION),
+    several=True,
+    statuses=(201, 400, 404, 409),
+)
 CREATE_CLUSTER = Method(
     "POST",
     Operation.CREATE,
-    _create_cluster,
+    _create_clusters,
     "Make a cluster, on the stack version that its `version` names, such as `HDP-2.4`.",
     body=(_NAME, _VERSION),
     statuses=(201, 400, 404, 409),
