@@ -77,9 +77,11 @@ class Uploads:
         self._held -= 1
 
     def close(self) -> None:
-        """Remove the folder with all that is in it."""
-        shutil.rmtree(self._folder, ignore_errors=True)
-        os.close(self._lock)
+        """Remove the folder with all that is in it; more than once is fine."""
+        lock, self._lock = self._lock, -1
+        if lock >= 0:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            os.close(lock)
 
 
 class Upload:
