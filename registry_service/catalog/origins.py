@@ -7,14 +7,16 @@ it comes from.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
 
+from registry_service.catalog.catalog import Catalog
 from registry_service.catalog.configuration_definitions import Configuration
-from registry_service.catalog.definitions import Component, Service
+from registry_service.catalog.definitions import Component, Service, StackDefinition
 from registry_service.catalog.resolved import ResolvedService
+from registry_service.catalog.stack_views import StackView
 
 _NOT_MERGED = frozenset({"name", "extends", "deleted", "directory", "themes_broken", "quick_links_broken"})
 _KEYS = {"custom_commands": "name", "dependencies": "name", "logs": "log_id", "properties": "name"}
@@ -31,6 +33,28 @@ def origins_of(service: ResolvedService) -> dict[str, str]:
     """
     layers = [(source, dict(_leaves(entry.load()))) for source, entry in service.layers]
     return {path: _origin(path, value, layers) for path, value in _leaves(service.definition)}
+
+
+def origins_of_properties(stack: StackView, catalog: Catalog) -> dict[str, str]:
+    """Return for each value of a stack version's own configuration where it is defined, such as `stacks/HDP/2.4`.
+
+    Paths are those below `configurations` in `origins_of`.
+    """
+    layers = [
+        (f"stacks/{definition.name}/{definition.version}", dict(_all_configuration_leaves(definition.configurations)))
+        for definition in _line(stack, catalog)
+    ]
+    return {path: _origin(path, value, layers) for path, value in _all_configuration_leaves(stack.configurations)}
+
+
+def _line(stack: StackView, catalog: Catalog) -> Iterator[StackDefinition]:
+    """Yield a stack version and those that it inherits from, the nearest first."""
+    seen: set[str] = set()
+    definition: StackDefinition | None = stack.definition
+    while definition is not None and definition.version not in seen:
+        seen.add(definition.version)
+        yield definition
+        definition = catalog.stacks.get((definition.name, definition.extends or ""))
 
 
 def _origin(path: str, value: Any, layers: list[tuple[str, dict[str, Any]]]) -> str:
@@ -50,8 +74,7 @@ def _leaves(service: Service) -> Iterator[tuple[str, Any]]:
             for name, component in value.items():
                 yield from _component_leaves(f"components/{name}", component)
         elif field == "configurations":
-            for name, configuration in value.items():
-                yield from _configuration_leaves(f"configurations/{name}", configuration)
+            yield from _all_configuration_leaves(value)
         elif field in {"themes", "quick_links"}:
             yield from ((f"{field}/{name}", item) for name, item in value.items() if not item.deleted)
         elif field in _SETS:
@@ -69,6 +92,11 @@ def _component_leaves(path: str, component: Component) -> Iterator[tuple[str, An
             yield from _items(f"{path}/{field}", field, value)
 
 
+def _all_configuration_leaves(configurations: Mapping[str, Configuration]) -> Iterator[tuple[str, Any]]:
+    for name, configuration in configurations.items():
+        yield from _configuration_leaves(f"configurations/{name}", configuration)
+
+
 def _configuration_leaves(path: str, configuration: Configuration) -> Iterator[tuple[str, Any]]:
     yield from ((f"{path}/supports/{name}", value) for name, value in configuration.supports.items())
     for name, item in configuration.properties.items():
@@ -84,8 +112,8 @@ def _items(path: str, field: str, value: Any) -> Iterable[tuple[str, Any]]:
 
 
 def _said(value: msgspec.Struct) -> Iterator[tuple[str, Any]]:
-    """Yield the fields that say something."""
+    """Yield the fields that say something: a parent's False or empty list, too, is not the same as nothing."""
     for field in msgspec.structs.fields(value):
         said = getattr(value, field.name)
-        if said is not None and said is not False and said not in ((), {}):
+        if said not in (field.default, {}):
             yield field.name, said

@@ -13,6 +13,7 @@ from graft_common import roles
 from graft_common.errors import GraftError, value_not_supported
 from graft_common.rpc.context import CallContext, bearer
 from registry_service.catalog.findings import Position
+from registry_service.catalog.origins import origins_of_properties
 from registry_service.catalog.resolved import ResolvedExtension, ResolvedService
 from registry_service.catalog.stack_views import StackView
 from registry_service.catalog.value_types import Finding
@@ -207,13 +208,17 @@ class RegistryServicer:
     ) -> pb.GetStackVersionResponse:
         """Describe a stack version."""
         await self._access.need_role(bearer(context), f"{STACK}.get_record", roles.READ_ONLY)
-        view = (await self._links.ground()).views.get(request.name, request.version)
+        ground = await self._links.ground()
+        view = ground.views.get(request.name, request.version)
         if view is None:
             raise catalog_messages.stack_not_found(request.name, request.version)
         return pb.GetStackVersionResponse(
             stack_version=catalog_messages.stack_version(view),
             services=await _services(view, request),
             properties=properties(view.configurations, full=True) if request.with_properties else (),
+            origins=origins_of_properties(view, ground.catalog)
+            if request.with_properties and request.with_origins
+            else {},
         )
 
     async def CreateLinks(self, request: pb.CreateLinksRequest, context: CallContext) -> pb.CreateLinksResponse:  # noqa: N802  (gRPC's name)

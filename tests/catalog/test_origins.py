@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from registry_service.catalog.origins import origins_of
+from registry_service.catalog.origins import origins_of, origins_of_properties
 from registry_service.catalog.stack_views import StackViews
 from support.resources import Resources, component, config_property
 
@@ -85,3 +85,92 @@ def test_a_linked_service_tells_its_extension(tree: Resources) -> None:
     view = StackViews(tree.read(), {("HDP", "2"): [("E", "1")]}).get("HDP", "2")
     assert view is not None
     assert origins_of(view.services["S"]) == {"version": E1, "display_name": "stacks/HDP/1"}
+
+
+def test_everything_that_can_be_said_has_an_origin(tree: Resources) -> None:
+    script = "<commandScript><script>s.py</script></commandScript>"
+    command = f"<customCommands><customCommand><name>RUN</name>{script}</customCommand></customCommands>"
+    needed = "<dependencies><dependency><name>HDFS/CLIENT</name><scope>host</scope></dependency></dependencies>"
+    types = "<configuration-dependencies><config-type>site</config-type></configuration-dependencies>"
+    parent = (
+        script
+        + command
+        + types
+        + "<displayName>D</displayName><serviceType>T</serviceType><selection>DEPRECATED</selection>"
+        "<service_advisor_type>JAVA</service_advisor_type><supportDeleteViaUI>false</supportDeleteViaUI>"
+        "<restartRequiredAfterChange>false</restartRequiredAfterChange><monitoringService>false</monitoringService>"
+        "<credential-store><supported>true</supported><enabled>true</enabled></credential-store><sso><supported>false</supported><kerberosRequired>true</kerberosRequired></sso>"
+        "<requiredServices><service>HDFS</service></requiredServices>"
+        "<properties><property><name>managed</name><value>false</value></property></properties>"
+        "<osSpecifics><osSpecific><osFamily>any</osFamily></osSpecific></osSpecifics>"
+        "<themes><theme><fileName>t.json</fileName></theme></themes>"
+        "<quickLinksConfigurations><quickLinksConfiguration><fileName>q.json</fileName></quickLinksConfiguration>"
+        "</quickLinksConfigurations>"
+        + component(
+            "C",
+            script
+            + command
+            + needed
+            + types
+            + "<versionAdvertised>false</versionAdvertised><clientsToUpdateConfigs/>"
+            + "<autoDeploy/><bulkCommands><displayName>B</displayName></bulkCommands>"
+            + "<auto-deploy><enabled>true</enabled></auto-deploy><logs><log><logId>l</logId></log></logs>"
+            + "<configFiles><configFile><fileName>f</fileName></configFile></configFiles>",
+        )
+    )
+    tree.extension("E/1", "", S=parent)
+    tree.extension("E/2", "<extends>1</extends>", S="<version>2</version>")
+    folder = "extensions/E/1/services/S"
+    attributes = "<value-attributes><type>int</type></value-attributes>"
+    tree.configuration(folder, "site", config_property("a", "1", attributes))
+    tree.write(f"{folder}/themes/t.json", "{}")
+    tree.write(f"{folder}/quicklinks/q.json", "{}")
+    for name in ("kerberos.json", "metrics.json", "alerts.json", "widgets.json", "service_advisor.py"):
+        tree.write(f"{folder}/{name}", "")
+    tree.write(f"{folder}/role_command_order.json", "{}")
+    for name in ("package", "checks", "server_actions", "upgrades"):
+        tree.write(f"{folder}/{name}/f", "")
+    origins = origins_of(tree.read_service("E/2", "S"))
+    assert origins.pop("version") == E2
+    assert set(origins.values()) == {E1}
+    parts = {
+        "command_script",
+        "custom_commands/RUN",
+        "config_dependencies/site",
+        "auto_deploy",
+        "bulk_commands",
+        "dependencies/HDFS/CLIENT",
+        "clients_to_update_configs",
+        "client_config_files",
+        "version_advertised",
+        "logs/l",
+    }
+    own_parts = {path.removeprefix("components/C/") for path in origins if path.startswith("components/C/")}
+    assert own_parts == parts - {"config_dependencies/site"} | {"config_dependencies"}
+    assert {path for path in origins if not path.startswith("components/C/")} == {
+        *("command_script", "custom_commands/RUN", "config_dependencies/site", "display_name", "service_type"),
+        *("selection", "service_advisor_type", "support_delete_via_ui", "restart_required_after_change"),
+        *("monitoring_service", "credential_store", "sso", "required_services", "properties/managed", "os_specifics"),
+        *("themes/t.json", "quick_links/q.json", "components/C", "configurations/site/properties/a"),
+        *("kerberos", "metrics", "alerts", "widgets", "role_command_order", "advisor", "advisor_name"),
+        *("package", "checks", "server_actions", "upgrades"),
+    }
+
+
+def test_a_stacks_own_configuration_tells_its_versions(tree: Resources) -> None:
+    tree.stack("HDP/1")
+    tree.stack("HDP/2", "<extends>1</extends>")
+    tree.stack("HDP/3", "<extends>2</extends>")
+    tree.configuration("stacks/HDP/1", "env", "".join(config_property(name, "1") for name in "abc"))
+    tree.configuration("stacks/HDP/2", "env", config_property("b", "2"), "supports_final='true'")
+    tree.configuration(
+        "stacks/HDP/3", "env", config_property("c", "3") + "<property><name>a</name><deleted>true</deleted></property>"
+    )
+    catalog = tree.read()
+    view = StackViews(catalog, {}).get("HDP", "3")
+    assert view is not None
+    assert origins_of_properties(view, catalog) == {
+        "configurations/env/supports/final": "stacks/HDP/2",
+        "configurations/env/properties/b": "stacks/HDP/2",
+        "configurations/env/properties/c": "stacks/HDP/3",
+    }

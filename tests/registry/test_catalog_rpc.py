@@ -413,6 +413,9 @@ async def test_a_stack_version_carries_all_that_its_files_say(start: Start, tree
     assert not child.stack_version.HasField("min_jdk")
     assert (list(child.properties), list(child.stack_version.removed_services)) == ([], ["HDFS"])
     assert [item.type for item in child.stack_version.configuration_types] == ["cluster-env"]
+    assert not child.origins
+    explained = await client.stack("HDP/2", with_properties=True, with_origins=True)
+    assert dict(explained.origins) == {"configurations/cluster-env/properties/a": "stacks/HDP/1"}
 
 
 async def test_what_is_not_there_is_said_in_ambaris_words(start: Start, tree: Resources) -> None:
