@@ -28,7 +28,14 @@ def configure(level: str = "info", log_format: LogFormat = "auto") -> None:
     wrapper = structlog.make_filtering_bound_logger(number)
     if for_people:
         structlog.configure(
-            processors=[*shared, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())],
+            processors=[
+                *shared,
+                structlog.dev.ConsoleRenderer(
+                    colors=sys.stderr.isatty(),
+                    # The default shows the variables of every frame: passwords and session references among them.
+                    exception_formatter=structlog.dev.plain_traceback,
+                ),
+            ],
             wrapper_class=wrapper,
             logger_factory=structlog.PrintLoggerFactory(sys.stderr),
             cache_logger_on_first_use=True,
