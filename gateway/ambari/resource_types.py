@@ -52,6 +52,8 @@ class Property:
     on_request: bool = False
     """Whether it is shown only where `fields` names it."""
     nullable: bool = False
+    pattern: str = ""
+    """What its value looks like in the body of a request, as a regular expression of JavaScript; empty for any."""
 
     @property
     def category(self) -> str:
@@ -104,6 +106,10 @@ class Method:
     """The ids of the properties that its body may have; with none it takes no body."""
     several: bool = False
     """Whether its body may be an array."""
+    required: tuple[str, ...] = ()
+    """The ids of those without which a body is refused."""
+    without_body: bool = False
+    """Whether it can do without a body."""
     statuses: tuple[int, ...] = (200,)
 
 
@@ -174,7 +180,7 @@ def find(roots: Sequence[Place], segments: Sequence[str], prefix: str) -> Target
     rest = list(segments)
     while rest:
         place = next((one for one in places if one.segment == rest[0]), None)
-        if place is None:
+        if place is None or rest[1:2] == [""]:
             return None
         pattern += f"/{place.segment}"
         if len(rest) == 1:
