@@ -71,7 +71,7 @@ class Settings(BaseSettings):
     http_body_timeout: Seconds = Field(30.0, description="the longest wait for a request's body")
     ambari_status_compat: bool = Field(False, description="answer refused links with 500 at /api/v1, as Ambari does")
     mpack_max_archive: Bytes = Field(512 << 20, description="the largest archive of a management pack")
-    ambari_version: str = Field("2.7.8", description="the version of Ambari that management packs are told they meet")
+    ambari_version: str = Field("2.7.8", description="the version of Ambari that REST clients and packs are told")
 
     engine: str = Field("bubblewrap", description="bubblewrap, or none for tests")
     call_timeout: Seconds = Field(60.0, description="wall time of a call")
