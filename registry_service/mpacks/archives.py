@@ -171,7 +171,7 @@ def _tar_member(tar: tarfile.TarFile, info: tarfile.TarInfo) -> Member:
         return Member(info.name, Kind.LINK, target=info.linkname)
     if info.islnk():
         return Member(info.name, Kind.HARD_LINK, target=info.linkname)
-    if not info.isreg():
+    if not info.isreg() or info.size < 0:
         raise malformed(f"{shown(info.name)} is neither a file nor a folder nor a link")
 
     def chunks() -> Iterator[bytes]:

@@ -31,9 +31,10 @@ def copy_archive(source: Path, target: Path, bounds: Bounds, step: Step) -> str:
         descriptor = os.open(source, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError) as error:
         raise not_readable(getattr(error, "strerror", None) or "its name is no path") from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise not_readable("It is no regular file")
     with os.fdopen(descriptor, "rb", buffering=0) as file, target.open("xb") as copy:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise not_readable("It is no regular file")
         digest, done = hashlib.sha256(), 0
         while chunk := file.read(CHUNK):
             done += len(chunk)
