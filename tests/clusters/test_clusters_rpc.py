@@ -7,6 +7,7 @@ import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,11 @@ from graft_common.rpc.client import call
 from graft_common.rpc.clients import RegistryClients
 from graft_common.settings import Settings
 from links.conftest import needs
+from registry_service.store.store import Store
 from support.resources import Resources
 from tests.registry.conftest import (  # noqa: F401  (fixtures)
     Registry,
+    SettableClock,
     StartRegistry,
     clock,
     database_url,
@@ -119,6 +122,13 @@ def start(start_registry: StartRegistry, settings: Settings, database_url: str, 
         return Client(registry, await registry.as_admin())
 
     return begin
+
+
+async def told(client: Client, expected: dict[str, list[str]]) -> None:
+    """Wait until a replica has heard of what another has changed."""
+    async with asyncio.timeout(20):
+        while await client.all() != expected:  # noqa: ASYNC110  (polled, with a bound)
+            await asyncio.sleep(0.02)
 
 
 @asynccontextmanager
@@ -273,7 +283,26 @@ async def test_replicas_know_of_each_others_clusters(start: Start) -> None:
     )
     assert sorted(result.code for result in results if isinstance(result, GraftError)) == ["CLUSTER_EXISTS"] * 5
     await other.delete("c1")
-    assert await one.all() == {"c2": []}
+    await told(one, {"c2": []})
+
+
+async def test_a_replica_that_has_missed_much_reads_all_clusters(
+    start: Start,
+    database_url: str,  # noqa: F811
+    clock: SettableClock,  # noqa: F811
+) -> None:
+    one, other = await start(), await start()
+    link = await one.link("EXT/1.0", "HDP/2.4")
+    await one.create("c1", "HDP/2.4", "HDFS")
+    await told(other, {"c1": ["HDFS"]})
+    await one.create("c2", "HDP/2.4", "OOZIE")
+    await one.delete("c1")
+    store = await Store.open(database_url, clock)
+    await store.compact(keep=1, newer_than=clock() + timedelta(days=1), at_most=1)
+    await store.close()
+    async with refused("SERVICE_INSTALLED"):
+        await other.unlink(link)
+    assert await other.all() == {"c2": ["OOZIE"]}
 
 
 async def test_a_service_and_its_link_do_not_race(start: Start) -> None:
