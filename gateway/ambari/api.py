@@ -9,6 +9,7 @@ from gateway.ambari.access import Access, Authenticated
 from gateway.ambari.backend import Backend
 from gateway.ambari.errors import NO_CSRF_HEADER, AmbariError, Operation
 from gateway.ambari.incoming import SAFE_METHODS, Incoming
+from gateway.ambari.openapi import Described, document
 from gateway.ambari.query.bodies import RequestBody, parse_body
 from gateway.ambari.query.parameters import parse_query
 from gateway.ambari.reading import read, unsupported_properties
@@ -19,6 +20,8 @@ from gateway.ambari.writing import WriteRequest
 from gateway.backends import Backends, Caller
 from graft_common.errors import GraftError
 
+DOCUMENT_WEIGHT = 1000
+"""The document of the interface is as long as that many resources."""
 NOWHERE = f"{PREFIX}/…"
 """Stands in metrics for every path that leads to nothing."""
 
@@ -57,6 +60,8 @@ class Page:
     serve: Mapping[str, Callable[[Asked], Awaitable[Answer]]]
     """By method."""
     doc: str = ""
+    is_public: bool = False
+    """Whether it is shown to those who have not said who they are."""
 
     @property
     def verbs(self) -> tuple[str, ...]:
@@ -73,9 +78,11 @@ class Api:
     access: Access
     ambari_version: str
     pages: Mapping[str, Page] = field(default_factory=dict)
+    _document: Answer | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self.pages = {
+            "openapi.json": Page({"GET": self._describe}, "This document.", is_public=True),
             "auth": Page({"POST": self._open_session}, "Open a session for this client alone."),
             "logout": Page({"GET": self._close_session}, "Close the session of the cookie."),
             **self.pages,
@@ -89,6 +96,9 @@ class Api:
             GraftError: the registry has refused it, or does not answer.
             QueryError: the query or the body cannot be understood.
         """
+        page = self._page(asked.head)
+        if page is not None and page.is_public:
+            return await self._serve_page(asked, page)
         session = await self.access.authenticate(asked.head, asked.caller)
         try:
             return await self._serve_as(asked, session)
@@ -105,12 +115,10 @@ class Api:
         asked.headers = session.headers
         if asked.method not in SAFE_METHODS and "x-requested-by" not in asked.head.headers:
             raise AmbariError(400, NO_CSRF_HEADER, container=True)
-        segments = asked.head.segments
-        page = self.pages.get(segments[0]) if len(segments) == 1 else None
+        page = self._page(asked.head)
         if page is not None:
-            asked.pattern = f"{PREFIX}/{segments[0]}"
             return await self._serve_page(asked, page)
-        target = find(ROOTS, segments, PREFIX)
+        target = find(ROOTS, asked.head.segments, PREFIX)
         if target is None:
             raise AmbariError(404, "Not Found", container=True)
         asked.pattern = target.pattern
@@ -118,7 +126,11 @@ class Api:
         backend = Backend(self.backends.registry, metadata, self.ambari_version)
         return await self._serve_target(asked, target, backend)
 
+    def _page(self, head: Incoming) -> Page | None:
+        return self.pages.get(head.segments[0]) if len(head.segments) == 1 else None
+
     async def _serve_page(self, asked: Asked, page: Page) -> Answer:
+        asked.pattern = f"{PREFIX}/{asked.head.segments[0]}"
         if asked.method == "OPTIONS":
             return _options(page.verbs)
         serve = page.serve.get("GET" if asked.method == "HEAD" else asked.method)
@@ -158,6 +170,12 @@ class Api:
             )
         )
         return Answer(written.status, written.body, headers=tuple(written.headers))
+
+    async def _describe(self, _asked: Asked) -> Answer:
+        if self._document is None:
+            pages = [Described(name, page.doc, tuple(page.serve), page.is_public) for name, page in self.pages.items()]
+            self._document = Answer(body=document(ROOTS, pages, PREFIX), weight=DOCUMENT_WEIGHT)
+        return self._document
 
     async def _open_session(self, asked: Asked) -> Answer:
         headers = await self.access.open_own(asked.head, asked.caller)

@@ -150,6 +150,7 @@ CREATE = Method(
     "Link extension versions to stack versions: all of them, or none.",
     body=_SPEC,
     several=True,
+    required=_SPEC,
     statuses=(201, 400, 404, 409),
 )
 UPDATE_ALL = Method(
@@ -159,6 +160,8 @@ UPDATE_ALL = Method(
     "Without a body, read the resources directory again; with one, switch the links that it names.",
     body=(_ID, *_SWITCH),
     several=True,
+    required=(_ID, *_SWITCH),
+    without_body=True,
     statuses=(200, 400, 404, 409),
 )
 UPDATE = Method(
@@ -167,6 +170,7 @@ UPDATE = Method(
     _update,
     "Switch the link to another version of its extension.",
     body=_SWITCH,
+    required=_SWITCH,
     statuses=(200, 400, 404, 409),
 )
 DELETE = Method("DELETE", Operation.DELETE, _delete, "Remove the link.", statuses=(200, 400, 404, 409))
