@@ -137,7 +137,7 @@ def links(as_json: Json = False, url: Url = None, user: User = None) -> None:
     print_table(columns, rows, ("cyan", "", "", "bold", "dim", "red"))
     problems = sum(bool(one.problem) for one in found)
     if problems:
-        typer.echo(f"{problems} of {len(found)} links need a look: see PROBLEM", err=True)
+        typer.echo(f"links with a problem: {problems} of {len(found)}", err=True)
 
 
 def _explain(specs: list[registry_pb2.LinkSpec], as_json: bool, url: str | None, user: str | None) -> None:

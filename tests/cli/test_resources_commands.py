@@ -117,7 +117,7 @@ def test_what_is_wrong_is_seen_in_the_lists(platform: Platform) -> None:
         assert "PROBLEM" in going
         assert going.endswith("Extension GOING 1.0 is not in the resources directory")
         assert "BREAKING 1.0 is not valid; its last valid state stays in force: " in breaking
-        assert listed.stderr == "2 of 2 links need a look: see PROBLEM\n"
+        assert listed.stderr == "links with a problem: 2 of 2\n"
         rows = platform.graft("ls", "extensions").stdout.splitlines()
         (row,) = [row for row in rows if "BREAKING/1.0" in row]
         assert "NOT VALID" in row
