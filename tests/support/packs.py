@@ -76,9 +76,8 @@ def extension_pack(
     name: str, version: str, extensions: Mapping[str, str], **more: Any
 ) -> dict[str, str | bytes | Link]:
     """Make the files of a pack with extension versions, each with one service: `{"EXT/1.0": "OOZIE"}`."""
-    files: dict[str, str | bytes | Link] = {
-        "mpack.json": metadata(name, version, artifacts=[artifact("extension-definitions", "extensions")], **more)
-    }
+    artifacts = [artifact("extension-definitions", "extensions")] if extensions else []
+    files: dict[str, str | bytes | Link] = {"mpack.json": metadata(name, version, artifacts=artifacts, **more)}
     for key, brought in extensions.items():
         files[f"extensions/{key}/metainfo.xml"] = needs("HDP", "2.4")
         files[f"extensions/{key}/services/{brought}/metainfo.xml"] = service(brought)
