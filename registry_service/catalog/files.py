@@ -236,7 +236,11 @@ def _read(path: str) -> bytes:
     try:
         descriptor = _open(path)
         with os.fdopen(descriptor, "rb", buffering=0) as file:
-            content = file.read(MAX_READ + 1)
+            # Room for the bound itself would be made, and given back, for every file.
+            size = min(os.fstat(descriptor).st_size, MAX_READ)
+            content = file.read(size + 1)
+            if content is not None and len(content) > size:
+                content += file.read(MAX_READ - size) or b""
     except FileError:
         raise
     except OSError as error:
