@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from graft_common.errors import GraftError
+from graft_common.settings import Settings
 from registry_service.catalog.catalog import KINDS, Catalog, read_catalog
 from registry_service.catalog.metainfo import parse_extension
 from registry_service.catalog.schema_checks import Verdicts, check_version
@@ -90,7 +91,7 @@ def check_extension(directory: Path, resources: Path) -> Report:
     return Report(f"{name}/{version}", [{"version": own, "text": text} for text in errors], warnings)
 
 
-def check_mpack(path: Path, resources: Path, ambari_version: str) -> Report:
+def check_mpack(path: Path, settings: Settings) -> Report:
     """Check a management pack: an archive, or the folder that one is made of.
 
     Its prerequisites, and what would be in its way, are looked for in the resources directory. Nothing is installed,
@@ -104,8 +105,8 @@ def check_mpack(path: Path, resources: Path, ambari_version: str) -> Report:
                 layout = lay_out(metadata, FolderTree(path, follow=True))
                 pack = Loaded(metadata, layout, path, path.name, "", tuple(findings))
             else:
-                pack = load(own, path, path.name, Bounds(), _ignore, _ignore)
-            found = verify(resources, own, pack, ambari_version)
+                pack = load(own, path, path.name, Bounds(archive=settings.mpack_max_archive), _ignore, _ignore)
+            found = verify(settings.resources_path, own, pack, settings.ambari_version)
         except GraftError as error:
             return Report(path.name, [{"version": path.name, "text": error.params[0]}], [])
     name = pack.metadata.folder

@@ -49,7 +49,7 @@ def validate(
     if not looked_at.exists():
         raise CliError(f"there is no {looked_at}")
     if is_mpack(looked_at):
-        report = check_mpack(looked_at, settings.resources_path, settings.ambari_version)
+        report = check_mpack(looked_at, settings)
     elif is_extension(looked_at):
         report = check_extension(looked_at, settings.resources_path)
     else:
