@@ -152,6 +152,7 @@ CREATE_CLUSTERS = Method(
     _create_clusters,
     "Make clusters, one after the other: those before one that fails stay.",
     body=(_NAME, _VERSION),
+    required=(_NAME, _VERSION),
     several=True,
     statuses=(201, 400, 404, 409),
 )
@@ -160,7 +161,8 @@ CREATE_CLUSTER = Method(
     Operation.CREATE,
     _create_clusters,
     "Make a cluster, on the stack version that its `version` names, such as `HDP-2.4`.",
-    body=(_NAME, _VERSION),
+    body=(_VERSION,),
+    required=(_VERSION,),
     statuses=(201, 400, 404, 409),
 )
 UPDATE_CLUSTER = Method(
@@ -169,6 +171,7 @@ UPDATE_CLUSTER = Method(
     _refuse_changes,
     "Refused: clusters have nothing that could be changed.",
     body=(_VERSION,),
+    without_body=True,
     statuses=(200, 400, 404),
 )
 DELETE_CLUSTER = Method(
@@ -184,6 +187,7 @@ CREATE_SERVICES = Method(
     _create_services,
     "Install services of the cluster's stack version in it: all of them, or none.",
     body=(_SERVICE, _STATE),
+    required=(_SERVICE,),
     several=True,
     statuses=(201, 400, 404, 409),
 )
@@ -192,7 +196,8 @@ CREATE_SERVICE = Method(
     Operation.CREATE,
     _create_services,
     "Install the service in the cluster.",
-    body=(_SERVICE, _STATE),
+    body=(_STATE,),
+    without_body=True,
     statuses=(201, 400, 404, 409),
 )
 UPDATE_SERVICES = Method(
@@ -202,6 +207,7 @@ UPDATE_SERVICES = Method(
     "Refused, but for the state that services have: nothing is started or stopped.",
     body=(_STATE,),
     several=True,
+    without_body=True,
     statuses=(200, 400, 404),
 )
 DELETE_SERVICE = Method(
@@ -214,8 +220,8 @@ CLUSTER = ResourceType(
     keys={"cluster_version": _VERSION, "cluster_name": _NAME},
     properties=(
         Property(_ID, Kind.INTEGER, "The number of the cluster."),
-        Property(_NAME, doc="The cluster's name."),
-        Property(_VERSION, doc="The stack version that it is on, such as `HDP-2.4`."),
+        Property(_NAME, doc="The cluster's name.", pattern="^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$"),
+        Property(_VERSION, doc="The stack version that it is on, such as `HDP-2.4`.", pattern="^[^-]+-.+$"),
         Property("Clusters/provisioning_state", doc="`INIT`: nothing was installed on any host."),
         Property("Clusters/total_hosts", Kind.INTEGER, "How many hosts it has: none."),
         Property(_CLUSTER_PROBLEM, doc="What is wrong with it; only where something is."),
@@ -229,7 +235,7 @@ SERVICE = ResourceType(
     properties=(
         Property(_CLUSTER_OF, doc="The cluster's name."),
         Property(_SERVICE, doc="The service's name in the stack version."),
-        Property(_STATE, doc="`INIT`: services are neither installed nor started on hosts."),
+        Property(_STATE, doc="`INIT`: services are neither installed nor started on hosts.", pattern="^INIT$"),
         Property("ServiceInfo/maintenance_state", doc="`OFF`."),
         Property(_SERVICE_PROBLEM, doc="Why nothing could be done with it; only where that is so."),
     ),
