@@ -67,15 +67,20 @@ def read_head(scope: Scope) -> Incoming:
         key, text = name.decode("latin-1"), value.decode("latin-1")
         headers[key] = f"{headers[key]}, {text}" if key in headers else text
     path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1").partition("?")[0]
-    below = path[len(PREFIX) :].strip("/")
     return Incoming(
         method=scope["method"],
         headers=headers,
-        segments=tuple(unquote(part, errors="replace") for part in below.split("/")) if below else (),
+        segments=_segments(path),
         query=scope.get("query_string", b"").decode("latin-1"),
         path=path,
         origin=f"{scope.get('scheme', 'http')}://{_host(scope, headers)}",
     )
+
+
+def _segments(path: str) -> tuple[str, ...]:
+    """Split the path below `/api/v1`; one slash at its end does not count."""
+    below = path.removeprefix(PREFIX).removeprefix("/").removesuffix("/")
+    return tuple(unquote(part, errors="replace") for part in below.split("/")) if below else ()
 
 
 def effective_method(head: Incoming) -> str:

@@ -36,6 +36,7 @@ class Rest:
     http: httpx.AsyncClient
     gateway: GatewayApp
     registry: RegistryApp
+    registry_server: RpcServer
     clients: RegistryClients
     port: int
 
@@ -117,14 +118,16 @@ def message(response: httpx.Response) -> str:
 
 
 @asynccontextmanager
-async def running_registry(data: Path, resources: Path) -> AsyncIterator[tuple[RegistryApp, grpc.aio.Channel]]:
+async def running_registry(
+    data: Path, resources: Path
+) -> AsyncIterator[tuple[RegistryApp, RpcServer, grpc.aio.Channel]]:
     """Serve a registry over gRPC."""
     settings = Settings(data_dir=data, resources_dir=resources, admin_user=ADMIN[0], admin_password=ADMIN[1])
     app = await RegistryApp.open(settings, TUNING)
     server = RpcServer(app.services)
     channel = open_channel(f"127.0.0.1:{await server.start('127.0.0.1:0')}")
     try:
-        yield app, channel
+        yield app, server, channel
     finally:
         await channel.close()
         await app.drain(1)
@@ -135,14 +138,14 @@ async def running_registry(data: Path, resources: Path) -> AsyncIterator[tuple[R
 @asynccontextmanager
 async def running_rest(data: Path, resources: Path, **settings: Any) -> AsyncIterator[Rest]:
     """Serve Ambari's REST interface of a tree."""
-    async with running_registry(data, resources) as (registry, channel):
+    async with running_registry(data, resources) as (registry, registry_server, channel):
         clients = RegistryClients.remote(channel)
         gateway = await GatewayApp.open(Settings(data_dir=data, **settings), clients, FakePlatform().clients()[1])
         server = HttpServer(gateway.asgi)
         port = await server.start("127.0.0.1:0")
         try:
             async with httpx.AsyncClient(auth=ADMIN, timeout=30, trust_env=False) as http:
-                rest = Rest(http, gateway, registry, clients, port)
+                rest = Rest(http, gateway, registry, registry_server, clients, port)
                 # Lists are of what is published, and before the directory was read that is nothing; this waits for it.
                 stacks = registry_pb2.ListStacksRequest()
                 await call(clients.registry.ListStacks, stacks, timeout=20, metadata=await rest.as_admin())
