@@ -30,6 +30,8 @@ from registry_service.catalog.versions import newest_first
 VersionKey = tuple[str, str]
 """Name and version."""
 KINDS = (COMMON_SERVICES, STACKS, EXTENSIONS)
+MPACKS = "mpacks"
+"""Where management packs are; links lead there from the folders of the kinds."""
 
 D = TypeVar("D", bound=Definition)
 
@@ -146,6 +148,9 @@ def _names_of(root: str, changed: Iterable[str | Path]) -> dict[str, dict[str, s
     names: dict[str, dict[str, set[str] | None]] = {kind: {} for kind in KINDS}
     for path in changed:
         parts = Path(os.path.relpath(path, root)).parts
+        if parts[0] == MPACKS and len(parts) > 1 and parts[1].startswith("."):
+            # What is prepared there is nobody's yet, and its place is told of when it gets it.
+            continue
         if parts[0] not in KINDS or len(parts) < 2:
             return None
         versions = names[parts[0]].setdefault(parts[1], set())

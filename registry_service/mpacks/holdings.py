@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from registry_service.catalog.catalog import MPACKS
 from registry_service.mpacks.archives import SUFFIXES
 from registry_service.mpacks.manifests import (
     CACHE,
     MANIFESTS,
-    MPACKS,
     Installed,
     installed_packs,
     links_of,

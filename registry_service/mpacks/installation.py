@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from graft_common.errors import value_not_supported
-from registry_service.catalog.catalog import VersionKey
+from registry_service.catalog.catalog import MPACKS, VersionKey
 from registry_service.catalog.versions import version_key
 from registry_service.links.ground import Ground
 from registry_service.links.links import Links, Settle
@@ -19,7 +19,7 @@ from registry_service.mpacks.errors import already_installed, none_found, refuse
 from registry_service.mpacks.holdings import Holdings, Leaving, archive_name, archives_of, leaving, look, purged
 from registry_service.mpacks.hooks import Ran, need_runner, run_hooks
 from registry_service.mpacks.loading import Loaded
-from registry_service.mpacks.manifests import CACHE, MPACKS, Installed, describe
+from registry_service.mpacks.manifests import CACHE, Installed, describe
 from registry_service.mpacks.placing import Entry, old_log, placements, write_log, write_manifest
 from registry_service.mpacks.plan import Plan, plan_installation, refuse_collisions
 from registry_service.mpacks.prerequisites import unmet

@@ -12,13 +12,13 @@ import msgspec
 import structlog
 
 from graft_common.errors import GraftError
+from registry_service.catalog.catalog import MPACKS
 from registry_service.catalog.versions import version_key
 from registry_service.mpacks.layout import COMMON_SERVICES, DASHBOARDS, EXTENSIONS, STACKS, lay_out
 from registry_service.mpacks.metadata import Metadata, read_metadata
 from registry_service.mpacks.trees import FolderTree
 from registry_service.mpacks.values import Pack
 
-MPACKS = "mpacks"
 CACHE = "cache"
 MANIFESTS = ".manifests"
 _MAX_MANIFEST = 64 * 1024 * 1024

@@ -231,7 +231,7 @@ class Mpacks:
     async def _load(self, run: Run, archive: Path, file_name: str) -> Loaded:
         if not archive.name:
             raise not_specified()
-        copying = run.meter(Phase.COPY, can_stop=True)
+        copying = run.meter(Phase.COPY, await asyncio.to_thread(_size, archive), can_stop=True)
         unpacking = run.meter(Phase.UNPACK, can_stop=True)
         return await run.thread(load, run.own, archive, file_name or archive.name, self._bounds, copying, unpacking)
 
@@ -293,6 +293,13 @@ class Mpacks:
                     await asyncio.shield(asyncio.to_thread(_discard, own))
         except OSError as error:
             raise failed("The resources directory cannot be changed", error) from error
+
+
+def _size(archive: Path) -> int:
+    try:
+        return archive.stat().st_size
+    except (OSError, ValueError):
+        return 0
 
 
 def _discard(own: Path) -> None:

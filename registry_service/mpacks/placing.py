@@ -9,10 +9,11 @@ from pathlib import Path
 
 import msgspec
 
+from registry_service.catalog.catalog import MPACKS
 from registry_service.mpacks import replay
 from registry_service.mpacks.holdings import LOG_PATH, Holdings
 from registry_service.mpacks.loading import ARCHIVE, UNPACKED, Loaded
-from registry_service.mpacks.manifests import CACHE, MPACKS, Manifest, manifest_path
+from registry_service.mpacks.manifests import CACHE, Manifest, manifest_path
 from registry_service.mpacks.plan import Place, Plan
 from registry_service.mpacks.trees import What
 from registry_service.mpacks.values import Operation

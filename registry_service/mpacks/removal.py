@@ -5,11 +5,12 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
+from registry_service.catalog.catalog import MPACKS
 from registry_service.links.links import Links
 from registry_service.mpacks.committing import Committer
 from registry_service.mpacks.errors import name_not_specified, none_found, refused
 from registry_service.mpacks.holdings import Leaving, leaving, look
-from registry_service.mpacks.manifests import CACHE, MPACKS, describe
+from registry_service.mpacks.manifests import CACHE, describe
 from registry_service.mpacks.placing import LOG, old_log, write_log
 from registry_service.mpacks.plan import Place, Plan, plan_removal
 from registry_service.mpacks.running import Run

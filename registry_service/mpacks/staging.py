@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from registry_service.catalog.catalog import MPACKS
 from registry_service.mpacks.errors import busy
-from registry_service.mpacks.manifests import MANIFESTS, MPACKS
+from registry_service.mpacks.manifests import MANIFESTS
 
 STAGING = ".staging"
 _LOCK = ".lock"

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from graft_common.errors import GraftError
+from registry_service.catalog.catalog import MPACKS
 from registry_service.catalog.schema_checks import Verdicts, check_version
 from registry_service.catalog.value_types import Finding
 from registry_service.mpacks.holdings import look
 from registry_service.mpacks.layout import COMMON_SERVICES, EXTENSIONS, STACKS
 from registry_service.mpacks.loading import Loaded
-from registry_service.mpacks.manifests import MPACKS, describe_folder
+from registry_service.mpacks.manifests import describe_folder
 from registry_service.mpacks.names import relative_path
 from registry_service.mpacks.plan import Place, find_collisions, plan_installation
 from registry_service.mpacks.prerequisites import unmet

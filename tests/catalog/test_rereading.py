@@ -73,6 +73,14 @@ def test_one_change_touches_one_extension(grown: Resources) -> None:
         assert shape(second) == shape(read_catalog(grown.root))
 
 
+def test_what_operations_on_packs_prepare_is_not_looked_at(grown: Resources, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = grown.read()
+    monkeypatch.setattr(catalog_module, "walk", None)
+    read_catalog(grown.root, first, [grown.root / "mpacks/.staging/0/unpacked/metainfo.xml"])
+    with pytest.raises(TypeError):
+        read_catalog(grown.root, first, [grown.root / "mpacks/foo-1.0/extensions/E/1/metainfo.xml"])
+
+
 def test_a_change_of_a_common_service_reaches_all_that_extend_it(grown: Resources) -> None:
     first = grown.read()
     path = grown.common("BASE/1", "<comment>new</comment>")

@@ -1,6 +1,6 @@
 """Kills a process after each single step of an operation, lets another recover, and tells what was found.
 
-Run as a program of its own, so that it can fork before there are threads: `crash_driver.py SCENARIO FOLDER`.
+Run as a program of its own, so that it can fork before there are threads: `crash_driver.py SCENARIO FOLDER STRIDE`.
 """
 
 from __future__ import annotations
@@ -180,7 +180,7 @@ async def look(folder: Path) -> Any:
         return {"tree": found, "links": links, "left": left, "packs": packs, "extensions": await place.extensions()}
 
 
-def main(scenario: str, folder: Path) -> None:
+def main(scenario: str, folder: Path, stride: int) -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     make, act = SCENARIOS[scenario]
     template, work = folder / "template", folder / "work"
@@ -204,9 +204,9 @@ def main(scenario: str, folder: Path) -> None:
     _, before = in_child(lambda: look(work))
     in_child(do)
     _, after = in_child(lambda: look(work))
-    points, results, code = 0, {"before": 0, "after": 0}, KILLED
+    points, results, code = 1 - stride, {"before": 0, "after": 0}, KILLED
     while code == KILLED:
-        points += 1
+        points += stride
         fresh()
         code, _ = in_child(partial(do, points))
         _, found = in_child(lambda: look(work))
@@ -219,4 +219,4 @@ def main(scenario: str, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]))
+    main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]))

@@ -340,6 +340,38 @@ async def test_uninstalling_what_another_extension_is_made_of(place: Place, tree
     assert "would have no effect" in text
 
 
+async def test_what_clusters_have_installed(place: Place) -> None:
+    await install(place, mystack(place, "1.0.0.0", ("SERVICEA", "SERVICEB")))
+    await install(place, myservice(place))
+    await place.clusters.create(ADMIN, "c1", "HDP", "2.5", REQUEST)
+    await place.clusters.add_services(ADMIN, "c1", ["MYSERVICE"], REQUEST)
+    text = await refused(place, "MPACK_IN_USE", place.mpacks.uninstall(ADMIN, "myservice", REQUEST))
+    assert text.endswith("service MYSERVICE is still installed on stack HDP 2.5")
+    await place.clusters.create(ADMIN, "c2", "MYSTACK", "1.0", REQUEST)
+    await place.clusters.add_services(ADMIN, "c2", ["SERVICEB"], REQUEST)
+    text = await refused(place, "MPACK_IN_USE", place.mpacks.uninstall(ADMIN, "mystack-ambari-mpack", REQUEST))
+    assert "cluster c2 is on stack MYSTACK 1.0" in text
+    less = mystack(place, "1.0.0.1", ("SERVICEA",))
+    text = await refused(place, "MPACK_IN_USE", place.mpacks.upgrade(ADMIN, less, REQUEST))
+    assert text.endswith("service SERVICEB is still installed on stack MYSTACK 1.0")
+    purge = install(place, less, purge=("stack-definitions",))
+    text = await refused(place, "MPACK_PURGE_REFUSED", purge)
+    assert text.startswith("This Ambari instance is already managing the cluster c1 that has the HDP-2.5 stack")
+    await place.clusters.remove(ADMIN, "c1", REQUEST)
+    await place.clusters.remove_service(ADMIN, "c2", "SERVICEB", REQUEST)
+    await place.mpacks.upgrade(ADMIN, less, REQUEST)
+
+
+async def test_an_upgrade_must_not_drop_an_installed_service(place: Place) -> None:
+    await install(place, write(place, "foo-1.0", extension_pack("foo", "1.0", {"EXT/1.0": "A"})))
+    await place.link("EXT/1.0", "HDP/2.4")
+    await place.clusters.create(ADMIN, "c1", "HDP", "2.4", REQUEST)
+    await place.clusters.add_services(ADMIN, "c1", ["A"], REQUEST)
+    other = write(place, "foo-2.0", extension_pack("foo", "2.0", {"EXT/2.0": "B"}))
+    text = await refused(place, "MPACK_IN_USE", place.mpacks.upgrade(ADMIN, other, REQUEST))
+    assert "cannot be switched to 2.0: Extension service is still installed" in text
+
+
 async def test_an_upgrade_moves_links(place: Place) -> None:
     await install(place, write(place, "foo-1.0", extension_pack("foo", "1.0", {"EXT/1.0": "A", "KEPT/1.0": "K"})))
     await install(place, write(place, "foo-1.1", extension_pack("foo", "1.1", {"EXT/1.1": "A"})))

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from registry_service.clusters.clusters import Clusters
 from registry_service.identity.values import Request, Session
 from registry_service.library.library import Library
 from registry_service.library.tree import Tree
@@ -136,6 +137,7 @@ class Place:
     links: Links
     library: Library
     mpacks: Mpacks
+    clusters: Clusters
 
     async def link(self, extension: str, stack: str) -> int:
         spec = LinkSpec(*stack.split("/"), *extension.split("/"))
@@ -173,7 +175,7 @@ async def open_place(
         if read:
             async with library.held():
                 pass
-        yield Place(root, store, links, library, mpacks)
+        yield Place(root, store, links, library, mpacks, Clusters(links, tuning))
     finally:
         await mpacks.close()
         await library.stop()
