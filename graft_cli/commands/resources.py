@@ -16,6 +16,19 @@ if TYPE_CHECKING:
     from graft_common.rpc.clients import RegistryClients
 
 _RELOAD_TIMEOUT = 300.0
+_IN_FULL = {
+    "script": "command_script",
+    "custom_commands": "custom_command_definitions",
+    "dependencies": "dependency_definitions",
+    "themes": "theme_documents",
+    "quick_links": "quick_link_documents",
+    "package": "package_folder",
+    "checks": "checks_folder",
+    "server_actions": "server_actions_folder",
+}
+"""Fields that name what another field has in full."""
+_TELLING = frozenset({"valid", "active", "support_delete_via_ui"})
+"""Fields whose False is news."""
 
 
 class What(StrEnum):
@@ -104,7 +117,7 @@ def show(
     if as_json:
         print_json(shown)
     else:
-        typer.echo(readable(_without_empty(shown)))
+        typer.echo(readable(_briefly(shown)))
 
 
 def reload(as_json: Json = False, url: Url = None, user: User = None) -> None:
@@ -175,8 +188,18 @@ def _fields(message: Any) -> Any:
     return fields
 
 
-def _without_empty(value: Any) -> Any:
-    """Leave out what says nothing; people need not read it."""
+def _briefly(value: Any) -> Any:
+    """Leave out what says nothing, or nothing that is not said beside it; people need not read it."""
     if isinstance(value, dict):
-        return {key: _without_empty(item) for key, item in value.items() if item not in ("", [], {}, "0")}
-    return [_without_empty(item) for item in value] if isinstance(value, list) else value
+        return {key: _briefly(item) for key, item in value.items() if _tells(key, item, value)}
+    return [_briefly(item) for item in value] if isinstance(value, list) else value
+
+
+def _tells(key: str, item: Any, beside: dict[str, Any]) -> bool:
+    if item in ("", [], {}, "0", 0):  # False is 0
+        return key in _TELLING
+    if key == "file_name":
+        return bool(item != f"{beside.get('type')}.xml")
+    if key in {"service_name", "component_name"}:
+        return beside.get("name") != f"{beside.get('service_name')}/{beside.get('component_name')}"
+    return not beside.get(_IN_FULL.get(key, ""))

@@ -9,12 +9,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from google.protobuf.message import Message
+
 from graft_common.errors import GraftError, value_not_supported
 
 T = TypeVar("T")
+M = TypeVar("M", bound=Message)
 
 DEFAULT_SIZE = 100
 MAX_SIZE = 1000
+MAX_BYTES = 8 << 20
+"""Of the items of one page; the names and errors of a thousand versions may be more."""
 _MAX_TOKEN = 4096
 _BETWEEN = "\x01"
 _LARGEST_ID = 2**63 - 1
@@ -79,6 +84,16 @@ def place_token(name: str, done: int) -> str:
 def cut(items: Sequence[T], size: int) -> tuple[Sequence[T], bool]:
     """Cut a list, of which one item more than a page was asked for; tell whether there is another page."""
     return items[:size], len(items) > size
+
+
+def fit(items: Sequence[M]) -> Sequence[M]:
+    """Cut messages to what one answer takes, `MAX_BYTES`, but never to none."""
+    size = 0
+    for number, item in enumerate(items):
+        size += item.ByteSize()
+        if size > MAX_BYTES and number:
+            return items[:number]
+    return items
 
 
 def cut_names(names: Sequence[str], page: Page) -> tuple[Sequence[str], str]:

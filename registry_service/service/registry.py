@@ -84,7 +84,8 @@ class RegistryServicer:
         after = paging.read_version(page)
         held = (await self._mirror.extension_versions()).page(after, page.size + 1, request.name)
         cut, more = paging.cut(held, page.size)
-        found = [convert.extension_version(item.resource, item.revision) for item in cut]
+        found = paging.fit([convert.extension_version(item.resource, item.revision) for item in cut])
+        more = more or len(found) < len(cut)
         return pb.ListExtensionVersionsResponse(
             extension_versions=found,
             next_page_token=paging.version_token(found[-1].name, found[-1].version) if more else "",
@@ -97,7 +98,8 @@ class RegistryServicer:
         after = paging.read_id(page) or 0
         held = (await self._mirror.links()).page(after, page.size + 1, catalog_messages.link_filter(request))
         cut, more = paging.cut(held, page.size)
-        found = [convert.link(item.resource, item.revision) for item in cut]
+        found = paging.fit([convert.link(item.resource, item.revision) for item in cut])
+        more = more or len(found) < len(cut)
         return pb.ListLinksResponse(links=found, next_page_token=paging.token(str(found[-1].id)) if more else "")
 
     async def GetLink(self, request: pb.GetLinkRequest, context: CallContext) -> pb.GetLinkResponse:  # noqa: N802  (gRPC's name)
@@ -198,9 +200,11 @@ class RegistryServicer:
         begin = bisect_right(ordered, paging.read_version(page))
         keys, more = paging.cut(ordered[begin : begin + page.size + 1], page.size)
         views = [view for key in keys if (view := ground.views.get(*key)) is not None]
+        found = paging.fit([catalog_messages.stack_version(view) for view in views])
+        more = more or len(found) < len(views)
         return pb.ListStackVersionsResponse(
-            stack_versions=[catalog_messages.stack_version(view) for view in views],
-            next_page_token=paging.version_token(*keys[-1]) if more else "",
+            stack_versions=found,
+            next_page_token=paging.version_token(found[-1].name, found[-1].version) if more else "",
         )
 
     async def GetStackVersion(  # noqa: N802  (gRPC's name)

@@ -313,6 +313,7 @@ async def test_a_property_carries_all_that_its_file_says(start: Start, tree: Res
         "display_name": "Full",
         "property_types": ["PASSWORD", "USER"],
         "require_input": True,
+        "merge_on_stack_upgrade": False,
         "on_ambari_upgrade": {"update": True, "delete": True},
         "attributes": {"final": "true"},
         "depends_on": [{"type": "other", "name": "o"}, {"name": "alone"}],
@@ -405,6 +406,7 @@ async def test_a_stack_version_carries_all_that_its_files_say(start: Start, tree
             "name": "a",
             "value": "1",
             "attributes": {"final": "true"},
+            "require_input": False,
             "on_ambari_upgrade": {"add": True},
             "merge_on_stack_upgrade": True,
         }

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from graft.registry.v1 import registry_pb2 as pb
 from graft_common.errors import GraftError
 from registry_service.service import paging
 
@@ -31,3 +32,14 @@ def test_sizes(size: int, taken: int) -> None:
 )
 def test_cutting(items: list[int], size: int, page: list[int], more: bool) -> None:
     assert paging.cut(items, size) == (page, more)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "kept"), [([], 0), ([2], 1), ([9], 1), ([9, 1], 1), ([3, 3], 2), ([3, 3, 3], 2), ([1, 1, 1, 9], 3)]
+)
+def test_a_page_takes_no_more_than_fits_but_something(
+    sizes: list[int], kept: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paging, "MAX_BYTES", 8 * 100)
+    links = [pb.Link(problem="x" * (100 * size - 10)) for size in sizes]
+    assert paging.fit(links) == links[:kept]
