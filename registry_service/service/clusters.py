@@ -40,10 +40,10 @@ class ClusterServicer:
         await self._access.need_role(bearer(context), "cluster.get_all", roles.READ_ONLY)
         page = paging.read_page(request.page_size, request.page_token)
         ground = await self._clusters.ground()
-        names, more = paging.cut(sorted(name for name in ground.clusters if name > page.after), page.size)
+        names = sorted(name for name in ground.clusters if name > page.after)
+        found = paging.fit([_message(ground, ground.clusters[name]) for name in names[: page.size]])
         return pb.ListClustersResponse(
-            clusters=[_message(ground, ground.clusters[name]) for name in names],
-            next_page_token=paging.token(names[-1]) if more else "",
+            clusters=found, next_page_token=paging.token(found[-1].name) if len(found) < len(names) else ""
         )
 
     async def DeleteCluster(self, request: pb.DeleteClusterRequest, context: CallContext) -> pb.DeleteClusterResponse:  # noqa: N802  (gRPC's name)
