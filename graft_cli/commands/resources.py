@@ -27,7 +27,7 @@ _IN_FULL = {
     "server_actions": "server_actions_folder",
 }
 """Fields that name what another field has in full."""
-_TELLING = frozenset({"valid", "active", "support_delete_via_ui"})
+_TELLING = frozenset({"valid", "active", "support_delete_via_ui", "merge_on_stack_upgrade"})
 """Fields whose False is news."""
 
 
@@ -198,6 +198,8 @@ def _briefly(value: Any) -> Any:
 def _tells(key: str, item: Any, beside: dict[str, Any]) -> bool:
     if item in ("", [], {}, "0", 0):  # False is 0
         return key in _TELLING
+    if key == "merge_on_stack_upgrade":
+        return not item
     if key == "file_name":
         return bool(item != f"{beside.get('type')}.xml")
     if key in {"service_name", "component_name"}:

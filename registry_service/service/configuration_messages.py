@@ -40,7 +40,14 @@ def properties(configurations: Mapping[str, Configuration], *, full: bool) -> li
     return [
         _full_property(configuration, item)
         if full
-        else pb.ConfigurationProperty(type=name, file_name=configuration.file_name, name=item.name, value=item.value)
+        else pb.ConfigurationProperty(
+            type=name,
+            file_name=configuration.file_name,
+            name=item.name,
+            value=item.value,
+            require_input=item.require_input,
+            merge_on_stack_upgrade=item.merge_on_stack_upgrade,
+        )
         for name, configuration in sorted(configurations.items())
         for item in configuration.properties.values()
     ]

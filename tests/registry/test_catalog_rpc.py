@@ -313,7 +313,6 @@ async def test_a_property_carries_all_that_its_file_says(start: Start, tree: Res
         "display_name": "Full",
         "property_types": ["PASSWORD", "USER"],
         "require_input": True,
-        "merge_on_stack_upgrade": False,
         "on_ambari_upgrade": {"update": True, "delete": True},
         "attributes": {"final": "true"},
         "depends_on": [{"type": "other", "name": "o"}, {"name": "alone"}],
@@ -362,9 +361,9 @@ async def test_a_service_is_as_full_as_it_is_asked_for(start: Start, tree: Resou
     plain, full = await read(pb.SERVICE_VIEW_UNSPECIFIED), await read(pb.SERVICE_VIEW_FULL)
     assert said(names) == {"name": "FULL", "source": "extensions/EXT/1", "valid": True}
     assert [said(item) for item in plain.properties] == [
-        {"type": "site", "file_name": "site.xml", "name": "full", "value": "1"},
-        {"type": "site", "file_name": "site.xml", "name": "empty"},
-        {"type": "site", "file_name": "site.xml", "name": "chosen", "value": ""},
+        {"type": "site", "file_name": "site.xml", "name": "full", "value": "1", "require_input": True},
+        {"type": "site", "file_name": "site.xml", "name": "empty", "merge_on_stack_upgrade": True},
+        {"type": "site", "file_name": "site.xml", "name": "chosen", "value": "", "merge_on_stack_upgrade": True},
     ]
     assert not any(document.content for document in (*plain.theme_documents, *plain.quick_link_documents))
     del plain.properties[:]
@@ -406,7 +405,6 @@ async def test_a_stack_version_carries_all_that_its_files_say(start: Start, tree
             "name": "a",
             "value": "1",
             "attributes": {"final": "true"},
-            "require_input": False,
             "on_ambari_upgrade": {"add": True},
             "merge_on_stack_upgrade": True,
         }
