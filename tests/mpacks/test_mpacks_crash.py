@@ -15,10 +15,10 @@ PROJECT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
-    ("scenario", "stride"), [("install", 1), ("upgrade", 1), ("uninstall", 1), ("force", 3), ("purge", 3)]
+    ("scenario", "stride"), [("upgrade", 1), ("install", 4), ("uninstall", 4), ("force", 4), ("purge", 4)]
 )
 def test_every_step_can_be_the_last(scenario: str, stride: int, tmp_path: Path) -> None:
-    """The last two make no other kinds of steps; of theirs each third is tried."""
+    """An upgrade makes every kind of step; of the others each fourth is tried here."""
     paths = os.pathsep.join(str(PROJECT / name) for name in ("", "protos", "tests"))
     ran = subprocess.run(
         [sys.executable, DRIVER, scenario, tmp_path, str(stride)],
@@ -33,5 +33,5 @@ def test_every_step_can_be_the_last(scenario: str, stride: int, tmp_path: Path) 
     assert "found" not in told, told
     assert told["changed"]
     assert told["code"] == 0
-    assert told["before"] > 10
-    assert told["after"] > 5
+    assert told["before"] > 5
+    assert told["after"] > 2

@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from graft_common.errors import GraftError
+from graft_common.errors import GraftError, service_unavailable
 from registry_service.mpacks.archives import Bounds
+from registry_service.mpacks.committing import Committer
 from registry_service.mpacks.staging import Staging
 from registry_service.mpacks.values import Done, Hook, HookOutcome, InstallOptions, Phase, Progress
+from registry_service.store.change import Change
+from registry_service.store.store import Store
 from support.packs import (
     ADMIN,
     READER,
@@ -652,6 +656,65 @@ async def test_a_file_system_that_refuses(place: Place, monkeypatch: pytest.Monk
     monkeypatch.setattr(os, "rename", full)
     text = await refused(place, "MPACK_FAILED", install(place, archive))
     assert "No space left on device" in text
+
+
+@asynccontextmanager
+async def failing_database(monkeypatch: pytest.MonkeyPatch, *, committed: bool) -> AsyncIterator[list[str]]:
+    """Let the next changes fail, just before or just after their commit; the list tells how many more do."""
+    change, left = Store.change, ["one"]
+
+    @asynccontextmanager
+    async def cut_off(store: Store) -> AsyncIterator[Change]:
+        async with change(store) as changing:
+            yield changing
+            if left and not committed:
+                left.pop()
+                raise service_unavailable("registry", "cut off")
+        if left:
+            left.pop()
+            raise service_unavailable("registry", "cut off")
+
+    monkeypatch.setattr(Store, "change", cut_off)
+    yield left
+    monkeypatch.setattr(Store, "change", change)
+
+
+@pytest.mark.parametrize("committed", [True, False])
+async def test_a_database_that_is_cut_off(place: Place, monkeypatch: pytest.MonkeyPatch, committed: bool) -> None:
+    await install(place, write(place, "foo-1.0", extension_pack("foo", "1.0", {"EXT/1.0": "A"})))
+    await place.link("EXT/1.0", "HDP/2.4")
+    archive = write(place, "foo-2.0", extension_pack("foo", "2.0", {"EXT/2.0": "A"}))
+    async with failing_database(monkeypatch, committed=committed):
+        if committed:
+            done = await place.mpacks.upgrade(ADMIN, archive, REQUEST)
+            assert len(done.moved) == 1
+            assert await place.extensions() == ["EXT/2.0"]
+            assert list((await place.linked()).values()) == ["EXT/2.0"]
+        else:
+            await refused(place, "SERVICE_UNAVAILABLE", place.mpacks.upgrade(ADMIN, archive, REQUEST))
+
+
+async def test_a_database_that_stays_away(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody knows whether it has committed: what was begun is left, and the next operation finds out."""
+    await install(place, write(place, "foo-1.0", extension_pack("foo", "1.0", {"EXT/1.0": "A"})))
+    await place.link("EXT/1.0", "HDP/2.4")
+    before = snapshot(place.root)
+    archive = write(place, "foo-2.0", extension_pack("foo", "2.0", {"EXT/2.0": "A"}))
+    with monkeypatch.context() as away:
+
+        async def unknown(*_: Any) -> bool:
+            raise service_unavailable("registry", "its database does not answer")
+
+        away.setattr(Committer, "_is_committed", unknown)
+        async with failing_database(monkeypatch, committed=False):
+            with pytest.raises(GraftError, match="SERVICE_UNAVAILABLE"):
+                await place.mpacks.upgrade(ADMIN, archive, REQUEST)
+        assert snapshot(place.root) != before
+    await place.mpacks.recover()
+    assert snapshot(place.root) == before
+    async with place.library.held():
+        pass
+    assert await place.linked() == {1: "EXT/1.0"}
 
 
 async def test_verification(place: Place) -> None:
