@@ -25,7 +25,7 @@ from gateway.ambari.query.paging import DEFAULT_SIZE, MAX_NUMBER
 from gateway.ambari.resource_types import Kind, Method, Place, Property, walk
 
 _OPENAPI = "3.1.0"
-_PLAIN, _JSON = "text/plain", "application/json"
+_PLAIN, _JSON, _BINARY = "text/plain", "application/json", "application/octet-stream"
 
 _ABOUT = """\
 Extensions, the stacks that they are linked to, and the links between them, as Apache Ambari serves them.
@@ -54,10 +54,11 @@ _FAILURES: Mapping[int, tuple[str, str]] = {
     409: ("Conflict", "A rule is against it."),
     413: ("ContentTooLarge", "The request's body is too large."),
     415: ("UnsupportedMediaType", "The request's body is packed."),
+    431: ("HeadersTooLarge", "The URL or the headers of the request are too large."),
     500: ("InternalServerError", "The server has made a mistake, which its log tells of."),
     503: ("ServiceUnavailable", "There is too much to do, or the registry does not answer: try again."),
 }
-_ALWAYS = (400, 403, 405, 408, 413, 415, 500, 503)
+_ALWAYS = (400, 403, 405, 408, 413, 415, 431, 500, 503)
 """What any request may be answered."""
 _FAILURE_HEADERS: Mapping[int, str] = {403: "WWW-Authenticate", 405: "Allow", 503: "Retry-After"}
 
@@ -214,12 +215,10 @@ def _read(pattern: str, place: Place, href: str, is_instance: bool) -> Schema:
 
 def _write(pattern: str, place: Place, method: Method, is_instance: bool) -> Schema:
     of = place.type
-    takes = {
-        "requestBody": {
-            "required": not method.without_body,
-            "content": {_JSON: {"schema": body(method, of), "example": body_example(method, of)}},
-        }
-    }
+    kinds: Schema = {_JSON: {"schema": body(method, of), "example": body_example(method, of)}}
+    if method.streams:
+        kinds[_BINARY] = {"schema": {"type": "string", "format": "binary"}, "example": "the archive itself"}
+    takes = {"requestBody": {"required": not method.without_body, "content": kinds}}
     done = [status for status in method.statuses if status < 400]
     return {
         "operationId": _operation_id(method.verb.lower(), pattern, is_instance),
@@ -254,7 +253,7 @@ def _fields(place: Place) -> Schema:
         "description": "What is shown: properties, categories, sub-resources and what is in them, or `*` for all.",
         "style": "form",
         "explode": False,
-        "schema": {"type": "array", "items": {"type": "string", "anyOf": items}, "maxItems": 1000},
+        "schema": {"type": "array", "items": {"type": "string", "anyOf": items}},
         "example": [place.type.id_property],
     }
 
@@ -323,6 +322,8 @@ def _failures(statuses: Sequence[int]) -> Schema:
 
 def _failure(status: int) -> Schema:
     text = _FAILURES[status][1]
+    if status == 431:
+        return {"description": text, "content": {_PLAIN: {"schema": {"type": "string"}, "example": text}}}
     answer: Schema = {
         "description": text,
         "content": _content(reference(ERROR), {"status": status, "message": text}),

@@ -145,12 +145,14 @@ def body(method: Method, of: ResourceType) -> Schema:
     """Return the schema of what a method takes, in the forms that Ambari reads."""
     takes = [one for name in method.body if (one := of.property(name)) is not None]
     nested, flat = _nested(takes, method.required), _flat(takes, method.required)
-    resource: Schema = {"anyOf": [nested, flat]}
-    forms: list[Json] = [nested, flat, _wrapped(resource)]
-    if method.several:
-        forms.append({"type": "array", "items": resource, "minItems": 1, "description": "Several at once."})
+    resources = [nested, flat]
     if method.without_body and method.required:
-        forms.append({"type": "object", "maxProperties": 0, "description": "The same as no body."})
+        resources.append({"type": "object", "maxProperties": 0, "description": "The same as no body."})
+    resource: Schema = {"anyOf": resources}
+    forms = [*resources, _wrapped(resource, without_body=method.without_body)]
+    if method.several:
+        least = 0 if method.without_body else 1
+        forms.append({"type": "array", "items": resource, "minItems": least, "description": "Several at once."})
     return {"anyOf": forms}
 
 
@@ -244,7 +246,7 @@ def _flat(takes: Iterable[Property], required: Collection[str]) -> Schema:
     }
 
 
-def _wrapped(resource: Schema) -> Schema:
+def _wrapped(resource: Schema, *, without_body: bool) -> Schema:
     return {
         "type": "object",
         "description": "A resource, and what the request is for.",
@@ -256,7 +258,7 @@ def _wrapped(resource: Schema) -> Schema:
             },
             "Body": resource,
         },
-        "required": ["Body"],
+        "required": [] if without_body else ["Body"],
         "additionalProperties": False,
     }
 
@@ -267,7 +269,7 @@ def _given(one: Property, *, required: bool) -> Schema:
         bounds: Schema = {"minimum": -_INT64, "maximum": _INT64 - 1, "pattern": "^[+-]?[0-9]{1,18}$"}
         return {"type": ["integer", "string"], **bounds, "description": one.doc}
     pattern = one.pattern or (r"\S" if required else "")
-    shown: Schema = {"type": "string" if one.pattern else ["string", "number", "boolean"], "description": one.doc}
+    shown: Schema = {"type": ["string", "number", "boolean"], "description": one.doc}
     return {**shown, "pattern": pattern} if pattern else shown
 
 
