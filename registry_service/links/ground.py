@@ -88,7 +88,10 @@ class Ground:
         `told` are the links to all extension versions that are not what they were, as they are to be.
         """
         now = replace(self, catalog=catalog, in_force=in_force, lost=lost)
-        index = self.index.changed([self.entry(self.index.by_id[link.id]) for link in told], map(now.entry, told))
+        if len(told) == len(self.index.by_id):
+            index = LinkIndex().changed((), map(now.entry, told))
+        else:
+            index = self.index.changed([self.entry(self.index.by_id[link.id]) for link in told], map(now.entry, told))
         stacks = {spec_of(link).stack for link in told}
         return replace(
             now,
@@ -101,6 +104,13 @@ class Ground:
         """Return the state with one link more, or with another version of one."""
         old = self.find(link.id)
         return self._relinked(link, [] if old is None else [self.entry(old)], [self.entry(link)])
+
+    def with_links(self, links: Collection[Link]) -> Self:
+        """Return the state with links that are new."""
+        index, views = self.index.changed((), map(self.entry, links)), self.views
+        for stack in {spec_of(link).stack for link in links}:
+            views = views.relinked(stack, index.by_stack[stack].by_version)
+        return replace(self, index=index, views=views)
 
     def without_link(self, link: Link) -> Self:
         """Return the state with one link less."""

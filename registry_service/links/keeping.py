@@ -71,9 +71,9 @@ async def prepare(catalog: Catalog, before: Ground, marks: Mapping[VersionKey, s
         before: the state before; the links are taken from it.
         marks: what is kept, by digest, where the state before does not tell; else None.
     """
-    valid = [found for key in before.index.by_extension if (found := catalog.extension(*key)) and found.valid]
-    if marks is None:
-        valid = [found for found in valid if before.effective((found.name, found.version)) is not found]
+    linked = before.index.by_extension
+    keys = linked.keys() if marks is not None else linked.keys() & catalog.changed(before.catalog)
+    valid = [found for key in keys if (found := catalog.extension(*key)) and found.valid]
 
     def make() -> list[LastGood]:
         digests: Digests = {}

@@ -37,6 +37,8 @@ REMOVE = "link.destroy"
 MAX_CREATED = 1000
 """Links that one request makes."""
 _MAX_CHANGES = 1000
+_STRETCH = 50
+"""Links that are looked at before other calls have a turn."""
 _FOLLOWED = frozenset({Kind.LINK, Kind.CLUSTER})
 _NONE = -1
 
@@ -136,11 +138,13 @@ class Links:
         """
 
         async def make(change: Change, ground: Ground) -> tuple[Ground, list[Link], Sequence[Link]]:
-            made: list[Link] = []
-            for spec in specs:
-                check_creation(ground, spec)
-                ground, link = await self._add(change, ground, spec)
-                made.append(link)
+            with_those_before = ground
+            for number, spec in enumerate(specs, 1):
+                check_creation(with_those_before, spec)
+                with_those_before = with_those_before.with_link(self._unstored(spec, -number))
+                if number % _STRETCH == 0:
+                    await asyncio.sleep(0)
+            ground, made = await self._add(change, ground, specs)
             return ground, made, made
 
         def check() -> None:
@@ -280,23 +284,27 @@ class Links:
         await change.put_resources([link for link in told if link != concerned[link.id]])
         return before.on(catalog, found.in_force, found.lost, told)
 
-    async def _add(self, change: Change, ground: Ground, spec: LinkSpec) -> tuple[Ground, Link]:
-        await self._keep(change, ground, spec.extension)
-        link = await change.add_link(Link(0, *spec.stack, *spec.extension, self._tuning.now()))
-        return ground.with_link(link), link
+    def _unstored(self, spec: LinkSpec, number: int) -> Link:
+        return Link(number, *spec.stack, *spec.extension, self._tuning.now())
+
+    async def _add(self, change: Change, ground: Ground, specs: Sequence[LinkSpec]) -> tuple[Ground, list[Link]]:
+        await self._keep(change, ground, {spec.extension for spec in specs})
+        links = await change.add_links([self._unstored(spec, 0) for spec in specs])
+        return ground.with_links(links), links
 
     async def _switch(self, change: Change, ground: Ground, link: Link) -> Ground:
         """Store what a link has become."""
         old = ground.index.by_id[link.id]
-        await self._keep(change, ground, spec_of(link).extension)
+        await self._keep(change, ground, {spec_of(link).extension})
         await change.switch_link(link)
         return await forget_unlinked(change, ground.with_link(link), [spec_of(old).extension])
 
-    async def _keep(self, change: Change, ground: Ground, key: VersionKey) -> None:
-        """Keep what an extension version is like that is about to be linked, if it is not linked already."""
-        extension = ground.catalog.extension(*key)
-        if extension is not None and extension.valid and not ground.of_extension(key):
-            await change.put_last_good([keep(extension)])
+    async def _keep(self, change: Change, ground: Ground, keys: Iterable[VersionKey]) -> None:
+        """Keep what extension versions are like that are about to be linked, of those that are not linked already."""
+        new = [ground.catalog.extension(*key) for key in keys if not ground.of_extension(key)]
+        for start in range(0, len(new), _STRETCH):
+            some = new[start : start + _STRETCH]
+            await change.put_last_good([keep(found) for found in some if found is not None and found.valid])
 
     def _due_on(self, before: Ground, ground: Ground, settled: Sequence[Link]) -> set[str] | None:
         """Name the extensions that may want or get other links on another catalog; None for all."""
@@ -306,12 +314,8 @@ class Links:
         return self._due | changed | self._refused.keys() | {link.extension_name for link in settled}
 
     async def _link_by_themselves(self, change: Change, ground: Ground, due: set[str] | None) -> _Linked:
-        now = self._tuning.now()
-        found = auto_link(ground, lambda spec, number: Link(number, *spec.stack, *spec.extension, now), due)
-        made = []
-        for spec in found.specs:
-            ground, link = await self._add(change, ground, spec)
-            made.append(link)
+        found = auto_link(ground, self._unstored, due)
+        ground, made = await self._add(change, ground, found.specs)
         refused = {name: refusal for name, refusal in self._refused.items() if due is not None and name not in due}
         refused |= found.refused
         return _Linked(ground, made, refused, touched_by(ground, made, refused))

@@ -21,6 +21,7 @@ _NEVER = datetime.fromtimestamp(0, UTC)
 _DELETE_RESOURCE = sa.delete(tables.resources).where(
     tables.resources.c.kind == sa.bindparam("of_kind"), tables.resources.c.position == sa.bindparam("at")
 )
+_ADD_LINKS = sa.insert(tables.links).returning(tables.links.c.id, sort_by_parameter_order=True)
 _DROP_LAST_GOOD = sa.delete(tables.last_good).where(
     tables.last_good.c.extension_name == sa.bindparam("of_name"),
     tables.last_good.c.extension_version == sa.bindparam("of_version"),
@@ -91,13 +92,14 @@ class Change(Reading):
             self._delete(Kind.SESSION, digest)
         return len(existing)
 
-    async def add_link(self, link: Link) -> Link:
-        """Add a link; return it with its id, which is higher than any before."""
-        row = _link_row(link)
-        added = await self._connection.execute(sa.insert(tables.links).values(row))
-        key = added.inserted_primary_key
-        stored = replace(link, id=int(key[0]) if key is not None else 0)
-        await self.put_resources([stored])
+    async def add_links(self, links: Sequence[Link]) -> list[Link]:
+        """Add links; return them with their ids, each higher than any before."""
+        if not links:
+            return []
+        rows = [_link_row(link) for link in links]
+        ids = list(await self._connection.scalars(_ADD_LINKS, rows))
+        stored = [replace(link, id=number) for link, number in zip(links, ids, strict=True)]
+        await self.put_resources(stored)
         return stored
 
     async def switch_link(self, link: Link) -> None:
