@@ -2,13 +2,14 @@
 
 The journal is written, the files are moved, and the links are settled in one transaction of the database. From then on
 the operation counts; before it, everything is taken back. Whether that transaction was committed when a process was
-killed is seen in the database: only then can a link lead to an extension version that was not there before.
+killed is seen in the database: only then can one more link lead to an extension version that was not there before.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
@@ -29,6 +30,19 @@ from registry_service.watch.values import Kind
 _log = structlog.get_logger("graft.registry")
 
 
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """What is about to be done, and what will tell that it was."""
+
+    action: str
+    pack: str
+    plan: Plan
+    brings: Collection[VersionKey] = ()
+    """The extension versions that are there only afterwards."""
+    linked: Collection[int] = ()
+    """Links that lead to them already, because they were there once."""
+
+
 class Committer:
     """Carries plans out on a resources directory, and finishes or undoes what was interrupted."""
 
@@ -41,10 +55,7 @@ class Committer:
     async def commit(
         self,
         run: Run,
-        action: str,
-        pack: str,
-        plan: Plan,
-        brings: Collection[VersionKey],
+        beginning: Beginning,
         settle: Settle,
         after: Callable[[], Awaitable[None]],
     ) -> int:
@@ -52,20 +63,19 @@ class Committer:
 
         Args:
             run: the operation.
-            action: what the journal calls it.
-            pack: whose it is.
-            plan: what is to be done.
-            brings: the extension versions that are there only afterwards.
+            beginning: what is to be done.
             settle: what is done with links in the same transaction.
             after: is done once the files are in their places; what it raises takes everything back.
 
         Raises:
             GraftError: MPACK_FAILED, SERVICE_UNAVAILABLE, and whatever `settle` and `after` raise.
         """
-        moves = await run.thread(journal.prepare, run.own, plan)
+        moves = await run.thread(journal.prepare, run.own, beginning.plan)
         await run.thread(journal.check_device, self._root, run.own, moves)
         run.go_on()
-        begun = journal.Journal(action, pack, moves, sorted(brings))
+        begun = journal.Journal(
+            beginning.action, beginning.pack, moves, sorted(beginning.brings), sorted(beginning.linked)
+        )
         async with self._library.held() as held:
             await run.thread(journal.write_journal, run.own, begun)
             settled = _Settled(settle)
@@ -79,7 +89,7 @@ class Committer:
                 if not (settled.agreed and await self._is_committed(begun)):
                     await asyncio.shield(run.thread(self._take_back, run.own, begun))
                     raise
-                _log.warning("mpack.commit_found", pack=pack, error=type(error).__name__)
+                _log.warning("mpack.commit_found", pack=begun.pack, error=type(error).__name__)
                 revision = await held.adopt()
             await run.thread(journal.end, run.own)
             return revision
@@ -114,10 +124,14 @@ class Committer:
     async def _is_committed(self, begun: journal.Journal) -> bool:
         if not begun.brings:
             return False
-        brings = set(begun.brings)
+        brings, linked = set(begun.brings), set(begun.linked)
         async with self._store.read() as view:
             links = await view.every_resource(Kind.LINK)
-        return any((link.extension_name, link.extension_version) in brings for link in links if isinstance(link, Link))
+        return any(
+            (link.extension_name, link.extension_version) in brings and link.id not in linked
+            for link in links
+            if isinstance(link, Link)
+        )
 
 
 class _Settled:

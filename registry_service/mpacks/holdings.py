@@ -94,6 +94,16 @@ def archives_of(holdings: Holdings, one: Installed) -> list[str]:
     return [name for name in names if holdings.tree.what(f"{MPACKS}/{CACHE}/{name}") is What.FILE]
 
 
+def in_cache(archives: Iterable[str]) -> frozenset[str]:
+    """Return the paths of files in the cache."""
+    return frozenset(f"{MPACKS}/{CACHE}/{name}" for name in archives)
+
+
+def archives_in(paths: Iterable[str]) -> set[str]:
+    """Return the names of the files that are in the cache."""
+    return {posixpath.basename(path) for path in paths if posixpath.dirname(path) == f"{MPACKS}/{CACHE}"}
+
+
 def purged(holdings: Holdings, kinds: Iterable[str]) -> Leaving:
     """Return what a purge removes (setupMpacks.py, purge_stacks_and_mpacks); plain files of `stacks` stay."""
     tree, gone = holdings.tree, Leaving()

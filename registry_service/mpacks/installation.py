@@ -9,17 +9,26 @@ from functools import partial
 from pathlib import Path
 
 from graft_common.errors import value_not_supported
-from registry_service.catalog.catalog import MPACKS, VersionKey
+from registry_service.catalog.catalog import MPACKS
 from registry_service.catalog.versions import version_key
 from registry_service.links.ground import Ground
 from registry_service.links.links import Links, Settle
 from registry_service.mpacks import purging
-from registry_service.mpacks.committing import Committer
+from registry_service.mpacks.committing import Beginning, Committer
 from registry_service.mpacks.errors import already_installed, none_found, refused
-from registry_service.mpacks.holdings import Holdings, Leaving, archive_name, archives_of, leaving, look, purged
+from registry_service.mpacks.holdings import (
+    Holdings,
+    Leaving,
+    archive_name,
+    archives_in,
+    in_cache,
+    leaving,
+    look,
+    purged,
+)
 from registry_service.mpacks.hooks import Ran, need_runner, run_hooks
 from registry_service.mpacks.loading import Loaded
-from registry_service.mpacks.manifests import CACHE, Installed, describe
+from registry_service.mpacks.manifests import CACHE, describe
 from registry_service.mpacks.placing import Entry, old_log, placements, write_log, write_manifest
 from registry_service.mpacks.plan import Plan, plan_installation, refuse_collisions
 from registry_service.mpacks.prerequisites import unmet
@@ -66,7 +75,6 @@ class _Prepared:
     kind: _Kind
     plan: Plan
     removed: tuple[Pack, ...]
-    archive: str
 
 
 class Installation:
@@ -116,22 +124,22 @@ class Installation:
         self._check_prerequisites(loaded)
         holdings = look(self._root)
         folder = loaded.metadata.folder
-        gone = purged(holdings, options.purge)
-        there = f"{MPACKS}/{folder}"
-        if not options.force and there not in gone.paths and holdings.tree.what(there) is not What.MISSING:
-            raise already_installed(folder)
+        place, gone = f"{MPACKS}/{folder}", purged(holdings, options.purge)
+        if holdings.tree.what(place) is not What.MISSING and place not in gone.paths:
+            if not options.force:
+                raise already_installed(folder)
+            gone |= Leaving(frozenset({place}))
         versions = holdings.named(loaded.metadata.name) if options.force else []
-        same = [one for one in versions if one.folder == folder]
-        packs = [*same, *(one for one in holdings.packs if f"{MPACKS}/{one.folder}" in gone.paths and one not in same)]
-        for one in same:
-            going = leaving(holdings, one)
-            gone |= Leaving(going.paths, going.folders)
-        kept, dropped = _archives(holdings, same, gone)
-        if options.force and holdings.tree.what(there) is not What.MISSING:
-            gone |= Leaving(frozenset({there}))
-        gone |= Leaving(frozenset(f"{MPACKS}/{CACHE}/{name}" for name in dropped))
+        kept: set[str] = set()
+        for one in versions:
+            if one.folder == folder:
+                left = leaving(holdings, one)
+                # The archives of versions before it are still needed by their lines of the replay log.
+                kept = {name for name in left.archives if one.manifest is not None and name != one.manifest.archive}
+                gone |= Leaving(left.paths | in_cache(left.archives - kept), left.folders)
         operation = Operation(INSTALL_COMMAND, "", bool(options.purge), options.purge, options.force, options.verbose)
-        return self._prepare(own, loaded, _INSTALL, holdings, gone, packs, versions, kept, operation)
+        replaceable = [one.folder for one in versions]
+        return self._prepare(own, loaded, _INSTALL, holdings, gone, replaceable, kept, operation)
 
     def _prepare_upgrade(self, own: Path, loaded: Loaded, *, verbose: bool) -> _Prepared:
         holdings = look(self._root)
@@ -142,13 +150,13 @@ class Installation:
             raise none_found("upgraded")
         self._check_prerequisites(loaded)
         going = [one for one in versions if one in older or one.folder == loaded.metadata.folder]
-        gone, kept = Leaving(), []
+        gone, kept = Leaving(), set[str]()
         for one in going:
             left = leaving(holdings, one)
             gone |= Leaving(left.paths, left.folders)
-            kept += archives_of(holdings, one)
+            kept |= left.archives
         operation = Operation(UPGRADE_COMMAND, "", purge=False, purge_list=(), force=True, verbose=verbose)
-        return self._prepare(own, loaded, _UPGRADE, holdings, gone, going, going, kept, operation)
+        return self._prepare(own, loaded, _UPGRADE, holdings, gone, [one.folder for one in going], kept, operation)
 
     def _prepare(
         self,
@@ -157,14 +165,15 @@ class Installation:
         kind: _Kind,
         holdings: Holdings,
         gone: Leaving,
-        packs: Sequence[Installed],
-        replaceable: Sequence[Installed],
-        kept: Sequence[str],
+        replaceable: Collection[str],
+        kept: Collection[str],
         operation: Operation,
     ) -> _Prepared:
+        """Plan, and write what is placed with the pack; `operation` gets its path here."""
         folder = loaded.metadata.folder
         archive = archive_name(holdings, loaded.file_name, folder, loaded.digest, gone.paths)
-        entry = Entry(holdings.next_id(folder), archive, tuple(kept), self._now())
+        dropped = archives_in(gone.paths)
+        entry = Entry(holdings.next_id(folder), archive, tuple(set(kept) - dropped), self._now())
         plan = plan_installation(
             holdings.tree,
             holdings.given,
@@ -173,14 +182,14 @@ class Installation:
             placements(loaded, entry),
             {*gone.paths, *old_log(holdings)},
             gone.folders,
-            [one.folder for one in replaceable],
+            replaceable,
         )
         refuse_collisions(holdings.tree, plan, holdings.given, folder)
         write_manifest(own, loaded, entry, plan)
         path = str(self._root / MPACKS / CACHE / archive)
-        dropped = {path.rpartition("/")[2] for path in gone.paths if path.startswith(f"{MPACKS}/{CACHE}/")}
         write_log(self._root, own, {*dropped, archive}, replace(operation, path=path))
-        return _Prepared(kind, plan, tuple(describe(self._root, one) for one in packs), archive)
+        packs = [one for one in holdings.packs if f"{MPACKS}/{one.folder}" in gone.paths]
+        return _Prepared(kind, plan, tuple(describe(self._root, one) for one in packs))
 
     def _check_prerequisites(self, loaded: Loaded) -> None:
         found = unmet(
@@ -202,12 +211,11 @@ class Installation:
             ran.append(await run_hooks(self._runner, after, self._root / MPACKS / folder, run))
 
         moved: list[MovedLink] = []
+        brings = [key for key in loaded.layout.extensions if ground.catalog.extension(*key) is None]
+        linked = [link.id for key in brings for link in ground.of_extension(key)]
         revision = await self._committer.commit(
             run,
-            kind.command,
-            folder,
-            prepared.plan,
-            _new_extensions(ground, loaded.layout.extensions),
+            Beginning(kind.command, folder, prepared.plan, brings, linked),
             partial(_noting, settle, moved),
             run_after,
         )
@@ -220,22 +228,6 @@ class Installation:
             (*loaded.layout.warnings, *prepared.plan.warnings),
             tuple(one for some in ran for one in some),
         )
-
-
-def _archives(holdings: Holdings, same: Sequence[Installed], gone: Leaving) -> tuple[list[str], list[str]]:
-    """Return which archives of a pack that is replaced are kept, for the replay log, and which go."""
-    kept: list[str] = []
-    dropped: list[str] = []
-    for one in same:
-        own = one.manifest.archive if one.manifest is not None else None
-        for name in archives_of(holdings, one):
-            is_own = own is None or name == own
-            (dropped if is_own or f"{MPACKS}/{CACHE}/{name}" in gone.paths else kept).append(name)
-    return kept, dropped
-
-
-def _new_extensions(ground: Ground, extensions: Collection[VersionKey]) -> list[VersionKey]:
-    return [key for key in extensions if ground.catalog.extension(*key) is None and ground.effective(key) is None]
 
 
 def _noting(settle: Settle, moved: list[MovedLink], before: Ground, after: Ground) -> Sequence[Link]:

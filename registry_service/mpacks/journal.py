@@ -43,6 +43,8 @@ class Journal(msgspec.Struct, frozen=True):
     moves: list[Move]
     brings: list[VersionKey]
     """Extension versions that only its result has: a link to one proves that the operation was committed."""
+    linked: list[int]
+    """Links that prove nothing: they have led to these versions before, as something that had vanished."""
 
 
 def prepare(own: Path, plan: Plan) -> list[Move]:

@@ -90,6 +90,9 @@ def installed_packs(root: Path) -> list[Installed]:
         except GraftError as error:
             _log.warning("mpack.skipped", folder=folder, reason=error.params[0])
             continue
+        except FileNotFoundError:
+            # An operation has just taken it away.
+            continue
         found.append(Installed(folder, metadata, _read_manifest(root / manifest_path(folder))))
     found.sort(key=lambda one: (version_key(one.version), one.version), reverse=True)
     return sorted(found, key=lambda one: one.name)

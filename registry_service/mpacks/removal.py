@@ -5,12 +5,11 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from registry_service.catalog.catalog import MPACKS
 from registry_service.links.links import Links
-from registry_service.mpacks.committing import Committer
+from registry_service.mpacks.committing import Beginning, Committer
 from registry_service.mpacks.errors import name_not_specified, none_found, refused
-from registry_service.mpacks.holdings import Leaving, leaving, look
-from registry_service.mpacks.manifests import CACHE, describe
+from registry_service.mpacks.holdings import Leaving, in_cache, leaving, look
+from registry_service.mpacks.manifests import describe
 from registry_service.mpacks.placing import LOG, old_log, write_log
 from registry_service.mpacks.plan import Place, Plan, plan_removal
 from registry_service.mpacks.running import Run
@@ -45,7 +44,7 @@ class Removal:
             """Do nothing: there are no hooks for this."""
 
         settle = partial(settle_removal, text, extensions)
-        revision = await self._committer.commit(run, _COMMAND, name, plan, (), settle, nothing)
+        revision = await self._committer.commit(run, Beginning(_COMMAND, name, plan), settle, nothing)
         return Done(f"Management pack {name} successfully uninstalled!", tuple(packs), revision)
 
     def _prepare(self, own: Path, name: str, version: str) -> tuple[Plan, list[Pack]]:
@@ -56,9 +55,8 @@ class Removal:
         gone = Leaving()
         for one in packs:
             gone |= leaving(holdings, one)
-        archives = {f"{MPACKS}/{CACHE}/{archive}" for archive in gone.archives}
         log = old_log(holdings)
         placed = [Place(path, LOG) for path in log]
         write_log(self._root, own, gone.archives, None)
-        plan = plan_removal(holdings.tree, {*gone.paths, *archives, *log}, gone.folders, placed)
+        plan = plan_removal(holdings.tree, {*gone.paths, *in_cache(gone.archives), *log}, gone.folders, placed)
         return plan, [describe(self._root, one) for one in packs]

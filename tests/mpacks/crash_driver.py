@@ -92,6 +92,18 @@ async def empty(folder: Path) -> None:
         pass
 
 
+async def vanished(folder: Path) -> None:
+    """A link whose extension version was removed by hand: it leads to what the pack will bring."""
+    await prepare(folder)
+    async with open_place(folder, Hooks()) as place:
+        await place.link("EXT/1.0", "HDP/2.4")
+    for path in ("extensions/EXT", "extensions/OLD", "extensions/README.txt", "mpacks/foo-1.0", "mpacks/.manifests"):
+        gone = folder / "resources" / path
+        gone.unlink() if gone.is_file() else shutil.rmtree(gone)
+    async with open_place(folder, Hooks()):
+        pass
+
+
 async def install(place: Place, folder: Path) -> None:
     await place.mpacks.install(ADMIN, folder / "foo-1.0.tar.gz", InstallOptions(), REQUEST)
 
@@ -115,6 +127,7 @@ async def uninstall(place: Place, folder: Path) -> None:
 
 SCENARIOS: dict[str, tuple[Callable[[Path], Coroutine[Any, Any, None]], Act]] = {
     "install": (empty, install),
+    "bring back": (vanished, install),
     "force": (prepare, force),
     "purge": (prepare, purge),
     "upgrade": (with_links, upgrade),

@@ -15,7 +15,8 @@ PROJECT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
-    ("scenario", "stride"), [("upgrade", 1), ("install", 4), ("uninstall", 4), ("force", 4), ("purge", 4)]
+    ("scenario", "stride"),
+    [("upgrade", 1), ("install", 4), ("bring back", 4), ("uninstall", 4), ("force", 4), ("purge", 4)],
 )
 def test_every_step_can_be_the_last(scenario: str, stride: int, tmp_path: Path) -> None:
     """An upgrade makes every kind of step; of the others each fourth is tried here."""
