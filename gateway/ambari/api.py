@@ -31,8 +31,8 @@ class Answer:
     """What is answered, not written yet."""
 
     status: int = 200
-    body: Json = None
-    """None for an answer without a body."""
+    body: Json | Callable[[], Json] = None
+    """What is answered, or what makes it; None for an answer without a body."""
     weight: int = 0
     """How many resources are in it, or were looked at for it."""
     headers: tuple[tuple[str, str], ...] = ()
@@ -144,8 +144,8 @@ class Api:
         if asked.method in {"GET", "HEAD"}:
             requests = parse_body(asked.body)
             query = parse_query(asked.head.query, next((one.query for one in requests if one.query), None))
-            body, weight = await read(backend, target, query, asked.head.href)
-            return Answer(200, body, weight)
+            present, weight = await read(backend, target, query, asked.head.href)
+            return Answer(200, present, weight)
         method = target.method(asked.method)
         if method is None:
             raise not_answered(target.verbs)

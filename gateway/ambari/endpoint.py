@@ -145,7 +145,8 @@ class AmbariEndpoint:
 
     async def _written(self, head: Incoming, answer: Answer, headers: tuple[tuple[str, str], ...]) -> _Written:
         def write() -> tuple[bytes, bool]:
-            body = b"" if answer.body is None else render(answer.body).encode("utf-8", "replace")
+            shown = answer.body() if callable(answer.body) else answer.body
+            body = b"" if shown is None else render(shown).encode("utf-8", "replace")
             packed = head.takes_gzip and len(body) >= MIN_PACKED
             return (gzip.compress(body, _PACKING, mtime=0) if packed else body), packed
 

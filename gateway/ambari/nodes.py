@@ -37,6 +37,8 @@ class View:
     asked: frozenset[str]
     """Ids of properties that the predicate looks at: these are shown too, as by Ambari."""
     selection: Selection
+    on_request: frozenset[str]
+    """Ids of properties that are shown only where they are named."""
     needed: frozenset[str]
     """Ids of all properties that are looked at."""
     children: Mapping[str, View]
@@ -58,7 +60,15 @@ def view_of(place: Place, selection: Selection, predicate: Predicate, sorted_by:
         if name in selection.children or name in reached
     }
     shown |= {*of.keys.values()}
-    return View(place, frozenset(shown), frozenset(asked), selection, frozenset(shown | asked | sorting), children)
+    return View(
+        place=place,
+        shown=frozenset(shown),
+        asked=frozenset(asked),
+        selection=selection,
+        on_request=frozenset(one.id for one in of.properties if one.on_request),
+        needed=frozenset(shown | asked | sorting),
+        children=children,
+    )
 
 
 def _is_named(property_id: str, selection: Selection) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from urllib.parse import quote
 
 from gateway.ambari.nodes import Node, View
@@ -55,10 +56,11 @@ def _present(node: Node, view: View, href: str, *, minimal: bool, strict: bool) 
 def _picked(node: Node, view: View, *, strict: bool) -> Properties:
     """Return the properties that are shown: those asked for, and keys."""
     of = node.place.type
-    hidden = {one.id for one in of.properties if one.on_request} - view.shown
-    wanted = view.selection.pick(node.properties)
-    picked: dict[str, Json] = {name: value for name, value in wanted.items() if name not in hidden}
-    for name in [of.id_property] if strict else {*of.keys.values(), *view.asked}:
+    picked: dict[str, Json] = {}
+    if not view.selection.is_empty:
+        hidden = view.on_request - view.shown
+        picked |= {name: value for name, value in view.selection.pick(node.properties).items() if name not in hidden}
+    for name in (of.id_property,) if strict else (*of.keys.values(), *view.asked):
         if name in node.properties:
             picked[name] = node.properties[name]
     return picked
@@ -67,8 +69,7 @@ def _picked(node: Node, view: View, *, strict: bool) -> Properties:
 def _categories(properties: Properties) -> dict[str, Json]:
     """Put properties into their categories; both go by name, and properties come before categories within one."""
     shown: dict[str, Json] = {}
-    for property_id in sorted(properties, key=lambda one: (one.rpartition("/")[0].split("/"), one)):
-        *category, name = property_id.split("/")
+    for property_id, category, name in _in_order(frozenset(properties)):
         place = shown
         for part in category:
             inner = place.setdefault(part, {})
@@ -77,6 +78,18 @@ def _categories(properties: Properties) -> dict[str, Json]:
             place = inner
         place[name] = properties[property_id]
     return shown
+
+
+@lru_cache(maxsize=1024)
+def _in_order(ids: frozenset[str]) -> tuple[tuple[str, tuple[str, ...], str], ...]:
+    """Return property ids, each with its category and its name, as they are shown; most resources have the same."""
+    split = [(property_id, *_split(property_id)) for property_id in ids]
+    return tuple(sorted(split, key=lambda one: (one[1], one[2])))
+
+
+def _split(property_id: str) -> tuple[tuple[str, ...], str]:
+    *category, name = property_id.split("/")
+    return tuple(category), name
 
 
 def _below(href: str, node: Node) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 from gateway.ambari.backend import Backend
 from gateway.ambari.errors import EVERYWHERE, AmbariError, NoParentError, NotFoundError
@@ -20,13 +22,15 @@ from graft_common.errors import GraftError
 
 MAX_RESOURCES = 200_000
 """Resources that one request looks at, sub-resources included."""
+HEAVY = 1000
+"""Resources from which a predicate is tried beside the event loop, so that other requests go on meanwhile."""
 MANY = 8
 """Parents beyond which the sub-resources of all are fetched at once, where that can be done."""
 
 _GONE = frozenset(code for code, rule in EVERYWHERE.items() if rule.status == 404)
 
 
-async def read(backend: Backend, target: Target, query: Query, href: str) -> tuple[Json, int]:
+async def read(backend: Backend, target: Target, query: Query, href: str) -> tuple[Callable[[], Json], int]:
     """Answer a GET.
 
     Args:
@@ -36,7 +40,7 @@ async def read(backend: Backend, target: Target, query: Query, href: str) -> tup
         href: the URL as the client has it.
 
     Returns:
-        The answer, and how many resources were looked at for it.
+        What makes the answer, and how many resources were looked at for it: with many it is work for another thread.
 
     Raises:
         AmbariError: the resource does not exist, or the query asks for what there is not.
@@ -56,10 +60,11 @@ async def read(backend: Backend, target: Target, query: Query, href: str) -> tup
         nodes = list(query.page.cut(nodes))
     await reader.add_children(nodes, view, [*view.children])
     if target.is_instance and len(nodes) == 1:
-        return present_instance(nodes[0], view, href, minimal=query.minimal), reader.count
+        return partial(present_instance, nodes[0], view, href, minimal=query.minimal), reader.count
     paged = total if query.page is not None and not target.is_instance else None
-    answer = present_collection(nodes, view, href, total=paged, minimal=query.minimal, named=target.is_instance)
-    return answer, reader.count
+    named = target.is_instance
+    present = partial(present_collection, nodes, view, href, total=paged, minimal=query.minimal, named=named)
+    return present, reader.count
 
 
 def _selection(target: Target, query: Query) -> Selection:
@@ -103,7 +108,9 @@ async def _find(reader: _Reader, target: Target, view: View, query: Query) -> li
     if query.predicate is None:
         return nodes
     await reader.add_children(nodes, view, _asked(query.predicate, view))
-    return _filtered(nodes, query.predicate, view)
+    if reader.count < HEAVY:
+        return _filtered(nodes, query.predicate, view)
+    return await asyncio.to_thread(_filtered, nodes, query.predicate, view)
 
 
 def _asked(predicate: Predicate, view: View) -> list[str]:
@@ -148,17 +155,18 @@ class _Reader:
         """Load sub-resources of those names for resources that do not have them yet, and whatever is shown of them."""
         for name in names:
             child = view.children[name]
-            missing = [node for node in nodes if name not in node.children]
-            if child.place.type.lists_all and len(missing) > MANY:
-                await self._add_at_once(missing, view, child)
-            else:
-                for node in missing:
-                    node.children[name] = await self._load_below(child, node.keys)
+            for family in _families([node for node in nodes if name not in node.children], view):
+                if child.place.type.lists_all and len(family) > MANY:
+                    await self._add_at_once(family, view, child)
+                else:
+                    for node in family:
+                        node.children[name] = await self._load_below(child, node.keys)
             found = [inner for node in nodes for inner in node.children[name]]
             if found and child.children:
                 await self.add_children(found, child, [*child.children])
 
     async def _add_at_once(self, nodes: Sequence[Node], view: View, child: View) -> None:
+        """Load what belongs to resources of one family."""
         of, variable = child.place.type, view.place.type.variable
         keys = {name: value for name, value in nodes[0].keys.items() if name != variable}
         by_parent: dict[str, list[Node]] = {}
@@ -179,6 +187,15 @@ class _Reader:
                 raise
             # It was there a moment ago.
             return []
+
+
+def _families(nodes: Sequence[Node], view: View) -> Iterable[list[Node]]:
+    """Put together the resources that belong to the same: whose keys differ in the last one only."""
+    families: dict[tuple[str, ...], list[Node]] = {}
+    for node in nodes:
+        above = tuple(value for name, value in node.keys.items() if name != view.place.type.variable)
+        families.setdefault(above, []).append(node)
+    return families.values()
 
 
 def _has(row: Properties, of: ResourceType, name: str, value: str) -> bool:

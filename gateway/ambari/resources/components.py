@@ -128,6 +128,7 @@ STACK_SERVICE_COMPONENT = ResourceType(
         Property(ORIGIN, Kind.OBJECT, "Which version each merged value comes from, by its path.", on_request=True),
     ),
     fetch=_components,
+    lists_all=True,
     missing=lambda keys: (
         f"Stack data, stackName={keys['stack_name']}, stackVersion={keys['stack_version']}, "
         f"serviceName={keys['service_name']}, componentName={keys['component_name']}"

@@ -33,6 +33,7 @@ def _document_type(
             Property(f"{category}/{data}", Kind.OBJECT, f"{what}, as in the file."),
         ),
         fetch=_fetch(category, data, documents),
+        lists_all=True,
     )
 
 

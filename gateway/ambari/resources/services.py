@@ -184,6 +184,7 @@ STACK_SERVICE_CONFIGURATION = ResourceType(
         Property(_CONFIGURATION_ORIGIN, doc="Which version it comes from.", on_request=True, nullable=True),
     ),
     fetch=_configurations,
+    lists_all=True,
     missing=lambda keys: (
         f"Stack data, stackName={keys['stack_name']}, stackVersion={keys['stack_version']}, "
         f"serviceName={keys['service_name']}, propertyName={keys['property_name']}"
