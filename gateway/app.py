@@ -38,6 +38,7 @@ class GatewayApp:
             self._load,
             upstream_statuses=settings.ambari_status_compat,
             ambari_version=settings.ambari_version,
+            max_archive=settings.mpack_max_archive,
         )
         self._stopping = False
         self._pages = Pages(Readiness(registry, dispatcher), lambda: self._stopping).asgi

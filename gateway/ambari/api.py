@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from gateway.ambari.access import Access, Authenticated
 from gateway.ambari.backend import Backend
 from gateway.ambari.errors import NO_CSRF_HEADER, AmbariError, Operation
-from gateway.ambari.incoming import SAFE_METHODS, Incoming
+from gateway.ambari.incoming import OVERRIDE, SAFE_METHODS, Incoming
 from gateway.ambari.openapi import Described, document
 from gateway.ambari.query.bodies import RequestBody, parse_body
 from gateway.ambari.query.parameters import parse_query
@@ -18,6 +18,7 @@ from gateway.ambari.resource_types import Method, Target, find
 from gateway.ambari.table import PREFIX, ROOTS
 from gateway.ambari.writing import WriteRequest
 from gateway.backends import Backends, Caller
+from gateway.streams import BodyStream
 from graft_common.errors import GraftError
 
 DOCUMENT_WEIGHT = 1000
@@ -51,6 +52,15 @@ class Asked:
     operation: Operation = Operation.READ
     headers: tuple[tuple[str, str], ...] = ()
     """For the answer, whatever it is."""
+    stream: BodyStream | None = None
+    """The body, where the method reads it itself."""
+    is_taken: bool = False
+    """Whether the body was read, or is read by the method."""
+
+    @property
+    def is_unread(self) -> bool:
+        """Whether some of the body has not been read."""
+        return not self.is_taken or (self.stream is not None and not self.stream.ended)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +97,13 @@ class Api:
             "logout": Page({"GET": self._close_session}, "Close the session of the cookie."),
             **self.pages,
         }
+
+    @staticmethod
+    def streams(head: Incoming) -> bool:
+        """Tell whether a request's body is read by what serves it, rather than before."""
+        target = find(ROOTS, head.segments, PREFIX)
+        method = target.method(head.method) if target is not None and OVERRIDE not in head.headers else None
+        return method is not None and method.streams
 
     async def serve(self, asked: Asked) -> Answer:
         """Serve a request: first who asks, then whether a browser was tricked into it, then what is asked.
@@ -153,7 +170,7 @@ class Api:
         return await self._write(asked, target, method, backend)
 
     async def _write(self, asked: Asked, target: Target, method: Method, backend: Backend) -> Answer:
-        requests = parse_body(asked.body) if method.body else (RequestBody(),)
+        requests = parse_body(asked.body) if method.body and not method.streams else (RequestBody(),)
         resources = [properties for one in requests for properties in one.properties]
         _check_properties([name for properties in resources for name in properties], target)
         if len(resources) > 1 and not method.several:
@@ -167,6 +184,7 @@ class Api:
                 asked.body,
                 asked.head.headers,
                 f"{asked.head.origin}{PREFIX}",
+                asked.stream,
             )
         )
         return Answer(written.status, written.body, headers=tuple(written.headers))

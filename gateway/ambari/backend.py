@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import TypeVar
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any, TypeVar
 
 from google.protobuf.message import Message
 
 from gateway.ambari.errors import AmbariError
 from graft_common.rpc.client import call
 from graft_common.rpc.clients import RegistryClients
+from graft_common.rpc.uploads import exchange
 
 TIMEOUT = 30.0
 """Seconds that one call may take."""
@@ -49,6 +50,14 @@ class Backend:
             GraftError: what the registry has answered.
         """
         return await call(method, request, timeout=seconds, metadata=self._metadata, service="registry")  # type: ignore[arg-type]  # stubs are typed by their protocol
+
+    def exchange(self, method: Any, requests: AsyncGenerator[Q, None]) -> AsyncGenerator[Any, None]:
+        """Send a stream of requests, and follow the answers; see `uploads.exchange`.
+
+        Raises:
+            GraftError: what the registry has answered.
+        """
+        return exchange(method, requests, metadata=self._metadata, service="registry")
 
     async def pages(self, method: Callable[..., Awaitable[A]], request: Q) -> AsyncIterator[A]:
         """Read every page of a list; the request has `page_size` and `page_token`.

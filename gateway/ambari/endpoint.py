@@ -24,6 +24,7 @@ from gateway.backends import Backends, Caller
 from gateway.body import Bounds, ClientGoneError, RefusedError, check_head, discard_body, read_body
 from gateway.exchange import Exchange, exchange_of
 from gateway.load import Load
+from gateway.streams import BodyStream
 from graft_common import tracing
 from graft_common.errors import GraftError
 
@@ -60,10 +61,18 @@ class AmbariEndpoint:
     """The ASGI application below `/api/v1`."""
 
     def __init__(
-        self, backends: Backends, bounds: Bounds, load: Load, *, upstream_statuses: bool, ambari_version: str
+        self,
+        backends: Backends,
+        bounds: Bounds,
+        load: Load,
+        *,
+        upstream_statuses: bool,
+        ambari_version: str,
+        max_archive: int,
     ) -> None:
         self._bounds = bounds
         self._load = load
+        self._max_archive = max_archive
         self._upstream_statuses = upstream_statuses
         self._access = Access(backends)
         self._api = Api(backends, self._access, ambari_version)
@@ -103,15 +112,18 @@ class AmbariEndpoint:
 
     async def _answer(self, head: Incoming, scope: Scope, receive: Receive, exchange: Exchange) -> _Written:
         asked = Asked(head, head.method, b"", Caller(exchange.request_id, exchange.peer))
-        is_read = False
         try:
             if self._stopping:
                 exchange.outcome = "SERVICE_UNAVAILABLE"
                 return _failed(_STOPPING, (), unread=True)
             with self._load.request() as held:
-                check_head(scope["headers"], self._bounds.max_body)
-                asked.body = await read_body(receive, self._bounds.max_body, self._bounds.body_timeout, held)
-                is_read = True
+                if self._api.streams(head):
+                    check_head(scope["headers"], self._max_archive)
+                    asked.stream = BodyStream(receive, _size(head), self._max_archive, self._bounds.body_timeout)
+                else:
+                    check_head(scope["headers"], self._bounds.max_body)
+                    asked.body = await read_body(receive, self._bounds.max_body, self._bounds.body_timeout, held)
+                asked.is_taken = True
                 asked.method = effective_method(head)
                 answer = await self._api.serve(asked)
                 exchange.outcome = "OK"
@@ -121,19 +133,19 @@ class AmbariEndpoint:
             return _failed(Failure(refusal.status, refusal.sentence, container=True), (), unread=True)
         except QueryError as error:
             exchange.outcome = "MALFORMED"
-            return _failed(Failure(400, str(error)), asked.headers)
+            return _failed(Failure(400, str(error)), asked.headers, unread=asked.is_unread)
         except AmbariError as error:
             exchange.outcome = "REFUSED"
-            return _failed(error.failure, asked.headers)
+            return _failed(error.failure, asked.headers, unread=asked.is_unread)
         except GraftError as error:
             exchange.outcome = error.code
             failure = failure_of(error, asked.operation, upstream_statuses=self._upstream_statuses)
-            return _failed(failure or self._unexpected(error), asked.headers, unread=not is_read)
+            return _failed(failure or self._unexpected(error), asked.headers, unread=asked.is_unread)
         except ClientGoneError:
             raise
         except Exception as error:  # noqa: BLE001  (no mistake of ours may reach a client as a traceback)
             exchange.outcome = "INTERNAL_ERROR"
-            return _failed(self._unexpected(error), asked.headers, unread=not is_read)
+            return _failed(self._unexpected(error), asked.headers, unread=asked.is_unread)
         finally:
             exchange.route = asked.pattern
             exchange.rpc = f"{asked.method} {asked.pattern}"
@@ -181,6 +193,11 @@ class AmbariEndpoint:
 
 
 _STOPPING = Failure(503, "The gateway is stopping.", container=True, headers=(("retry-after", "1"),))
+
+
+def _size(head: Incoming) -> int:
+    length = head.headers.get("content-length", "")
+    return int(length) if length.isascii() and length.isdecimal() else 0
 
 
 def _failed(failure: Failure, headers: tuple[tuple[str, str], ...], *, unread: bool = False) -> _Written:

@@ -101,6 +101,19 @@ EVERYWHERE: Mapping[str, Rule] = {
     "LINK_NOT_FOUND": Rule(404, prefix=REQUESTED),
     "CLUSTER_NOT_FOUND": Rule(404, prefix=REQUESTED),
     "CLUSTER_SERVICE_NOT_FOUND": Rule(404, prefix=REQUESTED),
+    "MPACK_NOT_FOUND": Rule(404, prefix=REQUESTED),
+    "MPACK_NOT_SPECIFIED": Rule(400),
+    "MPACK_NOT_READABLE": Rule(400),
+    "MPACK_MALFORMED": Rule(400),
+    "MPACK_TOO_LARGE": Rule(413),
+    "MPACK_INSTALLED": Rule(409),
+    "MPACK_COLLISION": Rule(409),
+    "MPACK_PREREQUISITES": Rule(409),
+    "MPACK_IN_USE": Rule(409),
+    "MPACK_PURGE_REFUSED": Rule(409),
+    "MPACK_HOOK_FAILED": Rule(409),
+    "MPACK_BUSY": Rule(409),
+    "MPACK_FAILED": Rule(500),
 }
 """Errors that mean the same whatever a request does, and those of reading."""
 

@@ -203,6 +203,8 @@ def _has(row: Properties, of: ResourceType, name: str, value: str) -> bool:
     if name not in of.keys:
         return True
     own = row[of.keys[name]]
+    if name == of.variable and of.also_named is not None and of.also_named(row) == value:
+        return True
     if isinstance(own, int):
         return value.removeprefix("+").isdecimal() and int(value) == own
     return own == value

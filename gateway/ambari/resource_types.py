@@ -76,6 +76,8 @@ class ResourceType:
     """Says, in Ambari's words, that there is none with these keys."""
     open_category: str = ""
     """The category that may hold more than `properties` names; empty where none does."""
+    also_named: Callable[[Properties], str] | None = None
+    """Gives a second name by which a path may call a resource."""
     lists_all: bool = False
     """Whether `fetch` can do without the key of what the resources belong to, and then returns those of all."""
 
@@ -110,6 +112,8 @@ class Method:
     """The ids of those without which a body is refused."""
     without_body: bool = False
     """Whether it can do without a body."""
+    streams: bool = False
+    """Whether it reads its body itself while it comes, whatever that is: `WriteRequest.stream`."""
     statuses: tuple[int, ...] = (200,)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateway.ambari.resource_types import Place
-from gateway.ambari.resources import clusters, links
+from gateway.ambari.resources import clusters, links, mpacks
 from gateway.ambari.resources.components import STACK_SERVICE_COMPONENT, STACK_SERVICE_COMPONENT_DEPENDENCY
 from gateway.ambari.resources.documents import QUICK_LINK, THEME
 from gateway.ambari.resources.extensions import EXTENSION, EXTENSION_VERSION
@@ -84,6 +84,14 @@ _CLUSTERS = Place(
     on_instance=(clusters.CREATE_CLUSTER, clusters.UPDATE_CLUSTER, clusters.DELETE_CLUSTER),
 )
 
+_MPACKS = Place(
+    "mpacks",
+    mpacks.MPACK,
+    "Management packs: archives that install extensions, stacks and services.",
+    on_collection=(mpacks.INSTALL,),
+    on_instance=(mpacks.UNINSTALL,),
+)
+
 _ROOT_SERVICES = Place(
     "services",
     ROOT_SERVICE,
@@ -91,5 +99,5 @@ _ROOT_SERVICES = Place(
     children=(Place("components", ROOT_SERVICE_COMPONENT, "Its components, with their version."),),
 )
 
-ROOTS: tuple[Place, ...] = (_CLUSTERS, _EXTENSIONS, _LINKS, _ROOT_SERVICES, _STACKS)
+ROOTS: tuple[Place, ...] = (_CLUSTERS, _EXTENSIONS, _LINKS, _MPACKS, _ROOT_SERVICES, _STACKS)
 """The collections at the top."""

@@ -9,6 +9,7 @@ from gateway.ambari.backend import Backend
 from gateway.ambari.query.bodies import PropertySet, RequestBody
 from gateway.ambari.query.parameters import Query
 from gateway.ambari.rendering import Json
+from gateway.streams import BodyStream
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,8 @@ class WriteRequest:
     headers: Mapping[str, str]
     base: str
     """The URL of `/api/v1` as the client sees it."""
+    stream: BodyStream | None = None
+    """The body of a method that reads it itself; `requests` and `body` are empty then."""
 
     @property
     def resources(self) -> Sequence[PropertySet]:

@@ -118,6 +118,7 @@ async def test_what_fields_may_name_is_taken(rest: Rest) -> None:
                 extension_name="EXT",
                 stack_name="HDP",
                 cluster_name="c1",
+                mpack_id="1",
                 service_name="AMBARI",
                 extension_version="1.0",
                 stack_version="2.4",
