@@ -13,7 +13,7 @@ from gateway.ambari.presentation import present_collection, present_instance
 from gateway.ambari.query.evaluation import matcher
 from gateway.ambari.query.fields import Selection, select
 from gateway.ambari.query.parameters import Query
-from gateway.ambari.query.predicate import ALWAYS, Predicate, first_names, properties_of, restricted
+from gateway.ambari.query.predicate import ALWAYS, Predicate, first_names, properties_of, restricted, string_equalities
 from gateway.ambari.query.shapes import unsupported
 from gateway.ambari.query.sorting import sort
 from gateway.ambari.rendering import Json
@@ -98,7 +98,7 @@ def _missing(of: ResourceType, keys: Keys) -> str:
 async def _find(reader: _Reader, target: Target, view: View, query: Query) -> list[Node]:
     """Load what a path leads to, as far as the predicate lets it through."""
     try:
-        nodes = await reader.load(view, target.keys)
+        nodes = await reader.load(view, {**_narrowing(target, query), **target.keys})
     except (NotFoundError, GraftError) as error:
         gone = isinstance(error, NotFoundError) or error.code in _GONE
         if query.predicate is None or not gone:
@@ -111,6 +111,15 @@ async def _find(reader: _Reader, target: Target, view: View, query: Query) -> li
     if reader.count < HEAVY:
         return _filtered(nodes, query.predicate, view)
     return await asyncio.to_thread(_filtered, nodes, query.predicate, view)
+
+
+def _narrowing(target: Target, query: Query) -> Keys:
+    """Return what a predicate says that the fetch can go by already."""
+    of = target.place.type
+    if query.predicate is None or not of.narrows:
+        return {}
+    equal = string_equalities(query.predicate, {of.keys[name] for name in of.narrows})
+    return {name: equal[of.keys[name]] for name in of.narrows if of.keys[name] in equal}
 
 
 def _asked(predicate: Predicate, view: View) -> list[str]:

@@ -78,6 +78,8 @@ class ResourceType:
     """The category that may hold more than `properties` names; empty where none does."""
     also_named: Callable[[Properties], str] | None = None
     """Gives a second name by which a path may call a resource."""
+    narrows: frozenset[str] = frozenset()
+    """Variables by which `fetch` can leave out resources beforehand where the path does not have them."""
     lists_all: bool = False
     """Whether `fetch` can do without the key of what the resources belong to, and then returns those of all."""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from gateway.ambari.credentials import basic_credentials, session_cookie
+from gateway.ambari.credentials import basic_credentials, session_cookie, set_cookie
 from gateway.ambari.logins import Credentials
 from graft.registry.v1 import identity_pb2
 from graft_common.rpc.client import call
@@ -58,6 +58,13 @@ def test_basic_credentials(header: str, expected: Credentials | None) -> None:
 )
 def test_cookies(header: str, expected: str) -> None:
     assert session_cookie({"cookie": header}) == expected
+
+
+@pytest.mark.parametrize("secure", [True, False])
+def test_the_cookie_goes_back_over_tls_alone_if_it_came_so(*, secure: bool) -> None:
+    written = set_cookie("OpaqueRef:1", secure=secure)
+    assert written.startswith(f"{COOKIE}=OpaqueRef:1; Path=/; HttpOnly; SameSite=Strict")
+    assert written.endswith("; Secure") is secure
 
 
 async def sessions(rest: Rest) -> list[str]:

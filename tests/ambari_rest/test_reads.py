@@ -10,7 +10,7 @@ import pytest
 
 from gateway.ambari.resource_types import Place, find, walk
 from gateway.ambari.table import PREFIX, ROOTS
-from support.resources import Resources
+from support.resources import Resources, component
 from support.rest import Rest, message
 from tests.ambari_rest.conftest import Serve
 
@@ -175,6 +175,51 @@ async def test_predicates_pages_and_order(rest: Rest) -> None:
     assert broken["items"][0]["versions"][0]["Versions"]["extension_version"] == "1.0"
 
 
+async def test_predicates_over_links(rest: Rest) -> None:
+    await rest.link("EXT/1.0 HDP/2.4")
+    await rest.link("EXT/2.0 HDP/2.5")
+    name, stack = "ExtensionLink/extension_name", "ExtensionLink/stack_name"
+    for query, found in [
+        (f"{name}=EXT", ["1.0", "2.0"]),
+        (f"{name}=EXT&ExtensionLink/stack_version=2.50", ["2.0"]),
+        (f"{name}=SELF", ["1.0"]),
+        (f"{name}=SELF|{name}=EXT", ["1.0", "1.0", "2.0"]),
+        (f"{name}!=SELF", ["1.0", "2.0"]),
+        (f"!({name}=EXT)", ["1.0"]),
+        (f"{name}=EXT&{name}=SELF", []),
+        (f"{name}.in(EXT)&{stack}=HDP", ["1.0", "2.0"]),
+        (f"{name}=ext", []),
+        (f"ExtensionLink/link_id<0&{stack}=HDP", []),
+    ]:
+        versions = keys(await rest.json(f"links?{query}"), "ExtensionLink", "extension_version")
+        assert versions == found, query
+    of_stack = await rest.json(f"stacks/HDP/versions/2.5/links?{name}=EXT")
+    assert keys(of_stack, "ExtensionLink", "extension_version") == ["2.0"]
+    assert of_stack["items"][0]["href"].startswith(f"{rest.url}/stacks/HDP/versions/2.5/links/")
+    assert (await rest.http.get(of_stack["items"][0]["href"])).status_code == 200
+    assert (await rest.json(f"stacks/HDP/versions/2.5/links?{name}=SELF"))["items"] == []
+
+
+async def test_everything_below_many_stacks(rest: Rest, tree: Resources) -> None:
+    """What is fetched for many at once belongs to the right ones."""
+    for number in range(10):
+        more = {f"S{service}": f"<version>{number}</version>{component(f'C{service}')}" for service in range(10)}
+        tree.stack(f"MANY/{number}", **more)
+    await rest.put("links")
+    fields = "fields=versions/services/components/StackServiceComponents/cardinality"
+    versions = (await rest.json(f"stacks/MANY?{fields}"))["versions"]
+    assert [version["Versions"]["stack_version"] for version in versions] == [str(number) for number in range(10)]
+    for version in versions:
+        assert len(version["services"]) == 10
+        for service in version["services"]:
+            [found] = service["components"]
+            assert found["StackServiceComponents"]["stack_version"] == version["Versions"]["stack_version"]
+            assert (
+                found["StackServiceComponents"]["component_name"] == "C" + service["StackServices"]["service_name"][1:]
+            )
+            assert found["href"] == f"{service['href']}/components/{found['StackServiceComponents']['component_name']}"
+
+
 async def test_fields(rest: Rest) -> None:
     named = await rest.json("extensions/EXT?fields=versions/Versions/parent_extension_version")
     assert list(named) == ["href", "Extensions", "versions"]
@@ -240,10 +285,10 @@ async def test_a_linked_service(rest: Rest) -> None:
     assert shown["required_services"] == ["HDFS"]
     assert shown["config_types"]["oozie-site"]["supports"]["final"] == "true"
     assert list(shown) == sorted(shown)
-    component = await rest.json(f"{base}/components/OOZIE_SERVER")
-    assert component["StackServiceComponents"]["custom_commands"] == ["CLEAN"]
-    assert component["StackServiceComponents"]["is_master"] is True
-    assert component["auto_deploy"] == {"enabled": True, "location": "HDFS/NAMENODE"}
+    server = await rest.json(f"{base}/components/OOZIE_SERVER")
+    assert server["StackServiceComponents"]["custom_commands"] == ["CLEAN"]
+    assert server["StackServiceComponents"]["is_master"] is True
+    assert server["auto_deploy"] == {"enabled": True, "location": "HDFS/NAMENODE"}
     [dependency] = (await rest.json(f"{base}/components/OOZIE_SERVER/dependencies?fields=*"))["items"]
     assert dependency["Dependencies"] == {
         "component_name": "NAMENODE",
@@ -274,8 +319,8 @@ async def test_origins_only_on_request(rest: Rest) -> None:
     service = (await rest.json(f"{base}?fields=StackServices/origin"))["StackServices"]["origin"]
     assert service["version"] == "extensions/EXT/2.0"
     assert service["comment"] == "extensions/EXT/1.0"
-    component = await rest.json(f"{base}/components/OOZIE_SERVER?fields=StackServiceComponents/origin")
-    assert component["StackServiceComponents"]["origin"]["category"] == "extensions/EXT/1.0"
+    server = await rest.json(f"{base}/components/OOZIE_SERVER?fields=StackServiceComponents/origin")
+    assert server["StackServiceComponents"]["origin"]["category"] == "extensions/EXT/1.0"
     port = await rest.json(f"{base}/configurations/oozie.port?fields=StackConfigurations/origin")
     assert port["StackConfigurations"]["origin"] == "extensions/EXT/1.0"
 

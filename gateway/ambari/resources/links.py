@@ -193,4 +193,5 @@ EXTENSION_LINK = ResourceType(
         Property("ExtensionLink/problem", doc="Why the link has no effect, or not the whole; only where that is so."),
     ),
     fetch=_links,
+    narrows=frozenset({"stack_name", "extension_name"}),
 )
