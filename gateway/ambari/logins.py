@@ -23,6 +23,8 @@ MAX_SESSIONS = 1024
 """Sessions that are held; beyond that the one that was used longest ago is logged out."""
 IDLE = 300.0
 """Seconds after which a session that nobody uses is logged out."""
+RECHECK = 3600.0
+"""Seconds after which a password is checked again, however much its session is used."""
 SWEEP = 15.0
 """Seconds between two looks for such sessions."""
 LOGOUT_TIMEOUT = 5.0
@@ -54,6 +56,7 @@ LogOut = Callable[[str], Awaitable[None]]
 @dataclass(slots=True)
 class _Held:
     login: Login
+    opened: float
     used: float
 
 
@@ -67,12 +70,14 @@ class Logins:
         *,
         max_sessions: int = MAX_SESSIONS,
         idle: float = IDLE,
+        recheck: float = RECHECK,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._log_in = log_in
         self._log_out = log_out
         self._max_sessions = max_sessions
         self._idle = idle
+        self._recheck = recheck
         self._clock = clock
         self._key = secrets.token_bytes(32)
         self._held: OrderedDict[bytes, _Held] = OrderedDict()
@@ -88,8 +93,8 @@ class Logins:
             GraftError: SESSION_AUTHENTICATION_FAILED, or the registry does not answer. Failures are not remembered.
         """
         key = self._digest(credentials)
-        held = self._held.get(key)
-        if held is not None and self._clock() - held.used < self._idle:
+        held, now = self._held.get(key), self._clock()
+        if held is not None and now - held.used < self._idle and now - held.opened < self._recheck:
             self._use(key, held)
             return held.login
         opening = self._opening.get(key)
@@ -143,7 +148,8 @@ class Logins:
             self._drop(key)
         while len(self._held) >= self._max_sessions:
             self._drop(next(iter(self._held)))
-        self._held[key] = _Held(login, self._clock())
+        now = self._clock()
+        self._held[key] = _Held(login, now, now)
         self._by_ref[login.ref] = key
         if self._sweeper is None:
             self._sweeper = asyncio.create_task(self._sweep_for_ever(), name="graft-ambari-logins")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gateway.ambari.query.evaluation import Resource
@@ -33,7 +33,7 @@ class View:
 
     place: Place
     shown: frozenset[str]
-    """Ids of properties, without those of open categories."""
+    """Ids of properties, of those in open categories only what is named."""
     asked: frozenset[str]
     """Ids of properties that the predicate looks at: these are shown too, as by Ambari."""
     selection: Selection
@@ -59,7 +59,9 @@ def view_of(place: Place, selection: Selection, predicate: Predicate, sorted_by:
         for name, child in place.sub_resources.items()
         if name in selection.children or name in reached
     }
-    shown |= {*of.keys.values()}
+    shown |= {*of.keys.values(), *_within(of.open_category, selection.properties)}
+    asked |= _within(of.open_category, asked_for)
+    sorting |= _within(of.open_category, sorted_by)
     return View(
         place=place,
         shown=frozenset(shown),
@@ -69,6 +71,11 @@ def view_of(place: Place, selection: Selection, predicate: Predicate, sorted_by:
         needed=frozenset(shown | asked | sorting),
         children=children,
     )
+
+
+def _within(category: str, paths: Iterable[str]) -> set[str]:
+    """Return what lies in an open category, whose properties no table can name."""
+    return {path for path in paths if category and path.startswith(f"{category}/")}
 
 
 def _is_named(property_id: str, selection: Selection) -> bool:

@@ -59,7 +59,11 @@ _OOZIE = (
     "<requiredServices><service>HDFS</service></requiredServices>"
     "<themes><theme><fileName>theme.json</fileName><default>true</default></theme></themes>"
 )
-_OOZIE_SITE = config_property("oozie.port", "11000", "<value-attributes><type>int</type></value-attributes>")
+_OOZIE_SITE = config_property(
+    "oozie.port",
+    "11000",
+    "<final>true</final><colour>red</colour><value-attributes><type>int</type></value-attributes>",
+) + config_property("oozie.host", "localhost", "<display-name>Host</display-name>")
 
 
 @pytest.fixture

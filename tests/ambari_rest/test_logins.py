@@ -52,7 +52,7 @@ def doorman() -> Doorman:
 
 @pytest.fixture
 async def logins(doorman: Doorman) -> AsyncIterator[Logins]:
-    made = Logins(doorman.log_in, doorman.log_out, max_sessions=3, idle=60, clock=lambda: doorman.now)
+    made = Logins(doorman.log_in, doorman.log_out, max_sessions=3, idle=60, recheck=100, clock=lambda: doorman.now)
     yield made
     await made.close()
 
@@ -117,6 +117,14 @@ async def test_idle_sessions_are_closed(logins: Logins, doorman: Doorman) -> Non
 async def test_a_session_that_is_too_old_is_not_used_before_the_sweep(logins: Logins, doorman: Doorman) -> None:
     await logins.session(ANNA, CALLER)
     doorman.now += 61
+    assert (await logins.session(ANNA, CALLER)).ref == "ref-2"
+    await doorman.closes("ref-1")
+
+
+async def test_a_password_is_checked_again_after_a_while(logins: Logins, doorman: Doorman) -> None:
+    for _ in range(4):
+        assert (await logins.session(ANNA, CALLER)).ref == "ref-1"
+        doorman.now += 25
     assert (await logins.session(ANNA, CALLER)).ref == "ref-2"
     await doorman.closes("ref-1")
 

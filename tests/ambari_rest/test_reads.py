@@ -305,7 +305,18 @@ async def test_a_linked_service(rest: Rest) -> None:
     assert port["StackConfigurations"]["property_value"] == "11000"
     assert port["StackConfigurations"]["property_value_attributes"] == {"type": "int"}
     assert port["StackConfigurations"]["type"] == "oozie-site.xml"
-    assert port["StackConfigurations"]["final"] == "false"
+    assert port["StackConfigurations"]["final"] == "true"
+    assert port["StackConfigurations"]["colour"] == "red"
+    assert "property_display_name" not in port["StackConfigurations"]
+    coloured = await rest.json(f"{base}/configurations?StackConfigurations/colour=red")
+    assert keys(coloured, "StackConfigurations", "property_name") == ["oozie.port"]
+    assert coloured["items"][0]["StackConfigurations"]["colour"] == "red"
+    named = await rest.json(
+        f"{base}/configurations?fields=StackConfigurations/colour&sortBy=StackConfigurations/colour.asc"
+    )
+    assert [item["StackConfigurations"].get("colour") for item in named["items"]] == ["red", None]
+    minimal = await rest.json(f"{base}/configurations?fields=StackConfigurations/property_value&minimal_response=true")
+    assert minimal["items"][0] == {"StackConfigurations": {"property_name": "oozie.port", "property_value": "11000"}}
     theme = await rest.json(f"{base}/themes/theme.json")
     assert theme["ThemeInfo"]["default"] is True
     assert theme["ThemeInfo"]["theme_data"]["name"] == "x"
