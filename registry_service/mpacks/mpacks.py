@@ -104,9 +104,10 @@ class Mpacks:
         Raises:
             GraftError: SERVICE_UNAVAILABLE when the database does not answer; MPACK_FAILED.
         """
-        if not await asyncio.to_thread(self._staging.exists):
-            return
         try:
+            # Where nothing was begun nothing is written, not even a lock: the directory may be read-only.
+            if not await asyncio.to_thread(self._staging.leftovers):
+                return
             with self._staging.locked():
                 await self._committer.recover()
         except OSError as error:
@@ -226,7 +227,7 @@ class Mpacks:
             return await run.thread(verify, self._root, run.own, loaded, self._ambari_version)
 
         require_role(caller, VERIFY, roles.POOL_ADMIN)
-        return await self._alone(report, act)
+        return await self._alone(report, act, _not_recorded)
 
     async def _load(self, run: Run, archive: Path, file_name: str) -> Loaded:
         if not archive.name:
@@ -244,7 +245,7 @@ class Mpacks:
     async def _write(
         self, name: str, caller: Session, request: Request, report: Report, act: Callable[[Run], Awaitable[Done]]
     ) -> Done:
-        """Do something that is recorded, whatever comes of it."""
+        """Do something that is recorded, whatever comes of it, also when the caller does not wait for it."""
         action = Action(name, request, self._tuning.now)
 
         async def act_and_record(run: Run) -> Done:
@@ -254,20 +255,27 @@ class Mpacks:
             _log.info(name, packs=packs, by=caller.user, track_id=caller.track_id, moved=len(done.moved))
             return done
 
+        async def record_failure(error: GraftError) -> None:
+            await self._store.record(action.record(caller, error.code))
+
         try:
             require_role(caller, name, roles.POOL_ADMIN)
-            return await self._alone(report, act_and_record)
         except GraftError as error:
-            await self._store.record(action.record(caller, error.code))
+            await record_failure(error)
             raise
+        return await self._alone(report, act_and_record, record_failure)
 
-    async def _alone(self, report: Report, act: Callable[[Run], Awaitable[T]]) -> T:
+    async def _alone(
+        self, report: Report, act: Callable[[Run], Awaitable[T]], on_failure: Callable[[GraftError], Awaitable[None]]
+    ) -> T:
         """Act while no other operation does. It goes on, if it must, when the caller does not wait any more."""
         if self._busy:
-            raise busy()
+            error = busy()
+            await on_failure(error)
+            raise error
         self._busy = True
         stopped = Event()
-        task: asyncio.Task[T] = asyncio.create_task(self._locked(report, stopped, act))
+        task: asyncio.Task[T] = asyncio.create_task(self._locked(report, stopped, act, on_failure))
         self._tasks.add(task)
         task.add_done_callback(self._ended)
         try:
@@ -282,7 +290,20 @@ class Mpacks:
         if not task.cancelled() and isinstance(task.exception(), StoppedError):
             _log.info("mpack.stopped")
 
-    async def _locked(self, report: Report, stopped: Event, act: Callable[[Run], Awaitable[T]]) -> T:
+    async def _locked(
+        self,
+        report: Report,
+        stopped: Event,
+        act: Callable[[Run], Awaitable[T]],
+        on_failure: Callable[[GraftError], Awaitable[None]],
+    ) -> T:
+        try:
+            return await self._act(report, stopped, act)
+        except GraftError as error:
+            await on_failure(error)
+            raise
+
+    async def _act(self, report: Report, stopped: Event, act: Callable[[Run], Awaitable[T]]) -> T:
         try:
             with self._staging.locked():
                 await self._committer.recover()
@@ -293,6 +314,10 @@ class Mpacks:
                     await asyncio.shield(asyncio.to_thread(_discard, own))
         except OSError as error:
             raise failed("The resources directory cannot be changed", error) from error
+
+
+async def _not_recorded(_error: GraftError) -> None:
+    """Do nothing: what changes nothing is not recorded."""
 
 
 def _size(archive: Path) -> int:

@@ -24,10 +24,6 @@ class Staging:
         self._root = root
         self._path = root / MPACKS / STAGING
 
-    def exists(self) -> bool:
-        """Tell whether anything may have been begun here."""
-        return self._path.is_dir()
-
     def make(self) -> Path:
         """Make a folder for an operation."""
         self._root.mkdir(parents=True, exist_ok=True)
@@ -42,7 +38,7 @@ class Staging:
         """Return the folders of operations that have not been swept up."""
         try:
             return sorted(self._path.iterdir())
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return []
 
     @contextmanager

@@ -627,6 +627,27 @@ async def test_a_caller_who_goes_away_late_leaves_it_done(place: Place) -> None:
     assert await place.extensions() == ["EXT/1.0"]
 
 
+async def test_what_fails_is_recorded_though_nobody_waits(place: Place, hooks: Hooks) -> None:
+    said = [{"name": "after-install", "type": "shell", "script": "hook"}]
+    hooks.codes["after-install"] = 1
+    archive = write(place, "foo-1.0", extension_pack("foo", "1.0", {"EXT/1.0": "A"}, hooks=said) | {"hook": ""})
+    changing = asyncio.Event()
+
+    def report(progress: Progress) -> None:
+        if progress.phase is Phase.CHANGE:
+            changing.set()
+
+    task = asyncio.create_task(place.mpacks.install(ADMIN, archive, InstallOptions(), REQUEST, report))
+    await changing.wait()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await place.mpacks.close()
+    async with place.store.read() as view:
+        records = await view.login_records(before=None, since=None, limit=1)
+    assert [(record.action, record.outcome) for record in records] == [("mpack.install", "MPACK_HOOK_FAILED")]
+    assert await place.extensions() == []
+
+
 async def test_too_large_a_pack(tmp_path: Path, tree: Resources) -> None:
     async with open_place(tmp_path, bounds=Bounds(archive=1000)) as place:
         await install(place, write(place, "bar-1.0", {"mpack.json": metadata("bar", "1.0")}))
