@@ -6,6 +6,7 @@
 
 First the tree is read in this process. Then real processes, `graft registry` and `graft gateway`, are asked over gRPC
 and HTTP while links are made. Last the registry is opened in this process, as `graft up` does, and asked without a hop.
+There single links are made where there are few and where there are many by turns, so that a busy machine slows both.
 Links are spread so that all versions of an extension are linked, and all extensions to every stack version. The column
 `aim` has what Graft aims at on two cores; `ratio` compares with the figure of the same name before.
 """

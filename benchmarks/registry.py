@@ -9,11 +9,13 @@ import http.client
 import os
 import signal
 import socket
+import statistics
 import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -26,8 +28,11 @@ from graft_common.rpc.clients import RegistryClients
 from graft_common.rpc.context import call_metadata
 from graft_common.settings import Settings
 from registry_service.app import RegistryApp
+from registry_service.identity.values import Request, Session
 from registry_service.library.tree import Tree
+from registry_service.links.ground import LinkSpec
 from registry_service.links.links import Links
+from registry_service.service import catalog_messages
 from registry_service.store.store import Store
 from registry_service.tuning import Tuning
 from registry_service.watch.clock import RevisionClock
@@ -230,22 +235,62 @@ async def ask_in_process(root: Path, data: Path, load: Load, figures: Figures) -
         await app.drain(1)
         await app.close()
 
-    store = await Store.open(settings.database("registry"))
-    try:
-        async with store.read() as view:
-            clock = RevisionClock((await view.revisions()).current)
-        links, tree = Links(store, clock, Tuning()), Tree(root, data / "data/cache/catalog")
-        store.on_commit = clock.advance
-        await links.adopt(await tree.read())
-        count = len(list((await links.ground()).all_links()))
+    tree = Tree(root, data / "data/cache/catalog")
+    async with opened(settings.database("registry")) as many, opened(f"sqlite:///{data / 'few.db'}") as few:
+        await many.adopt(await tree.read())
+        count = len(list((await many.ground()).all_links()))
 
         async def reload(number: int) -> None:
-            await links.adopt(await tree.read([load.touch(root, 100 + number)]))
+            await many.adopt(await tree.read([load.touch(root, 100 + number)]))
 
         what = f"one file changed: read, and taken over with {count} links"
         times = await times_of(20, reload)
         figures.add_times(what, times, aim=100)
         figures.add("the same, at most", max(times) * 1000, "ms")
+        await few.adopt(await tree.read())
+        await compare(few, many, [catalog_messages.link_spec(spec) for spec in load.links()], figures)
+
+
+async def compare(few: Links, many: Links, specs: list[LinkSpec], figures: Figures) -> None:
+    """Make and remove the same links by turns where there are few and where there are many, so that both fare alike."""
+    now = datetime.now(UTC)
+    user = Session("0" * 64, "", USER, "", ("pool-admin",), "", now, now)
+    single = specs[-SINGLE:]
+    for spec in single:
+        link = (await many.ground()).of_stack(spec.stack).by_version[spec.extension]
+        await many.remove(user, link.id, Request())
+    await few.create(user, specs[:FEW], Request())
+    sides = {FEW: few, len(specs) - SINGLE: many}
+    wall: dict[tuple[str, int], list[float]] = {}
+    work: dict[tuple[str, int], list[float]] = {}
+    for spec in single:
+        made: dict[int, int] = {}
+        for what in ("create", "remove"):
+            for count, links in sides.items():
+                begun, used = time.perf_counter(), time.process_time()
+                if what == "create":
+                    (link,), _ = await links.create(user, [spec], Request())
+                    made[count] = link.id
+                else:
+                    await links.remove(user, made[count], Request())
+                wall.setdefault((what, count), []).append(time.perf_counter() - begun)
+                work.setdefault((what, count), []).append(time.process_time() - used)
+    for what in ("create", "remove"):
+        bases = [wall[what, FEW], work[what, FEW]]
+        for count in sides:
+            for taken, base, kind in zip((wall, work), bases, ("", ", CPU"), strict=True):
+                ratio_to = None if count == FEW else statistics.median(base) * 1000
+                figures.add_times(f"{what} one link{kind}, with {count} links", taken[what, count], base=ratio_to)
+
+
+@contextlib.asynccontextmanager
+async def opened(url: str) -> AsyncIterator[Links]:
+    store = await Store.open(url)
+    try:
+        async with store.read() as view:
+            clock = RevisionClock((await view.revisions()).current)
+        store.on_commit = clock.advance
+        yield Links(store, clock, Tuning())
     finally:
         await store.close()
 
