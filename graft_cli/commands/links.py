@@ -38,7 +38,7 @@ Examples:
   graft relink EXT/2.0 7
 """
     )(relink)
-    app.command(epilog="\b\nExample:\n  graft unlink 7")(unlink)
+    app.command(epilog="\b\nExamples:\n  graft unlink EXT/1.0 HDP/2.4\n  graft unlink 7")(unlink)
     app.command(epilog="\b\nExamples:\n  graft links\n  graft links --json")(links)
 
 
@@ -100,7 +100,10 @@ def relink(
 
 
 def unlink(
-    link_id: Annotated[int, typer.Argument(metavar="ID", min=1, help="The link's id; `graft links` has it.")],
+    link: Annotated[
+        str, typer.Argument(metavar="EXTENSION/VERSION|ID", help="What is linked, or the link's id from `graft links`.")
+    ],
+    stack: Annotated[str, typer.Argument(metavar="[STACK/VERSION]", help="What it is linked to.")] = "",
     as_json: Json = False,
     url: Url = None,
     user: User = None,
@@ -112,6 +115,9 @@ def unlink(
     from graft.registry.v1 import registry_pb2
     from graft_cli.output import print_json
 
+    if bool(stack) is _is_id(link):
+        raise CliError("give a link's id alone, or an extension version and a stack version: EXT/1.0 HDP/2.4", USAGE)
+    link_id = _id_of(_spec(link, stack), url, user) if stack else int(link)
     answer = ask_once("DeleteLink", registry_pb2.DeleteLinkRequest(id=link_id), url, user)
     if as_json:
         print_json({"id": link_id, "revision": answer.revision})
@@ -209,7 +215,7 @@ def _linked(name: str, link: str, url: str | None, user: str | None) -> Any:
     """Find the link that is meant: by its id, or by the extension's name and a stack version."""
     from graft.registry.v1 import registry_pb2
 
-    if link.isascii() and link.isdigit() and len(link) <= _MAX_DIGITS:
+    if _is_id(link):
         return ask_once("GetLink", registry_pb2.GetLinkRequest(id=int(link)), url, user).link
     stack_name, stack_version = _name_and_version(link, "HDP/2.4, nor a link's id")
     request = registry_pb2.ListLinksRequest(
@@ -224,6 +230,25 @@ def _linked(name: str, link: str, url: str | None, user: str | None) -> Any:
         several = ", ".join(f"{one.id} ({_extension(one)})" for one in found)
         raise CliError(f"several links of {name} lead to {link}; give the id of one: {several}", USAGE)
     return found[0]
+
+
+def _id_of(spec: registry_pb2.LinkSpec, url: str | None, user: str | None) -> int:
+    from graft.registry.v1 import registry_pb2
+
+    request = registry_pb2.ListLinksRequest(
+        stack_name=spec.stack_name,
+        stack_version=spec.stack_version,
+        extension_name=spec.extension_name,
+        extension_version=spec.extension_version,
+    )
+    found = ask_once("ListLinks", request, url, user).links
+    if not found:
+        raise CliError(f"{_extension(spec)} is not linked to {_stack(spec)}; `graft links` lists the links")
+    return int(found[0].id)
+
+
+def _is_id(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS
 
 
 def _state(one: Any) -> str:

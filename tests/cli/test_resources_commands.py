@@ -69,10 +69,16 @@ def test_from_the_list_to_a_link_and_back(platform: Platform) -> None:
     assert "EXT/2.0    HDP/2.4" in platform.graft("links").stdout
     shown = answer(platform, "show", "HDP/2.4")
     assert shown["stack_version"]["services"] == ["HDFS", "OOZIE"]
-    for link in made:
-        assert platform.graft("unlink", str(link["id"])).returncode == 0
-    gone = platform.graft("unlink", str(made[0]["id"]))
-    assert (gone.returncode, "LINK_NOT_FOUND" in gone.stderr) == (1, True)
+    assert platform.graft("unlink", str(made[0]["id"])).returncode == 0
+    assert answer(platform, "unlink", "EXT/2.0", "HDP/2.5")["id"] == made[1]["id"]
+    for arguments, code, told in (
+        ((str(made[0]["id"]),), 1, "LINK_NOT_FOUND"),
+        (("EXT/2.0", "HDP/2.5"), 1, "EXT/2.0 is not linked to HDP/2.5; `graft links` lists the links"),
+        (("EXT/2.0",), 2, "give a link's id alone, or an extension version and a stack version"),
+        (("1", "HDP/2.5"), 2, "give a link's id alone, or an extension version and a stack version"),
+    ):
+        gone = platform.graft("unlink", *arguments)
+        assert (gone.returncode, told in gone.stderr) == (code, True), arguments
 
 
 def test_a_link_is_switched_to_another_version(platform: Platform) -> None:
