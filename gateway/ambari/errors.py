@@ -95,6 +95,7 @@ EVERYWHERE: Mapping[str, Rule] = {
     "SERVICE_UNAVAILABLE": Rule(503, container=True, headers=_RETRY),
     "VALUE_NOT_SUPPORTED": Rule(400),
     "FIELD_TYPE_ERROR": Rule(400),
+    "ANSWER_TOO_LARGE": Rule(400),
     "EXTENSION_NOT_FOUND": Rule(404, prefix=REQUESTED),
     "STACK_NOT_FOUND": Rule(404, prefix=REQUESTED),
     "SERVICE_NOT_FOUND": Rule(404, prefix=REQUESTED),

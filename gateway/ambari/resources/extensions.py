@@ -15,8 +15,13 @@ _VERSION = "Versions/extension_version"
 _WARNINGS = "Versions/warnings"
 
 
-async def _extensions(backend: Backend, _keys: Keys, _wanted: frozenset[str]) -> Sequence[Properties]:
-    pages = backend.pages(backend.registry.registry.ListExtensions, pb.ListExtensionsRequest())
+async def _extensions(backend: Backend, keys: Keys, _wanted: frozenset[str]) -> Sequence[Properties]:
+    rpc = backend.registry.registry
+    if "extension_name" in keys:
+        # An extension is there as long as it has a version, and those are mostly wanted next.
+        own = backend.pages(rpc.ListExtensionVersions, pb.ListExtensionVersionsRequest(name=keys["extension_name"]))
+        return [{_NAME: version.name} async for page in own for version in page.extension_versions][:1]
+    pages = backend.pages(rpc.ListExtensions, pb.ListExtensionsRequest())
     return [{_NAME: name} async for page in pages for name in page.names]
 
 

@@ -16,8 +16,13 @@ _STACK_VERSION = "Versions/stack_version"
 _CONFIGURATIONS = "StackLevelConfigurations"
 
 
-async def _stacks(backend: Backend, _keys: Keys, _wanted: frozenset[str]) -> Sequence[Properties]:
-    pages = backend.pages(backend.registry.registry.ListStacks, pb.ListStacksRequest())
+async def _stacks(backend: Backend, keys: Keys, _wanted: frozenset[str]) -> Sequence[Properties]:
+    rpc = backend.registry.registry
+    if "stack_name" in keys:
+        # A stack is there as long as it has a version, and those are mostly wanted next.
+        own = backend.pages(rpc.ListStackVersions, pb.ListStackVersionsRequest(name=keys["stack_name"]))
+        return [{_NAME: version.name} async for page in own for version in page.stack_versions][:1]
+    pages = backend.pages(rpc.ListStacks, pb.ListStacksRequest())
     return [{_NAME: name} async for page in pages for name in page.names]
 
 
