@@ -7,6 +7,7 @@ which moves have been made. The journal lists them before the first one; as long
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Callable, Sequence
@@ -115,8 +116,7 @@ def carry_out(root: Path, own: Path, moves: Sequence[Move], step: Callable[[int]
     for number, move in enumerate(moves, 1):
         inside, aside = root / move.path, own / move.aside
         if move.direction == "in":
-            if os.path.lexists(inside):
-                raise FileExistsError(17, "something has got in the way", str(inside))
+            _refuse_to_overwrite(inside)
             aside.rename(inside)
         elif move.folder:
             _take_empty_folder(inside, aside)
@@ -131,12 +131,13 @@ def undo(root: Path, own: Path, moves: Sequence[Move]) -> None:
     """Take the moves back, as far as they were made; may be called again and again.
 
     Raises:
-        OSError: one could not be taken back.
+        OSError: one could not be taken back; nothing is lost, and it can be tried again.
     """
     for move in reversed(moves):
         inside, aside = root / move.path, own / move.aside
         if move.direction == "out":
-            if os.path.lexists(aside) and not os.path.lexists(inside):
+            if os.path.lexists(aside):
+                _refuse_to_overwrite(inside)
                 aside.rename(inside)
         elif not os.path.lexists(aside):
             if not move.folder and os.path.lexists(inside):
@@ -154,6 +155,12 @@ def end(own: Path) -> None:
 def sweep(own: Path) -> None:
     """Remove the folder of an operation that has ended, as far as that is possible."""
     shutil.rmtree(own, ignore_errors=True)
+
+
+def _refuse_to_overwrite(path: Path) -> None:
+    """Raise FileExistsError for what somebody has put there since the plan was made."""
+    if os.path.lexists(path):
+        raise FileExistsError(errno.EEXIST, "something has got in the way", str(path))
 
 
 def _take_empty_folder(inside: Path, aside: Path) -> None:

@@ -715,6 +715,30 @@ async def test_a_database_that_is_cut_off(place: Place, monkeypatch: pytest.Monk
             await refused(place, "SERVICE_UNAVAILABLE", place.mpacks.upgrade(ADMIN, archive, REQUEST))
 
 
+async def test_nothing_is_lost_where_something_gets_in_the_way_of_undoing(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await install(place, write(place, "foo-1.0", extension_pack("foo", "1.0", {"EXT/1.0": "A"})))
+    before = snapshot(place.root)
+    link = place.root / "extensions/EXT/1.0"
+
+    async def put_something_there(*_: Any) -> int:
+        link.parent.mkdir(exist_ok=True)
+        link.write_text("mine")
+        raise GraftError("MPACK_FAILED", "for a test")
+
+    with monkeypatch.context() as failing:
+        failing.setattr(place.library, "adopt", put_something_there)
+        with pytest.raises(GraftError, match="something has got in the way"):
+            await place.mpacks.uninstall(ADMIN, "foo", REQUEST)
+    with pytest.raises(GraftError, match=r"cannot be undone: something has got in the way: .*extensions/EXT'"):
+        await place.mpacks.recover()
+    link.unlink()
+    link.parent.rmdir()
+    await place.mpacks.recover()
+    assert snapshot(place.root) == before
+
+
 async def test_a_database_that_stays_away(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody knows whether it has committed: what was begun is left, and the next operation finds out."""
     await install(place, write(place, "foo-1.0", extension_pack("foo", "1.0", {"EXT/1.0": "A"})))
