@@ -141,7 +141,8 @@ class Links:
             with_those_before = ground
             for number, spec in enumerate(specs, 1):
                 check_creation(with_those_before, spec)
-                with_those_before = with_those_before.with_link(self._unstored(spec, -number))
+                if number < len(specs):
+                    with_those_before = with_those_before.with_link(self._unstored(spec, -number))
                 if number % _STRETCH == 0:
                     await asyncio.sleep(0)
             ground, made = await self._add(change, ground, specs)
@@ -288,6 +289,8 @@ class Links:
         return Link(number, *spec.stack, *spec.extension, self._tuning.now())
 
     async def _add(self, change: Change, ground: Ground, specs: Sequence[LinkSpec]) -> tuple[Ground, list[Link]]:
+        if not specs:
+            return ground, []
         await self._keep(change, ground, {spec.extension for spec in specs})
         links = await change.add_links([self._unstored(spec, 0) for spec in specs])
         return ground.with_links(links), links
