@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import functools
 import subprocess
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -140,6 +141,41 @@ async def test_what_is_refused(rest: Rest, content: bytes, tmp_path: Path) -> No
     assert (await rest.post("mpacks/foo-1.0", content)).status_code == 405
     assert not (await rest.json("mpacks"))["items"]
     assert not [path for path in (tmp_path / "data" / "uploads").rglob("*") if path.is_file()]
+
+
+async def test_a_body_that_stops_coming_is_not_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "resources").mkdir()
+    async with running_rest(tmp_path / "data", tmp_path / "resources", http_body_timeout=0.3) as rest:
+        for begin in (b"", b"\x1f\x8b", b'{"MpackInfo"'):
+            reader, writer = await asyncio.open_connection("127.0.0.1", rest.port)
+            credentials = base64.b64encode(":".join(ADMIN).encode()).decode()
+            head = f"POST /api/v1/mpacks HTTP/1.1\r\nHost: x\r\nX-Requested-By: x\r\nAuthorization: Basic {credentials}\r\n"
+            writer.write(f"{head}Content-Length: 1000\r\n\r\n".encode() + begin)
+            answer = (await asyncio.wait_for(reader.read(), 20)).decode()
+            writer.close()
+            assert answer.startswith("HTTP/1.1 408 "), answer
+            assert "Nothing of the body has come for 0.3 s." in answer
+        assert not [path for path in (tmp_path / "data" / "uploads").rglob("*") if path.is_file()]
+
+
+async def test_who_leaves_leaves_nothing(rest: Rest, tmp_path: Path) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", rest.port)
+    credentials = base64.b64encode(":".join(ADMIN).encode()).decode()
+    head = f"POST /api/v1/mpacks HTTP/1.1\r\nHost: x\r\nX-Requested-By: x\r\nAuthorization: Basic {credentials}\r\n"
+    writer.write(f"{head}Content-Length: 100000\r\n\r\n".encode() + b"x" * 70_000)
+    kept = tmp_path / "data" / "uploads"
+    await until("the file of an upload", lambda: any(path.is_file() for path in kept.rglob("*")))
+    writer.close()
+    await until("the end of the upload", lambda: not any(path.is_file() for path in kept.rglob("*")))
+    del reader
+
+
+async def until(what: str, probe: Callable[[], bool]) -> None:
+    for _ in range(2000):
+        if probe():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError(f"{what} has not come about")
 
 
 async def _pieces(size: int) -> AsyncIterator[bytes]:
