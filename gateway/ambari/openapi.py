@@ -95,7 +95,7 @@ _PAGING: Sequence[Schema] = (
     {
         "name": "to",
         "in": "query",
-        "description": "The last resource of the page, or `end`; `from` comes before it.",
+        "description": "The last resource of the page, counted from 0, or `end`; not looked at beside `from`.",
         "schema": {"anyOf": [{"type": "integer", "minimum": 0, "maximum": MAX_NUMBER}, {"const": "end"}]},
         "example": "end",
     },

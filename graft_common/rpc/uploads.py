@@ -144,10 +144,14 @@ class _Ends:
 
     async def status(self, error: grpc.aio.AioRpcError) -> grpc.aio.AioRpcError:
         """Return what the service has said, if what the caller has caught is only that a request was not sent."""
-        if error.details() == _UNSENT:
-            with suppress(TimeoutError):
-                return await asyncio.wait_for(self._status, _STATUS_WAIT)
-        return error
+        if error.details() != _UNSENT:
+            return error
+        try:
+            return await asyncio.wait_for(self._status, _STATUS_WAIT)
+        except TimeoutError:
+            # Nobody is left to end the call.
+            lost = error.initial_metadata(), error.trailing_metadata()
+            return grpc.aio.AioRpcError(grpc.StatusCode.UNAVAILABLE, *lost, "the connection was lost")
 
     def _note(self, call: Any) -> None:
         details = _known(call.details())

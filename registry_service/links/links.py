@@ -83,7 +83,7 @@ class Links:
         Raises:
             GraftError: SERVICE_UNAVAILABLE when the registry stops before.
         """
-        await self._first_reading()
+        await self.first_reading()
         if self._clock.revision != self._revision:
             async with self._writing, self._store.read() as view:
                 await self._refresh(view)
@@ -244,7 +244,7 @@ class Links:
         try:
             require_role(caller, name, role)
             check()
-            await self._first_reading()
+            await self.first_reading()
             async with self._writing:
                 async with self._store.change() as change:
                     before = await self._refresh(change)
@@ -258,7 +258,12 @@ class Links:
         _log.info(f"{name}d" if name.endswith("e") else name, by=caller.user, track_id=caller.track_id)
         return result, revision
 
-    async def _first_reading(self) -> None:
+    async def first_reading(self) -> None:
+        """Wait until the directory has been read, so that nothing is answered of a tree that nobody has seen yet.
+
+        Raises:
+            GraftError: SERVICE_UNAVAILABLE when the registry stops before.
+        """
         await self._awake.wait()
         if not self._has_read:
             raise service_unavailable("registry", "it is shutting down")

@@ -30,7 +30,7 @@ from registry_service.service.findings import FindingSearch
 from registry_service.service.origin import origin
 from registry_service.service.stack_order import StackOrder
 from registry_service.store.store import Store
-from registry_service.watch.mirror import Mirror
+from registry_service.watch.mirror import ExtensionVersions, LinksById, Mirror
 from registry_service.watch.values import PRIVATE_KINDS, Kind
 from registry_service.watch.watches import Watches
 
@@ -72,7 +72,7 @@ class RegistryServicer:
         """List the names of the extensions."""
         await self._access.need_role(bearer(context), f"{EXTENSION}.get_all", roles.READ_ONLY)
         page = paging.read_page(request.page_size, request.page_token)
-        names, token = paging.cut_names((await self._mirror.extension_versions()).names, page)
+        names, token = paging.cut_names((await self._extension_versions()).names, page)
         return pb.ListExtensionsResponse(names=names, next_page_token=token)
 
     async def ListExtensionVersions(  # noqa: N802  (gRPC's name)
@@ -82,7 +82,7 @@ class RegistryServicer:
         await self._access.need_role(bearer(context), f"{EXTENSION}.get_all", roles.READ_ONLY)
         page = paging.read_page(request.page_size, request.page_token)
         after = paging.read_version(page)
-        held = (await self._mirror.extension_versions()).page(after, page.size + 1, request.name)
+        held = (await self._extension_versions()).page(after, page.size + 1, request.name)
         cut, more = paging.cut(held, page.size)
         found = paging.fit([convert.extension_version(item.resource, item.revision) for item in cut])
         more = more or len(found) < len(cut)
@@ -96,7 +96,7 @@ class RegistryServicer:
         await self._access.need_role(bearer(context), f"{LINK}.get_all", roles.READ_ONLY)
         page = paging.read_page(request.page_size, request.page_token)
         after = paging.read_id(page) or 0
-        held = (await self._mirror.links()).page(after, page.size + 1, catalog_messages.link_filter(request))
+        held = (await self._all_links()).page(after, page.size + 1, catalog_messages.link_filter(request))
         cut, more = paging.cut(held, page.size)
         found = paging.fit([convert.link(item.resource, item.revision) for item in cut])
         more = more or len(found) < len(cut)
@@ -105,7 +105,7 @@ class RegistryServicer:
     async def GetLink(self, request: pb.GetLinkRequest, context: CallContext) -> pb.GetLinkResponse:  # noqa: N802  (gRPC's name)
         """Describe a link."""
         await self._access.need_role(bearer(context), f"{LINK}.get_record", roles.READ_ONLY)
-        held = (await self._mirror.links()).get(request.id)
+        held = (await self._all_links()).get(request.id)
         if held is None:
             raise catalog_messages.link_not_found(request.id)
         return pb.GetLinkResponse(link=convert.link(held.resource, held.revision))
@@ -277,6 +277,14 @@ class RegistryServicer:
             warnings=[catalog_messages.warning(finding) for finding in found],
             next_page_token=paging.place_token(after.folder, after.done) if after is not None else "",
         )
+
+    async def _extension_versions(self) -> ExtensionVersions:
+        await self._links.first_reading()
+        return await self._mirror.extension_versions()
+
+    async def _all_links(self) -> LinksById:
+        await self._links.first_reading()
+        return await self._mirror.links()
 
     @property
     def _idle(self) -> timedelta:
