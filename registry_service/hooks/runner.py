@@ -70,7 +70,7 @@ class DispatcherHooks:
         except GraftError as error:
             reason = error.params[-1] if error.params else error.code
             if error.code in {"SERVICE_UNAVAILABLE", "SERVER_BUSY"}:
-                raise service_unavailable("dispatcher", f"the {hook.name} hook cannot be run: {reason}") from None
+                raise service_unavailable("dispatcher", f"No dispatcher runs {hook.script}: {reason}") from None
             raise _not_run(hook, f"{error.code}, {reason}") from None
         except OSError as error:
             raise _not_run(hook, f"its folder cannot be read: {error.strerror or error}") from error
@@ -114,4 +114,4 @@ def _outcome(answer: pb.RunHookResponse) -> HookOutcome:
 
 
 def _not_run(hook: Hook, reason: str) -> GraftError:
-    return GraftError("MPACK_HOOK_FAILED", f"The {hook.name} hook {hook.script} could not be run: {reason}")
+    return GraftError("MPACK_HOOK_FAILED", f"{hook.script} could not be run: {reason}")

@@ -46,7 +46,8 @@ async def run_hooks(runner: HookRunner | None, hooks: Sequence[Hook], tree: Path
         try:
             outcome = await runner.run(hook, tree)
         except GraftError as error:
-            raise GraftError("MPACK_HOOK_FAILED", f"Failed to execute {hook.name} hook. {error}", "") from error
+            reason = error.params[-1] if error.params else error.code
+            raise GraftError("MPACK_HOOK_FAILED", f"Failed to execute {hook.name} hook. {reason}", "") from error
         _log.info("mpack.hook_ran", hook=hook.name, script=hook.script, exit_code=outcome.exit_code)
         if outcome.exit_code != 0:
             text = f"Failed to execute {hook.name} hook. Failed with error code {outcome.exit_code}"
