@@ -1,0 +1,1 @@
+"""Declarations: what methods take, answer and need, said in XML beside the executable; plain values, no I/O."""
