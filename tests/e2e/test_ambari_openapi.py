@@ -21,9 +21,13 @@ pytestmark = pytest.mark.e2e
 SCHEMATHESIS = Path(sys.executable).with_name("st")
 TESTS = Path(__file__).parents[1]
 CONFIG = """
-# What is valid in the body is refused all the same where no stack has that service, or no pack is at that address.
+[phases.coverage]
+unexpected-methods = ["DELETE", "PATCH"]
+
+# What is valid by itself is refused all the same where no stack has that service, no pack is at that address, or a
+# link is to another extension.
 [[operations]]
-include-path-regex = "^/(clusters|mpacks)"
+include-path-regex = "^/(clusters|mpacks|links/)"
 [operations.checks.positive_data_acceptance]
 enabled = false
 """

@@ -235,7 +235,7 @@ SERVICE = ResourceType(
     properties=(
         Property(_CLUSTER_OF, doc="The cluster's name."),
         Property(_SERVICE, doc="The service's name in the stack version."),
-        Property(_STATE, doc="`INIT`: services are neither installed nor started on hosts.", pattern="^INIT$"),
+        Property(_STATE, doc="`INIT`: services are neither installed nor started on hosts.", pattern="^(INIT)?$"),
         Property("ServiceInfo/maintenance_state", doc="`OFF`."),
         Property(_SERVICE_PROBLEM, doc="Why nothing could be done with it; only where that is so."),
     ),
