@@ -158,7 +158,8 @@ class _Reader:
         self.count += len(found)
         if self.count > MAX_RESOURCES:
             raise AmbariError(400, f"The request looks at more than {MAX_RESOURCES} resources; ask for fewer at once.")
-        return [Node(view.place, row, {**keys, of.variable: str(row[of.id_property])}) for row in found]
+        variable, own = of.variable, of.id_property
+        return [Node(view.place, row, {**keys, variable: str(row[own])}) for row in found]
 
     async def add_children(self, nodes: Sequence[Node], view: View, names: Sequence[str]) -> None:
         """Load sub-resources of those names for resources that do not have them yet, and whatever is shown of them."""

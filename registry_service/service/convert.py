@@ -31,13 +31,13 @@ _PHASES = {
     Phase.CHANGES: registry_pb2.WATCH_PHASE_CHANGES,
     Phase.BOOKMARK: registry_pb2.WATCH_PHASE_BOOKMARK,
 }
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def timestamp(time: datetime) -> Timestamp:
-    """Write a time."""
-    message = Timestamp()
-    message.FromDatetime(time)
-    return message
+    """Write a time; lists have thousands, and `Timestamp.FromDatetime` takes four times as long."""
+    since = time - _EPOCH
+    return Timestamp(seconds=since.days * 86_400 + since.seconds, nanos=since.microseconds * 1000)
 
 
 def time_of(field: str, message: Timestamp) -> datetime:
