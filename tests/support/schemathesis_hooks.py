@@ -23,12 +23,13 @@ def read_plain(context: DeserializationContext, response: Response) -> Any:
 def filter_case(context: HookContext, case: Case) -> bool:
     """Leave out what schemas cannot say.
 
-    Some things are read as if they were not there: an empty value at the end of a query, `to` beside `from`, objects
+    Some things are read as if they were not there: empty values and names, `to` beside `from`, objects
     with nothing in them. Operators in a value count as such, though they are encoded. And 1.0 is an integer to JSON
     Schema, but not to Java's Long.
     """
     query = case.query if isinstance(case.query, dict) else {}
-    if {"from", "to"} <= query.keys() or any(not value or OPERATORS & {*str(value)} for value in query.values()):
+    given = [item for value in query.values() for item in (value if isinstance(value, list) else [value])]
+    if {"from", "to"} <= query.keys() or any(item == "" or OPERATORS & {*str(item)} for item in given):
         return False
     return not any(value == {} or isinstance(value, float) for value in values_in(case.body))
 
