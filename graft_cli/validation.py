@@ -10,13 +10,13 @@ from typing import Any
 
 from graft_common.errors import GraftError
 from graft_common.settings import Settings
+from graft_common.xml_documents import XmlError
 from registry_service.catalog.catalog import KINDS, Catalog, read_catalog
 from registry_service.catalog.metainfo import parse_extension
 from registry_service.catalog.schema_checks import Verdicts, check_version
 from registry_service.catalog.stack_views import StackViews
 from registry_service.catalog.value_types import Finding
 from registry_service.catalog.version_reader import COMMON_SERVICES, EXTENSIONS, STACKS
-from registry_service.catalog.xml_documents import XmlError
 from registry_service.mpacks.archives import Bounds
 from registry_service.mpacks.layout import lay_out
 from registry_service.mpacks.loading import Loaded, load

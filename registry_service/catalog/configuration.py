@@ -8,6 +8,7 @@ from xml.etree.ElementTree import Element
 
 import msgspec
 
+from graft_common.xml_documents import XmlError, parse_document
 from registry_service.catalog.binding import Table, bind, boolean, listing, maybe_boolean, structure, text, truth
 from registry_service.catalog.configuration_definitions import (
     Configuration,
@@ -18,7 +19,6 @@ from registry_service.catalog.configuration_definitions import (
     ValueAttributes,
     ValueEntry,
 )
-from registry_service.catalog.xml_documents import XmlError, parse_document
 
 ROOT = "configuration"
 SUPPORTS = {

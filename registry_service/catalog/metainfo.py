@@ -10,6 +10,7 @@ from collections import Counter
 from typing import Any
 from xml.etree.ElementTree import Element
 
+from graft_common.xml_documents import XmlError, parse_document
 from registry_service.catalog.binding import (
     Table,
     bind,
@@ -41,7 +42,6 @@ from registry_service.catalog.definitions import (
     ServiceProperty,
     SingleSignOn,
 )
-from registry_service.catalog.xml_documents import XmlError, parse_document
 
 ROOT = "metainfo"
 _XSI_TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"

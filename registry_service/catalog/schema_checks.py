@@ -15,11 +15,11 @@ from typing import Literal
 import xmlschema
 from xmlschema.validators.exceptions import XMLSchemaChildrenValidationError, XMLSchemaValidationError
 
+from graft_common.xml_documents import XmlError, parse_with_lines
 from registry_service.catalog.files import Directory, FileError, walk
 from registry_service.catalog.metainfo import parse_extension, parse_services
 from registry_service.catalog.value_types import Finding
 from registry_service.catalog.version_reader import COMMON_SERVICES, EXTENSIONS
-from registry_service.catalog.xml_documents import XmlError, parse_with_lines
 
 Schema = Literal["extension_metainfo", "service_metainfo", "configuration"]
 MAX_FINDINGS = 100

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from graft_common.xml_documents import XmlError, parse_document
 from registry_service.catalog.configuration import parse_configuration
 from registry_service.catalog.configuration_definitions import Configuration, Property
 from registry_service.catalog.definitions import Document, Service, ServiceEntry, entry_of
@@ -15,7 +16,6 @@ from registry_service.catalog.documents import DocumentError, check_quick_links,
 from registry_service.catalog.files import Directory, FileError
 from registry_service.catalog.metainfo import parse_services, service_errors
 from registry_service.catalog.value_types import File, Finding, Folder
-from registry_service.catalog.xml_documents import XmlError, parse_document
 
 METAINFO = "metainfo.xml"
 _FOLDERS = ("package", "upgrades", "checks", "server_actions")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from graft_common.xml_documents import XmlError
 from registry_service.catalog.definitions import (
     CommonDefinition,
     Definition,
@@ -26,7 +27,6 @@ from registry_service.catalog.service_reader import (
     read_folder,
 )
 from registry_service.catalog.value_types import File, Finding
-from registry_service.catalog.xml_documents import XmlError
 
 EXTENSIONS = "extensions"
 STACKS = "stacks"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry_service.catalog.xml_documents import (
+from graft_common.xml_documents import (
     MAX_BYTES,
     MAX_DEPTH,
     MAX_TAGS,
