@@ -71,6 +71,7 @@ def run_all(options: Mapping[str, Any], *, demo: bool) -> None:
         lines = [
             "ready",
             f"  XenAPI      {http_url(http)}",
+            f"  Ambari      {http_url(http)}/api/v1",
             f"  registry    {registry} (gRPC)",
             f"  dispatcher  {dispatcher} (gRPC)",
             *(f"  metrics     {http_url(address)}/metrics" for address in metrics),
@@ -134,7 +135,7 @@ def run_gateway(options: Mapping[str, Any]) -> None:
         clients = RegistryClients.remote(registry), DispatcherClients.remote(dispatcher)
         await _add_gateway(process, settings, *clients, address)
 
-    _run_one("gateway", settings, build, [f"  XenAPI  {http_url(address)}"], [])
+    _run_one("gateway", settings, build, [f"  XenAPI  {http_url(address)}", f"  Ambari  {http_url(address)}/api/v1"], [])
 
 
 async def _add_registry(process: Process, settings: Settings, address: str) -> RegistryApp:
