@@ -70,7 +70,7 @@ class Error(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A method; `result` is `("void",)`, or a type and its doc. Without roles nobody's are asked for."""
+    """A method; `result` is `("void",)`, or a type and its doc. Without roles only root on the host may call it."""
 
     name: str
     description: str
