@@ -45,9 +45,19 @@ def parameter_count_mismatch(method: str, expected: int, received: int) -> Graft
     return GraftError("MESSAGE_PARAMETER_COUNT_MISMATCH", method, str(expected), str(received))
 
 
-def field_type_error(param: str, expected: str, got: str) -> GraftError:
-    """A parameter of the wrong type."""
-    return GraftError("FIELD_TYPE_ERROR", param, expected, got)
+def field_type_error(param: str, expected: str, got: str, details: Mapping[str, str] | None = None) -> GraftError:
+    """A parameter of the wrong type, or something in it: `sizes[3]`."""
+    return GraftError("FIELD_TYPE_ERROR", param, expected, got, details=details)
+
+
+def invalid_value(param: str, value: str, reason: str, details: Mapping[str, str] | None = None) -> GraftError:
+    """A parameter of the right type that holds no possible value; xapi has no reason behind it (exnHelper.ml)."""
+    return GraftError("INVALID_VALUE", param, value, reason, details=details)
+
+
+def method_removed() -> GraftError:
+    """The method was removed in some release; xapi does not name it (gen_server.ml)."""
+    return GraftError("MESSAGE_REMOVED")
 
 
 def permission_denied(permission: str, roles: list[str]) -> GraftError:
