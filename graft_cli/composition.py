@@ -135,7 +135,9 @@ def run_gateway(options: Mapping[str, Any]) -> None:
         clients = RegistryClients.remote(registry), DispatcherClients.remote(dispatcher)
         await _add_gateway(process, settings, *clients, address)
 
-    _run_one("gateway", settings, build, [f"  XenAPI  {http_url(address)}", f"  Ambari  {http_url(address)}/api/v1"], [])
+    _run_one(
+        "gateway", settings, build, [f"  XenAPI  {http_url(address)}", f"  Ambari  {http_url(address)}/api/v1"], []
+    )
 
 
 async def _add_registry(process: Process, settings: Settings, address: str) -> RegistryApp:

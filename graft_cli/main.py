@@ -27,6 +27,7 @@ from graft_cli.commands import (
     validate,
 )
 from graft_cli.exits import FAILED, HELP, NOT_LOGGED_IN, UNREACHABLE, CliError
+from graft_cli.output import plain
 from graft_common.errors import GraftError, StartupError
 
 app = typer.Typer(
@@ -121,5 +122,5 @@ def _exit_code(error: GraftError) -> int:
 
 def _fail(message: str, code: int) -> NoReturn:
     sys.stdout.flush()
-    sys.stderr.write(f"graft: {message}\n")
+    sys.stderr.write(f"graft: {plain(message)}\n")
     sys.exit(code)

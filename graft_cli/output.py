@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import math
 import sys
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -19,9 +20,26 @@ def print_json(value: Any) -> None:
     sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS).decode() + "\n")
 
 
+_STEERING = ("Cc", "Cf", "Cs", "Zl", "Zp")
+"""Unicode's categories of control and format characters, among them those that turn the direction of writing."""
+
+
+def plain(text: str, keep: str = "\n\t") -> str:
+    """Write control characters as escapes: what strangers' files and hooks say must not steer a terminal."""
+    if text.isprintable():
+        return text
+    return "".join(
+        _escape(char) if char not in keep and unicodedata.category(char) in _STEERING else char for char in text
+    )
+
+
+def _escape(char: str) -> str:
+    return char.encode("unicode_escape").decode()
+
+
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], styles: Sequence[str] = ()) -> None:
     """Print rows under their headings; away from a terminal each row is one line, whatever its length."""
-    lines = [list(columns), *(list(row) for row in rows)]
+    lines = [list(columns), *([plain(cell, keep="") for cell in row] for row in rows)]
     if not sys.stdout.isatty():
         widths = [max(len(line[column]) for line in lines) for column in range(len(columns))]
         for line in lines:

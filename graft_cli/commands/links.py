@@ -148,7 +148,7 @@ def links(as_json: Json = False, url: Url = None, user: User = None) -> None:
 
 def _explain(specs: list[registry_pb2.LinkSpec], as_json: bool, url: str | None, user: str | None) -> None:
     from graft.registry.v1 import registry_pb2
-    from graft_cli.output import print_json
+    from graft_cli.output import plain, print_json
 
     answers = [(spec, ask_once("ExplainLink", registry_pb2.ExplainLinkRequest(link=spec), url, user)) for spec in specs]
     if as_json:
@@ -177,7 +177,7 @@ def _explain(specs: list[registry_pb2.LinkSpec], as_json: bool, url: str | None,
             for check in answer.checks:
                 typer.echo(f"  {_MARKS.get(check.outcome, ''):<8}{check.rule}")
                 for problem in check.problems:
-                    typer.echo(f"          {problem}")
+                    typer.echo(f"          {plain(problem)}")
     if not all(answer.allowed for _, answer in answers):
         raise typer.Exit(FAILED)
 

@@ -180,7 +180,7 @@ def verify(
     """
     from graft.registry.v1 import mpack_pb2 as pb
     from graft_cli.mpack_client import send_to_verify
-    from graft_cli.output import print_json
+    from graft_cli.output import plain, print_json
 
     found = _archive(archive, mpack)
     answer = send_to_verify(pb.VerifyMpackRequest, pb.VerifyMpackHead(upload=_upload(found)), found, url, user)
@@ -190,10 +190,10 @@ def verify(
         print_json({"mpack": _record(answer.mpack), "problems": problems, "warnings": warnings})
     else:
         for problem in answer.problems:
-            typer.echo(f"error: {problem}")
+            typer.echo(f"error: {plain(problem)}")
         for one in answer.warnings:
             line = f":{one.line}" if one.line else ""
-            typer.echo(f"{one.file}{line}: warning: {one.text}")
+            typer.echo(plain(f"{one.file}{line}: warning: {one.text}"))
         can = "can" if answer.installable else "cannot"
         typer.echo(f"Management pack {answer.mpack.name}-{answer.mpack.version} {can} be installed")
     if not answer.installable:
@@ -293,7 +293,7 @@ def _packs(url: str | None, user: str | None, name: str = "") -> list[Any]:
 
 
 def _show_result(result: mpack_pb2.MpackResult, verbose: bool, as_json: bool) -> None:
-    from graft_cli.output import print_json
+    from graft_cli.output import plain, print_json
 
     if as_json:
         print_json(_result_record(result))
@@ -301,7 +301,7 @@ def _show_result(result: mpack_pb2.MpackResult, verbose: bool, as_json: bool) ->
     for ran in result.hook_runs if verbose else ():
         typer.echo(f"{ran.hook.name} hook, {ran.hook.script}:")
         for line in (*ran.stdout.splitlines(), *ran.stderr.splitlines()):
-            typer.echo(f"  {line}")
+            typer.echo(f"  {plain(line)}")
     typer.echo(result.message)
     for one in result.removed:
         typer.echo(f"removed {one.name}-{one.version}")

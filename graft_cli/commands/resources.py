@@ -100,7 +100,7 @@ def show(
     user: User = None,
 ) -> None:
     """Show an extension, a stack version, or a service with all that it inherits."""
-    from graft_cli.output import print_json, readable
+    from graft_cli.output import plain, print_json, readable
 
     name, _, rest = path.partition("/")
     version, _, service = rest.partition("/")
@@ -117,7 +117,7 @@ def show(
     if as_json:
         print_json(shown)
     else:
-        typer.echo(readable(_briefly(shown)))
+        typer.echo(plain(readable(_briefly(shown))))
 
 
 def reload(as_json: Json = False, url: Url = None, user: User = None) -> None:

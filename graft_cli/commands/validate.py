@@ -41,7 +41,7 @@ def validate(
     GRAFT_RESOURCES_DIR; warnings do not. The exit code is 1 if there are errors.
     """
     from graft_cli.configuration import load
-    from graft_cli.output import print_json
+    from graft_cli.output import plain, print_json
     from graft_cli.validation import check_extension, check_mpack, check_tree, is_extension, is_mpack
 
     settings = load()
@@ -58,10 +58,10 @@ def validate(
         print_json({"errors": report.errors, "warnings": report.warnings})
     else:
         for error in report.errors:
-            typer.echo(f"{error['version']}: error: {error['text']}")
+            typer.echo(plain(f"{error['version']}: error: {error['text']}", keep=""))
         for warning in report.warnings:
             line = f":{warning['line']}" if warning["line"] else ""
-            typer.echo(f"{warning['file']}{line}: warning: {warning['text']}")
+            typer.echo(plain(f"{warning['file']}{line}: warning: {warning['text']}", keep=""))
         typer.echo(f"{report.what}: {len(report.errors)} errors, {len(report.warnings)} warnings")
     if report.errors:
         raise typer.Exit(FAILED)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from graft_cli.output import readable, to_json
+from graft_cli.output import plain, print_table, readable, to_json
 from graft_common.values import DateTime, Value
 
 
@@ -37,3 +37,24 @@ def test_readable(value: Value, expected: str) -> None:
 def test_json() -> None:
     value: Value = {"a": [b"hello", DateTime("20260101T00:00:00Z"), float("nan"), 1.5, None, True, 2**62]}
     assert to_json(value) == {"a": ["aGVsbG8=", "20260101T00:00:00Z", None, 1.5, None, True, 2**62]}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("plain text, naïve 日本", "plain text, naïve 日本"),
+        ("two\nlines\tand a tab", "two\nlines\tand a tab"),
+        ("\x1b[31mred", "\\x1b[31mred"),
+        ("\x9b31mred", "\\x9b31mred"),
+        ("a\x00b\x7f\r", "a\\x00b\\x7f\\r"),
+        ("\u202egnp.exe", "\\u202egnp.exe"),
+        ("\ud800", "\\ud800"),
+    ],
+)
+def test_nothing_that_is_shown_steers_a_terminal(text: str, expected: str) -> None:
+    assert plain(text) == expected
+
+
+def test_a_row_of_a_table_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(("NAME", "STATE"), [("new\nline", "ok"), ("\x1b[2Jgone", "ok")])
+    assert capsys.readouterr().out.splitlines()[1:] == ["new\\nline    ok", "\\x1b[2Jgone  ok"]
