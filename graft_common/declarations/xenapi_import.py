@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, Final
 
 import msgspec
 
+from graft_common.declarations import rules
 from graft_common.declarations import xenapi_json as json
 from graft_common.declarations.literals import LiteralError, write_literal
 from graft_common.declarations.model import (
@@ -29,6 +30,7 @@ from graft_common.declarations.model import (
     Param,
     Result,
     Transition,
+    Types,
 )
 from graft_common.declarations.types import NAME_PATTERN, DescribedType, Type, TypeSyntaxError, parse_type
 from graft_common.declarations.xenapi_defaults import read_default
@@ -36,6 +38,7 @@ from graft_common.declarations.xenapi_export import LOCAL_ROOT, SESSION_NAME, SE
 from graft_common.roles import POOL_ADMIN, ROLES, at_least
 
 MAX_NOTES: Final = 100
+MAX_FAULTS: Final = 20
 
 _NAME = re.compile(NAME_PATTERN)
 _PART = re.compile("[A-Za-z_][A-Za-z0-9_]*")
@@ -50,7 +53,8 @@ class Imported:
     documents: Mapping[str, Document]
     """For each class, in the order of the datamodel. An enum stands with the first class that shows it."""
     notes: tuple[str, ...]
-    """What an export would say otherwise than the datamodel did, each with its path in the JSON; at most 100."""
+    """What the classes need of others that were not wanted, and what an export would say otherwise than the datamodel
+    did; each with its path in the JSON, at most 100."""
 
 
 def import_datamodel(classes: Sequence[json.Class], wanted: Collection[str] = ()) -> Imported:
@@ -58,21 +62,57 @@ def import_datamodel(classes: Sequence[json.Class], wanted: Collection[str] = ()
 
     Raises:
         DatamodelError: a class or a message is there twice, something is named as nothing in a declaration can be,
-            a text has a character that XML cannot hold, or a class that is wanted is not there.
+            a text has a character that XML cannot hold, what it says is against the rules of declarations, or a
+            class that is wanted is not there.
     """
     _check(classes, wanted)
     chosen = {number: class_ for number, class_ in enumerate(classes) if not wanted or class_.name in wanted}
     shown: set[str] = set()
     documents = {class_.name: _document(class_, shown) for class_ in chosen.values()}
-    exported = {class_.name: class_ for class_ in export_datamodel(documents.values())}
-    notes = (
-        note
-        for number, class_ in chosen.items()
-        for note in _differences(
-            msgspec.to_builtins(class_), msgspec.to_builtins(exported[class_.name]), f"$[{number}]"
-        )
-    )
+    notes = chain(_missing(classes, chosen, documents), _changes(chosen, documents))
     return Imported(documents, tuple(islice(notes, MAX_NOTES)))
+
+
+def _missing(
+    classes: Sequence[json.Class], chosen: Mapping[int, json.Class], documents: Mapping[str, Document]
+) -> Iterator[str]:
+    """Say what the classes that were chosen need of others; whatever else is against the rules is an error."""
+    everything = Types.of(*(_document(class_, set()) for class_ in classes))
+    available = Types.of(*documents.values())
+    for number, class_ in chosen.items():
+        document = documents[class_.name]
+        wrong = [_fault(document, number, *fault) for fault in rules.faults(document, everything)]
+        if wrong:
+            raise json.DatamodelError("\n".join(wrong[:MAX_FAULTS]))
+        if len(chosen) < len(classes):
+            yield from (_fault(document, number, *fault) for fault in rules.faults(document, available))
+
+
+def _fault(document: Document, number: int, place: rules.Place, reason: str) -> str:
+    """Say where in the JSON a rule is broken."""
+    path = f"$[{number}]"
+    method: Method | None = None
+    for kind, position in place:
+        match kind:
+            case "method":
+                method = document.methods[position]
+                path += f".messages[{position}]"
+            case "param" if method is not None:
+                path += f".params[{position + method.session}]"
+            case "field" | "error" | "value":
+                path += f".{kind}s[{position}]"
+            case "enum":
+                path += f".enums[{document.classes[0].enums.index(document.enums[position].name)}]"
+            case "result" | "lifecycle":
+                path += f".{kind}"
+    return f"{path}: {reason}"
+
+
+def _changes(chosen: Mapping[int, json.Class], documents: Mapping[str, Document]) -> Iterator[str]:
+    exported = {class_.name: class_ for class_ in export_datamodel(documents.values())}
+    for number, class_ in chosen.items():
+        before, after = (msgspec.to_builtins(item) for item in (class_, exported[class_.name]))
+        yield from _differences(before, after, f"$[{number}]")
 
 
 def _check(classes: Sequence[json.Class], wanted: Collection[str]) -> None:
