@@ -1,7 +1,7 @@
 """Runs GREETER_SERVER.
 
-An Ambari agent calls this file as `greeter.py COMMAND command.json ...`, and the method of the command's name carries it
-out. `Fail` or any other exception makes a command fail; `status` raises ComponentIsNotRunning where nothing runs.
+An Ambari agent calls this file as `greeter.py COMMAND command.json ...`, and the method of the command's name carries
+it out. `Fail` or any other exception makes a command fail; `status` raises ComponentIsNotRunning where nothing runs.
 """
 
 from resource_management.core.resources.system import Directory, Execute, File
