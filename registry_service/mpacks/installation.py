@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 
 from graft_common.errors import value_not_supported
-from registry_service.catalog.catalog import MPACKS
+from registry_service.catalog.catalog import MPACKS, VersionKey
 from registry_service.catalog.versions import version_key
 from registry_service.links.ground import Ground
 from registry_service.links.links import Links, Settle
 from registry_service.mpacks import purging
 from registry_service.mpacks.committing import Beginning, Committer
 from registry_service.mpacks.errors import already_installed, none_found, refused
+from registry_service.mpacks.foreseeing import not_valid
 from registry_service.mpacks.holdings import (
     Holdings,
     Leaving,
@@ -211,12 +212,13 @@ class Installation:
             ran.append(await run_hooks(self._runner, after, self._root / MPACKS / folder, run))
 
         moved: list[MovedLink] = []
+        invalid: list[str] = []
         brings = [key for key in loaded.layout.extensions if ground.catalog.extension(*key) is None]
         linked = [link.id for key in brings for link in ground.of_extension(key)]
         revision = await self._committer.commit(
             run,
             Beginning(kind.command, folder, prepared.plan, brings, linked),
-            partial(_noting, settle, moved),
+            partial(_noting, settle, loaded.layout.extensions, moved, invalid),
             run_after,
         )
         return Done(
@@ -225,13 +227,23 @@ class Installation:
             revision,
             prepared.removed,
             tuple(moved),
-            (*loaded.layout.warnings, *prepared.plan.warnings),
+            (*loaded.layout.warnings, *prepared.plan.warnings, *invalid),
             tuple(one for some in ran for one in some),
         )
 
 
-def _noting(settle: Settle, moved: list[MovedLink], before: Ground, after: Ground) -> Sequence[Link]:
+def _noting(
+    settle: Settle,
+    brings: Iterable[VersionKey],
+    moved: list[MovedLink],
+    invalid: list[str],
+    before: Ground,
+    after: Ground,
+) -> Sequence[Link]:
+    """Settle the links; note which of them follow, and what of the pack is not valid now that it is in its place."""
     links = list(settle(before, after))
+    brought = (after.catalog.extension(*key) for key in brings)
+    invalid += [not_valid(one) for one in brought if one is not None and not one.valid]
     for link in links:
         known = before.find(link.id)
         if known is not None:

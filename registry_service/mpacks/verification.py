@@ -9,6 +9,7 @@ from graft_common.errors import GraftError
 from registry_service.catalog.catalog import MPACKS
 from registry_service.catalog.schema_checks import Verdicts, check_version
 from registry_service.catalog.value_types import Finding
+from registry_service.mpacks.foreseeing import foresee
 from registry_service.mpacks.holdings import look
 from registry_service.mpacks.layout import COMMON_SERVICES, EXTENSIONS, STACKS
 from registry_service.mpacks.loading import Loaded
@@ -55,7 +56,7 @@ def verify(root: Path, own: Path, loaded: Loaded, ambari_version: str) -> Verifi
     older = {one.folder for one in holdings.named(metadata.name)}
     # What another version of the pack has is in the way of an installation, and not of an upgrade.
     problems += [text for text in collisions if not text.startswith(f"{place} ") and not _is_of(text, older)]
-    findings = [*loaded.findings, *_schema_findings(own, loaded)]
+    findings = [*loaded.findings, *foresee(root, own, loaded), *_schema_findings(own, loaded)]
     findings += [Finding("mpack.json", text) for text in (*loaded.layout.warnings, *plan.warnings)]
     pack = describe_folder(loaded.folder, metadata)
     return Verification(pack, tuple(problems), tuple(findings[:MAX_FINDINGS]))

@@ -779,3 +779,26 @@ async def test_verification(place: Place) -> None:
     await install(place, write(place, "bar-1.0", extension_pack("bar", "1.0", {"EXT/1.0": "A"})))
     again = await place.mpacks.verify(ADMIN, archive)
     assert again.problems[1] == "extensions/EXT/1.0 is there already, of bar-1.0"
+
+
+async def test_what_is_not_valid_is_told_and_installed(place: Place) -> None:
+    files = extension_pack("foo", "1.0", {"EXT/1.0": "A", "EXT/2.0": "B", "EXT/3.0": "C", "HDP/1.0": "D"})
+    files["extensions/EXT/1.0/metainfo.xml"] = "<metainfo><broken"
+    files["extensions/EXT/2.0/metainfo.xml"] = "<metainfo><extends>1.0</extends></metainfo>"
+    files["extensions/EXT/3.0/services/C/metainfo.xml"] = service("C", "<extends>common-services/C/1.0</extends>")
+    files["common/C/1.0/metainfo.xml"] = service("C")
+    artifacts = [*EXTENSIONS, artifact("service-definitions", "common")]
+    files["mpack.json"] = metadata("foo", "1.0", artifacts=artifacts)
+    archive = write(place, "foo-1.0", files)
+    found = await place.mpacks.verify(ADMIN, archive)
+    assert found.problems == ()
+    told = {finding.file: finding.text for finding in found.findings if "is not valid, " in finding.text}
+    assert told.keys() == {f"extensions/{key}/metainfo.xml" for key in ("EXT/1.0", "EXT/2.0", "HDP/1.0")}
+    parse_error = "Unable to parse extension metainfo.xml file at location: extensions/EXT/1.0/metainfo.xml"
+    assert parse_error in told["extensions/EXT/1.0/metainfo.xml"]
+    done = await install(place, archive)
+    assert sorted(warning.split(" is not valid, ")[0] for warning in done.warnings) == [
+        "The extension version EXT/1.0",
+        "The extension version EXT/2.0",
+        "The extension version HDP/1.0",
+    ]
