@@ -71,6 +71,7 @@ class Builder:
             enums=tuple(element.get("enums", "").split()),
             lifecycle=_lifecycle(element),
             tag=element.get("tag", ""),
+            position=self._quantity(place, element, "position", int),
         )
 
     def _enum(self, _: Place, element: Element) -> EnumDeclaration:

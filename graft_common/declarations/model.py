@@ -124,6 +124,8 @@ class ClassDeclaration:
     """Names of enums that are shown with this class, in that order; several classes may show the same one."""
     lifecycle: Lifecycle = Lifecycle()
     tag: str = ""
+    position: int | None = None
+    """Its place among the classes of all files, counted from 1; those without one come last."""
 
 
 @dataclass(frozen=True, slots=True)

