@@ -1,7 +1,7 @@
 """Keeping what was read of a tree for the next start.
 
-The file holds for this code only: a change of any module of this package makes it void, as does damage of any kind. It
-then costs one cold load and nothing else.
+The file holds for this code only: a change of any module of this package, or of those that it reads with, makes it
+void, as does damage of any kind. It then costs one cold load and nothing else.
 """
 
 from __future__ import annotations
@@ -14,10 +14,14 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from graft_common import xml_documents
 from registry_service.catalog.catalog import Reading
 from registry_service.catalog.schema_checks import Verdicts
 
 T = TypeVar("T")
+SHARED = (xml_documents,)
+"""What this package reads with, and is not a part of it."""
+_HEAD = 2 * hashlib.sha256().digest_size
 
 _reading_decoder = msgspec.msgpack.Decoder(Reading)
 _verdicts_decoder = msgspec.msgpack.Decoder(dict[str, list[tuple[int, str, str]]])
@@ -56,7 +60,7 @@ def _save(value: Any, path: Path) -> None:
     staged = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         staged.touch(mode=0o600)
-        staged.write_bytes(_mark() + hashlib.sha256(content).digest() + content)
+        staged.write_bytes(mark() + hashlib.sha256(content).digest() + content)
         staged.replace(path)
     finally:
         staged.unlink(missing_ok=True)
@@ -67,9 +71,8 @@ def _load(path: Path, decoder: msgspec.msgpack.Decoder[T]) -> T | None:
         content = memoryview(path.read_bytes())
     except OSError:
         return None
-    mark = _mark()
-    body = content[len(mark) + 32 :]
-    if content[: len(mark)] != mark or content[len(mark) : len(mark) + 32] != hashlib.sha256(body).digest():
+    head, body = content[:_HEAD], content[_HEAD:]
+    if head != mark() + hashlib.sha256(body).digest():
         return None
     try:
         return decoder.decode(body)
@@ -78,7 +81,7 @@ def _load(path: Path, decoder: msgspec.msgpack.Decoder[T]) -> T | None:
 
 
 @cache
-def _mark() -> bytes:
-    """Return a digest of this package's code, which both reads and interprets what is kept."""
-    modules = sorted(Path(__file__).parent.glob("*.py"))
+def mark() -> bytes:
+    """Return a digest of the code that reads and interprets what is kept: this package's, and `SHARED`."""
+    modules = [*sorted(Path(__file__).parent.glob("*.py")), *(Path(module.__file__ or "") for module in SHARED)]
     return hashlib.sha256(b"\0".join(module.read_bytes() for module in modules)).digest()

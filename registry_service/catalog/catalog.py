@@ -16,7 +16,7 @@ from typing import Generic, TypeVar, cast
 import msgspec
 
 from registry_service.catalog.definitions import CommonDefinition, Definition, ExtensionDefinition, StackDefinition
-from registry_service.catalog.files import IGNORED, is_folder, is_text, walk
+from registry_service.catalog.files import IGNORED, is_folder, is_text, looks_unchanged, walk
 from registry_service.catalog.resolved import (
     CommonService,
     ResolvedExtension,
@@ -41,9 +41,10 @@ class ReadingStoppedError(Exception):
 
 
 class VersionReading(msgspec.Struct, Generic[D], frozen=True, gc=False, array_like=True):
-    """What one directory defined when it was read; both marks are as in `files.Directory`."""
+    """What one directory defined when it was read; the marks are as in `files.Directory`."""
 
     fingerprint: bytes
+    stamped: str
     digest: bytes
     definition: D
 
@@ -219,6 +220,9 @@ def _read_directory(
 ) -> VersionReading[Definition] | None:
     if version in IGNORED:
         return None
+    go_on()
+    if known is not None and looks_unchanged(f"{path}/{version}", known.stamped, known.fingerprint):
+        return known
     directory = walk(f"{path}/{version}", f"{kind}/{name}/{version}", now_ns, go_on)
     if directory is None:
         return None
@@ -227,8 +231,10 @@ def _read_directory(
     # Of the same contents in the same place nothing new can be read, whatever has happened to the times.
     digest = directory.digest_all(sorted(directory.files))
     if known is not None and known.digest == digest and not directory.problems:
-        return VersionReading(directory.fingerprint, digest, known.definition)
-    return VersionReading(directory.fingerprint, digest, read_version(kind, name, version, directory))
+        definition = known.definition
+    else:
+        definition = read_version(kind, name, version, directory)
+    return VersionReading(directory.fingerprint, directory.stamped, digest, definition)
 
 
 def _folders(path: str) -> list[str]:

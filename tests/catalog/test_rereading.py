@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -12,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from registry_service.catalog import cache as cache_module
 from registry_service.catalog import catalog as catalog_module
 from registry_service.catalog.cache import load_reading, save_reading
 from registry_service.catalog.catalog import Catalog, read_catalog
@@ -61,6 +64,75 @@ def test_an_unchanged_tree_is_the_same(grown: Resources, monkeypatch: pytest.Mon
         assert second.extensions[name] is first.extensions[name]
 
 
+def test_an_unchanged_tree_is_not_walked_again(grown: Resources, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = grown.read()
+    monkeypatch.setattr(catalog_module, "walk", None)
+    assert grown.read(first).reading == first.reading
+    assert grown.read(first.reading).reading == first.reading
+
+
+def replace_keeping_times(path: Path) -> None:
+    status = path.stat()
+    path.write_bytes(path.read_bytes().replace(b"<version>1<", b"<version>7<"))
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def swap(path: Path, other: Path) -> None:
+    aside = path.with_name("aside")
+    path.rename(aside)
+    other.rename(path)
+    aside.rename(other)
+
+
+SERVICE = "extensions/E/1/services/T"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda root: (root / SERVICE / "alerts.json").write_text("{}"), id="a file more"),
+        pytest.param(lambda root: (root / SERVICE / "metainfo.xml").unlink(), id="a file less"),
+        pytest.param(
+            lambda root: (root / SERVICE / "package/a.py").rename(root / SERVICE / "package/b.py"), id="a name"
+        ),
+        pytest.param(lambda root: (root / SERVICE / "package/a.py").chmod(0o755), id="a mode"),
+        pytest.param(
+            lambda root: replace_keeping_times(root / SERVICE / "metainfo.xml"), id="a content of the old age"
+        ),
+        pytest.param(lambda root: shutil.rmtree(root / SERVICE), id="a folder less"),
+        pytest.param(
+            lambda root: shutil.copytree(root / SERVICE, root / f"{SERVICE}2", symlinks=True), id="a folder more"
+        ),
+        pytest.param(lambda root: (root / SERVICE / "package/deep/er").mkdir(parents=True), id="empty folders more"),
+        pytest.param(lambda root: swap(root / SERVICE, root / "extensions/F/1/services/S"), id="folders swapped"),
+        pytest.param(lambda root: (root / "elsewhere/more.py").write_text("more"), id="a file behind a link"),
+        pytest.param(lambda root: swap(root / "elsewhere", root / "nowhere"), id="another folder behind a link"),
+        pytest.param(lambda root: (root / "missing").write_text("found"), id="a link that led nowhere"),
+        pytest.param(lambda root: (root / "late.py").write_text("x = 2"), id="a file that a link leads to"),
+    ],
+)
+def test_what_changes_is_seen_without_a_hint(grown: Resources, change: Callable[[Path], object]) -> None:
+    package = grown.root / SERVICE / "package"
+    grown.write(f"{SERVICE}/package/a.py", "x = 1")
+    for folder in ("elsewhere", "nowhere"):
+        grown.write(f"{folder}/{folder}.py", folder)
+    grown.write("late.py", "x = 1")
+    (grown.root / SERVICE / "checks").symlink_to(grown.root / "elsewhere")
+    (package / "missing.py").symlink_to(grown.root / "missing")
+    (grown.root / "extensions/E/1/services/S/package").mkdir()
+    (grown.root / "extensions/E/1/services/S/package/late.py").symlink_to(grown.root / "late.py")
+    age(grown.root)
+    first = grown.read()
+    assert grown.read(first).reading == first.reading
+    change(grown.root)
+    second = grown.read(first)
+    anew = grown.read()
+    assert shape(second) == shape(anew)
+    assert second.reading.extensions["E"]["1"].digest == anew.reading.extensions["E"]["1"].digest
+    same = [name for name in ("E", "F") if second.extensions[name] is first.extensions[name]]
+    assert len(same) < 2
+
+
 def test_one_change_touches_one_extension(grown: Resources) -> None:
     first = grown.read()
     path = grown.write("extensions/E/1/services/T/metainfo.xml", service_file("T", "<version>9</version>"))
@@ -75,7 +147,7 @@ def test_one_change_touches_one_extension(grown: Resources) -> None:
 
 def test_what_operations_on_packs_prepare_is_not_looked_at(grown: Resources, monkeypatch: pytest.MonkeyPatch) -> None:
     first = grown.read()
-    monkeypatch.setattr(catalog_module, "walk", None)
+    monkeypatch.setattr(catalog_module, "looks_unchanged", None)
     read_catalog(grown.root, first, [grown.root / "mpacks/.staging/0/unpacked/metainfo.xml"])
     with pytest.raises(TypeError):
         read_catalog(grown.root, first, [grown.root / "mpacks/foo-1.0/extensions/E/1/metainfo.xml"])
@@ -182,6 +254,25 @@ def test_a_cache_that_is_not_whole_is_not_used(grown: Resources, tmp_path: Path,
             cache.write_bytes(bytes(32) + content[32:])
         case "directory":
             cache.mkdir()
+    assert load_reading(cache) is None
+
+
+def test_all_code_that_reads_is_in_the_mark_of_the_cache() -> None:
+    package = Path(cache_module.__file__).parent
+    trees = [ast.parse(module.read_text()) for module in package.glob("*.py")]
+    imports = [node.module for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    shared = {name.removeprefix("graft_common.") for name in imports if name and name.startswith("graft_common.")}
+    assert shared == {Path(module.__file__ or "").stem for module in cache_module.SHARED}
+
+
+def test_the_cache_of_other_code_is_not_used(grown: Resources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, cache = grown.read().reading, tmp_path / "cache"
+    monkeypatch.setattr(cache_module, "SHARED", ())
+    cache_module.mark.cache_clear()
+    save_reading(reading, cache)
+    assert load_reading(cache) == reading
+    monkeypatch.undo()
+    cache_module.mark.cache_clear()
     assert load_reading(cache) is None
 
 
