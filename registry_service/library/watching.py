@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 
 import structlog
 from watchfiles import awatch
+from watchfiles._rust_notify import WatchfilesRustInternalError
 
 _log = structlog.get_logger("graft.registry")
 
@@ -19,7 +20,7 @@ _GROUP = 200
 """Milliseconds of quiet, and of noise at most, before changes are told."""
 
 
-async def changes(directory: Path) -> AsyncIterator[frozenset[str] | None]:
+async def changes(directory: Path) -> AsyncGenerator[frozenset[str] | None]:
     """Yield the paths that have changed: None where any may have, and none at all every second when nothing has.
 
     The directory may be missing, appear, and be replaced by another of the same name. Links that lead out of it are
@@ -36,15 +37,23 @@ async def changes(directory: Path) -> AsyncIterator[frozenset[str] | None]:
         try:
             async for found in _notices(directory, watched):
                 yield found
-        except OSError as error:
+        except* OSError as errors:
             # Such as the limit of inotify: looking at everything now and then is what remains.
-            _log.warning(
-                "resources.watch_failed",
-                directory=str(directory),
-                reason=str(error),
-                fix="raise fs.inotify.max_user_watches and fs.inotify.max_user_instances with sysctl",
+            _tell_failure(
+                directory, errors, "raise fs.inotify.max_user_watches and fs.inotify.max_user_instances with sysctl"
             )
-            await asyncio.sleep(_WITHOUT_WATCH)
+        except* WatchfilesRustInternalError as errors:
+            # Whatever befalls a path that is no UTF-8, be it that somebody lists it, ends a watch.
+            _tell_failure(directory, errors, "rename what has a name that is not UTF-8")
+        else:
+            continue
+        await asyncio.sleep(_WITHOUT_WATCH)
+
+
+def _tell_failure(directory: Path, errors: BaseException, fix: str) -> None:
+    while isinstance(errors, BaseExceptionGroup):
+        errors = errors.exceptions[0]
+    _log.warning("resources.watch_failed", directory=str(directory), reason=str(errors), fix=fix)
 
 
 async def _notices(directory: Path, watched: tuple[int, int]) -> AsyncIterator[frozenset[str] | None]:
