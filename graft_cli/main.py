@@ -14,6 +14,7 @@ from graft_cli.commands import (
     audit,
     call,
     clusters,
+    datamodel,
     doctor,
     health,
     links,
@@ -81,6 +82,7 @@ for _group in (
     mpack,
     new,
     validate,
+    datamodel,
     settings,
     doctor,
 ):

@@ -52,6 +52,8 @@ class Imported:
 
     documents: Mapping[str, Document]
     """For each class, in the order of the datamodel. An enum stands with the first class that shows it."""
+    known: Types
+    """The enums and records of the whole datamodel."""
     notes: tuple[str, ...]
     """What the classes need of others that were not wanted, and what an export would say otherwise than the datamodel
     did; each with its path in the JSON, at most 100."""
@@ -69,23 +71,27 @@ def import_datamodel(classes: Sequence[json.Class], wanted: Collection[str] = ()
     chosen = {number: class_ for number, class_ in enumerate(classes) if not wanted or class_.name in wanted}
     shown: set[str] = set()
     documents = {class_.name: _document(class_, number, shown) for number, class_ in chosen.items()}
-    notes = chain(_missing(classes, chosen, documents), _changes(chosen, documents))
-    return Imported(documents, tuple(islice(notes, MAX_NOTES)))
+    known = Types.of(*(_document(class_, number, set()) for number, class_ in enumerate(classes)))
+    _check_rules(chosen, documents, known)
+    missing = _missing(chosen, documents) if len(chosen) < len(classes) else ()
+    notes = chain(missing, _changes(chosen, documents))
+    return Imported(documents, known, tuple(islice(notes, MAX_NOTES)))
 
 
-def _missing(
-    classes: Sequence[json.Class], chosen: Mapping[int, json.Class], documents: Mapping[str, Document]
-) -> Iterator[str]:
-    """Say what the classes that were chosen need of others; whatever else is against the rules is an error."""
-    everything = Types.of(*(_document(class_, number, set()) for number, class_ in enumerate(classes)))
+def _check_rules(chosen: Mapping[int, json.Class], documents: Mapping[str, Document], known: Types) -> None:
+    for number, class_ in chosen.items():
+        document = documents[class_.name]
+        wrong = [_fault(document, number, *fault) for fault in islice(rules.faults(document, known), MAX_FAULTS)]
+        if wrong:
+            raise json.DatamodelError("\n".join(wrong))
+
+
+def _missing(chosen: Mapping[int, json.Class], documents: Mapping[str, Document]) -> Iterator[str]:
+    """Say what the classes that were chosen need of others; there is nothing else to say of them."""
     available = Types.of(*documents.values())
     for number, class_ in chosen.items():
         document = documents[class_.name]
-        wrong = [_fault(document, number, *fault) for fault in rules.faults(document, everything)]
-        if wrong:
-            raise json.DatamodelError("\n".join(wrong[:MAX_FAULTS]))
-        if len(chosen) < len(classes):
-            yield from (_fault(document, number, *fault) for fault in rules.faults(document, available))
+        yield from (_fault(document, number, *fault) for fault in rules.faults(document, available))
 
 
 def _fault(document: Document, number: int, place: rules.Place, reason: str) -> str:

@@ -51,6 +51,8 @@ COMMANDS = [
     ["validate"],
     ["new"],
     ["new", "extension"],
+    ["import"],
+    ["export"],
     ["settings"],
     ["doctor"],
 ]
