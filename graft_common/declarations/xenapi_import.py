@@ -216,7 +216,8 @@ def _method(class_name: str, message: json.Message) -> Method:
         session=session,
         params=tuple(_param(param) for param in message.params[session:]),
         result=None if message.result == (json.VOID,) else Result(_type(message.result[0]), message.result[1]),
-        errors=tuple(ErrorDeclaration(code=error.name, doc=error.doc) for error in message.errors),
+        # One that is listed twice stands once in a declaration.
+        errors=tuple({error.name: ErrorDeclaration(error.name, doc=error.doc) for error in message.errors}.values()),
         lifecycle=_lifecycle(message.lifecycle),
         implicit=message.implicit,
         tag=message.tag,

@@ -187,17 +187,21 @@ def test_what_is_lost_is_told() -> None:
             enums=[other],
             fields=[field("f", "int", default="many")],
             lifecycle=lifecycle(("published", "1.0", ""), state="Deprecated_s"),
-            messages=[message("m"), message("n", params=[param("session_id", "session ref", doc="Mine")])],
+            messages=[
+                message("m", errors=[{"name": "E", "doc": ""}, {"name": "E", "doc": ""}]),
+                message("n", params=[param("session_id", "session ref", doc="Mine")]),
+            ],
         ),
     ]
     assert imported(datamodel).notes == (
         '$[1].fields[0].default: "many" becomes nothing',
+        '$[1].messages[0].errors: [{"name":"E","doc":""},{"name":"E","doc":""}] becomes [{"name":"E","doc":""}]',
         '$[1].messages[1].params[0].doc: "Mine" becomes "Reference to a valid session"',
         '$[1].enums[0].values[0].name: "b" becomes "a"',
         '$[1].lifecycle.state: "Deprecated_s" becomes "Published_s"',
     )
     assert imported(datamodel, "A").notes == ()
-    assert len(imported(datamodel, "B").notes) == 3
+    assert len(imported(datamodel, "B").notes) == 4
     many = [class_(f"C{number}", lifecycle=lifecycle(state="Removed_s")) for number in range(200)]
     assert len(imported(many).notes) == 100
 
