@@ -206,7 +206,7 @@ class Installation:
         kind, folder = prepared.kind, loaded.metadata.folder
         before, after = loaded.hooks(kind.before), loaded.hooks(kind.after)
         need_runner(self._runner, [*before, *after])
-        ran: list[Ran] = [await run_hooks(self._runner, before, loaded.folder, run)]
+        ran: list[Ran] = [await run.while_awaited(run_hooks(self._runner, before, loaded.folder, run))]
 
         async def run_after() -> None:
             ran.append(await run_hooks(self._runner, after, self._root / MPACKS / folder, run))

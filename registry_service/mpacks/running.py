@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from threading import Event
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from registry_service.mpacks.errors import failed
 from registry_service.mpacks.values import Phase, Progress, Report
 
 _TELL_EVERY = 0.1
 """Seconds between two reports of one phase."""
+
+_LOOK_EVERY = 0.2
+"""Seconds between two looks whether anybody still waits."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -61,6 +64,18 @@ class Run:
                 self._loop.call_soon_threadsafe(self._report, Progress(phase, done, total))
 
         return step
+
+    async def while_awaited(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do something that takes long; cancel it, and raise StoppedError, if nobody waits any more."""
+        task = asyncio.create_task(work)
+        try:
+            while not task.done():
+                self.go_on()
+                await asyncio.wait([task], timeout=_LOOK_EVERY)
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        return task.result()
 
     def go_on(self) -> None:
         """Raise StoppedError if nobody waits any more."""

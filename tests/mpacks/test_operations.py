@@ -611,6 +611,32 @@ async def test_a_caller_who_goes_away_early_leaves_nothing(place: Place) -> None
     assert list((place.root / "mpacks/.staging").iterdir()) == []
 
 
+async def test_a_caller_who_goes_away_ends_a_hook_that_runs_before(
+    place: Place, hooks: Hooks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running, ended = asyncio.Event(), asyncio.Event()
+
+    async def for_ever(_hook: Hook, _tree: Path) -> HookOutcome:
+        running.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+        raise AssertionError
+
+    monkeypatch.setattr(hooks, "run", for_ever)
+    said = [{"name": "before-install", "type": "shell", "script": "hook"}]
+    files = extension_pack("foo", "1.0", {"EXT/1.0": "A"}, hooks=said) | {"hook": ""}
+    task = asyncio.create_task(place.mpacks.install(ADMIN, write(place, "foo-1.0", files), InstallOptions(), REQUEST))
+    async with asyncio.timeout(30):
+        await running.wait()
+        task.cancel()
+        await ended.wait()
+        await place.mpacks.close()
+    await install(place, write(place, "bar-1.0", extension_pack("bar", "1.0", {})))
+    assert await place.extensions() == []
+
+
 async def test_a_caller_who_goes_away_late_leaves_it_done(place: Place) -> None:
     archive = write(place, "foo-1.0", extension_pack("foo", "1.0", {"EXT/1.0": "A"}))
     changing = asyncio.Event()
