@@ -25,6 +25,7 @@ from graft_common.declarations.model import (
     Types,
 )
 from graft_common.declarations.types import (
+    RESERVED,
     EnumType,
     MapType,
     OptionType,
@@ -61,6 +62,9 @@ def faults(document: Document, known: Types | None = None) -> Iterator[Fault]:
     yield from _unique("enum", "enum", (enum.name for enum in document.enums))
     yield from _unique("record", "record", (record.name for record in document.records))
     yield from _unique("method", "method", (method.name for method in document.methods))
+    yield from _reserved("class", (class_.name for class_ in document.classes))
+    yield from _reserved("enum", (enum.name for enum in document.enums))
+    yield from _reserved("record", (record.name for record in document.records))
     classes = {class_.name for class_ in document.classes if class_.fields}
     for number, record in enumerate(document.records):
         place = (("record", number),)
@@ -199,6 +203,12 @@ def _unique(kind: str, word: str, names: Iterable[Hashable], place: Place = ()) 
         if name in seen:
             yield (*place, (kind, number)), f"there is a {word} {name} already; names are unique"
         seen.add(name)
+
+
+def _reserved(kind: str, names: Iterable[str]) -> Iterator[Fault]:
+    for number, name in enumerate(names):
+        if name in RESERVED:
+            yield ((kind, number),), f"{name} is a word of the type grammar, so that no type could name this {kind}"
 
 
 def _lifecycle(place: Place, found: Lifecycle) -> Iterator[Fault]:

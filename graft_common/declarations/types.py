@@ -134,7 +134,7 @@ def parse_type(text: str) -> Type:
     if len(text) > MAX_TEXT:
         raise TypeSyntaxError(f"a type of {len(text)} characters; at most {MAX_TEXT} are read")
     parser = _Parser(text)
-    found = parser.type(0)
+    found, _ = parser.type()
     parser.end()
     return found
 
@@ -159,32 +159,33 @@ class _Parser:
         self.words: str | None = None
         self._next()
 
-    def type(self, depth: int) -> Type:
+    def type(self, depth: int = 0) -> tuple[Type, int]:
+        """Return a type that is so deep in others, and how deep it is itself."""
         if depth > MAX_DEPTH:
             raise self._error(f"the type nests more than {MAX_DEPTH} deep; at most that is read")
-        found = self._atom(depth)
+        found, height = self._atom(depth)
         while self.symbol in ("set", "option"):
-            depth += 1
-            if depth > MAX_DEPTH:
-                raise self._error(f"the type nests more than {MAX_DEPTH} deep; at most that is read")
+            height += 1
             found = SetType(found) if self.symbol == "set" else OptionType(found)
             self._next()
-        return found
+        if depth + height > MAX_DEPTH:
+            raise self._error(f"the type nests more than {MAX_DEPTH} deep; at most that is read")
+        return found, height
 
     def end(self) -> None:
         if self.symbol is not None or self.words is not None:
             raise self._expected("`set`, `option` or the end")
 
-    def _atom(self, depth: int) -> Type:
+    def _atom(self, depth: int) -> tuple[Type, int]:
         if self.words is not None:
-            return self._described(self.words)
+            return self._described(self.words), 0
         symbol = self.symbol
         if symbol in SCALARS:
             self._next()
-            return SCALARS[symbol]
+            return SCALARS[symbol], 0
         if symbol == "enum":
             self._next()
-            return EnumType(self._name("the name of an enum"))
+            return EnumType(self._name("the name of an enum")), 0
         if symbol == "(":
             return self._map(depth)
         name = self._name(_ATOM)
@@ -192,16 +193,16 @@ class _Parser:
             raise self._expected(f"`ref` or `record` (or `enum` before {name!r})")
         found: Type = RefType(name) if self.symbol == "ref" else RecordType(name)
         self._next()
-        return found
+        return found, 0
 
-    def _map(self, depth: int) -> Type:
+    def _map(self, depth: int) -> tuple[Type, int]:
         self._next()
-        key = self.type(depth + 1)
+        key, key_height = self.type(depth + 1)
         self._mark("->", "between the key's type and the value's")
-        value = self.type(depth + 1)
+        value, value_height = self.type(depth + 1)
         self._mark(")", "after the value's type")
         self._mark("map", "after `)`")
-        return MapType(key, value)
+        return MapType(key, value), 1 + max(key_height, value_height)
 
     def _described(self, words: str) -> Type:
         if not words.strip() or words != words.strip():
