@@ -205,11 +205,13 @@ async def ask_processes(root: Path, data: Path, load: Load, figures: Figures) ->
         async with processes.registry() as caller:
             await caller("ListStackVersions", pb.ListStackVersionsRequest())
             figures.add("start with nothing to read, until it answers", time.perf_counter() - begun, "s")
+            figures.add("the same, CPU of one core", processes.cpu_seconds(), "s")
     with Processes(root, data) as processes:
         begun = time.perf_counter()
         async with processes.registry() as caller:
             await caller("GetExtensionVersion", pb.GetExtensionVersionRequest(name="EXT0", version="1.0"))
             figures.add("cold start, until it answers", time.perf_counter() - begun, "s")
+            figures.add("the same, CPU of one core", processes.cpu_seconds(), "s")
             figures.add("memory of the process", processes.resident_mib(), "MiB")
             await measure_links(caller, figures, load.links())
             await measure_reads(caller, load, figures, aim=None)
@@ -222,6 +224,7 @@ async def ask_processes(root: Path, data: Path, load: Load, figures: Figures) ->
         async with processes.registry() as caller:
             await caller("GetExtensionVersion", pb.GetExtensionVersionRequest(name="EXT0", version="1.0"))
             figures.add("warm start, with all links", time.perf_counter() - begun, "s")
+            figures.add("the same, CPU of one core", processes.cpu_seconds(), "s")
 
 
 async def ask_in_process(root: Path, data: Path, load: Load, figures: Figures) -> None:
@@ -351,27 +354,28 @@ class Processes:
     @contextlib.asynccontextmanager
     async def registry(self) -> AsyncIterator[Caller]:
         self._start("registry")
+        # A channel that is refused waits for a second and more before it tries again.
+        await asyncio.to_thread(_wait_for, self._ports[0])
         async with open_channel(f"127.0.0.1:{self._ports[0]}") as channel:
             yield await log_in(RegistryClients.remote(channel))
 
     @contextlib.contextmanager
     def gateway(self) -> Iterator[http.client.HTTPConnection]:
         self._start("gateway")
-        deadline = time.monotonic() + 60
-        while True:
-            connection = http.client.HTTPConnection("127.0.0.1", self._ports[1], timeout=60)
-            try:
-                connection.connect()
-                break
-            except OSError:
-                assert time.monotonic() < deadline, "the gateway does not listen"
-                time.sleep(0.05)
+        _wait_for(self._ports[1])
+        connection = http.client.HTTPConnection("127.0.0.1", self._ports[1], timeout=60)
+        connection.connect()
         yield connection
         connection.close()
 
     def resident_mib(self) -> float:
         status = Path(f"/proc/{self._running['registry'].pid}/status").read_text()
         return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmRSS:"))
+
+    def cpu_seconds(self) -> float:
+        """Return what the registry has used since it was started."""
+        fields = Path(f"/proc/{self._running['registry'].pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def stop(self) -> None:
         for part in ("gateway", "registry"):
@@ -385,6 +389,17 @@ class Processes:
             self._running[part] = subprocess.Popen(
                 [str(GRAFT), part], env=self._environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
+
+
+def _wait_for(port: int) -> None:
+    """Wait until somebody listens on a port."""
+    deadline = time.monotonic() + 60
+    while True:
+        with contextlib.suppress(OSError):
+            socket.create_connection(("127.0.0.1", port), timeout=60).close()
+            return
+        assert time.monotonic() < deadline, f"nobody listens on port {port}"
+        time.sleep(0.02)
 
 
 def _free_port() -> int:

@@ -76,7 +76,8 @@ class Catalog:
 
     def extension(self, name: str, version: str) -> ResolvedExtension | None:
         """Return an extension version, or None where there is none."""
-        return self.extensions.get(name, {}).get(version)
+        versions = self.extensions.get(name)
+        return None if versions is None else versions.get(version)
 
     def extension_versions(self, name: str) -> list[ResolvedExtension]:
         """Return the versions of an extension, the newest first."""
