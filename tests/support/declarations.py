@@ -262,7 +262,11 @@ def documents(draw: st.DrawFn) -> Document:
             if name in record_names
             else draw(st.just(()) | fields(known, kinds=types(enum_names, list(known.records))))
         )
-        classes.append(ClassDeclaration(name, draw(prose), own, shown, draw(lifecycles()), draw(tags)))
+        classes.append(
+            ClassDeclaration(
+                name, draw(prose), own, shown, draw(lifecycles()), draw(tags), draw(st.none() | st.integers(1, 99))
+            )
+        )
     known = Types.of(Document(tuple(classes), tuple(enums), tuple(records)))
     method_names = draw(st.lists(st.builds("{}.{}".format, plain_names, plain_names), unique=True, max_size=2))
     made = tuple(draw(methods(name, known)) for name in method_names)
