@@ -11,10 +11,12 @@ from graft_common.declarations.conversion import (
     NOTHING,
     Converters,
     MisfitError,
+    UnknownTypeError,
     WrongTypeError,
     WrongValueError,
     fresh,
 )
+from graft_common.declarations.literals import LiteralError
 from graft_common.declarations.model import Method, State, Types
 from graft_common.errors import (
     GraftError,
@@ -28,8 +30,8 @@ from graft_common.values import Value, type_name
 
 RESULT_FAULT = "the result does not fit the method's declaration"
 """Second parameter of the INTERNAL_ERROR that blames an executable's result."""
-HIDDEN = "***"
-"""In place of a secret value."""
+DECLARATION_FAULT = "the method's declaration cannot be used"
+"""Second parameter of the INTERNAL_ERROR where a record names what is declared no more."""
 
 
 class MethodChecks:
@@ -65,7 +67,8 @@ class MethodChecks:
         Raises:
             GraftError: MESSAGE_PARAMETER_COUNT_MISMATCH [method, expected, received];
                 FIELD_TYPE_ERROR [place, expected, got]; INVALID_VALUE [place, value, reason];
-                MESSAGE_REMOVED [] where all fits, but the method is no more.
+                MESSAGE_REMOVED [] where all fits, but the method is no more; INTERNAL_ERROR [method,
+                `DECLARATION_FAULT`, reason] where a record of the types names what they lack.
         """
         given = len(params)
         if not self._required <= given <= len(self._converts):
@@ -76,6 +79,8 @@ class MethodChecks:
                 taken.append(convert(value))
         except MisfitError as misfit:
             raise self._argument_fault(len(taken), misfit) from None
+        except (UnknownTypeError, LiteralError) as error:
+            raise internal_error(self.method.name, DECLARATION_FAULT, str(error)) from error
         if self._removed:
             raise method_removed()
         for default in self._defaults[given:]:
@@ -99,22 +104,24 @@ class MethodChecks:
             return self._result(value)
         except MisfitError as misfit:
             raise self._result_fault(misfit) from None
+        except (UnknownTypeError, LiteralError) as error:
+            raise internal_error(self.method.name, DECLARATION_FAULT, str(error)) from error
 
     def _argument_fault(self, number: int, misfit: MisfitError) -> GraftError:
         param = self.method.params[number]
-        # Keys of a struct and the place of an item tell of a secret, too.
-        step = "" if param.secret else misfit.place
-        place = f"{param.name}{step}"
-        said = f'param "{param.name}"{step}'
-        details = {"message": f"{said}: {misfit.text(hidden=param.secret)}"}
+        if param.secret:
+            misfit.hide()
+        place = f"{param.name}{misfit.place}"
+        details = {"message": f'param "{param.name}"{misfit.place}: {misfit.text()}'}
         if isinstance(misfit, WrongValueError):
-            return invalid_value(place, HIDDEN if param.secret else misfit.value, misfit.reason, details)
+            return invalid_value(place, misfit.value, misfit.reason, details)
         assert isinstance(misfit, WrongTypeError)  # noqa: S101 - there is no third
         return field_type_error(place, misfit.expected, misfit.got, details)
 
     def _result_fault(self, misfit: MisfitError) -> GraftError:
-        secret = self.method.result is not None and self.method.result.secret
-        said = f"result{'' if secret else misfit.place}: {misfit.text(hidden=secret)}"
+        if self.method.result is not None and self.method.result.secret:
+            misfit.hide()
+        said = f"result{misfit.place}: {misfit.text()}"
         return internal_error(self.method.name, RESULT_FAULT, said, details={"message": said})
 
 

@@ -16,7 +16,7 @@ told in words  anything
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 from graft_common.declarations.literals import LiteralError, read_literal
@@ -41,6 +41,8 @@ NOTHING = "nothing"
 """In place of a type: no value is there, or is due."""
 MAX_DEFAULT_PARTS = 10_000
 """Values in one default, those in its arrays and structs included."""
+HIDDEN = "***"
+"""In place of a secret value."""
 _MAX_DEFAULT_DEPTH = 32
 _MAX_SHOWN = 100
 
@@ -57,9 +59,13 @@ class MisfitError(Exception):
         """Where it is in the whole: `[3].size`; empty for the whole itself."""
         return "".join(reversed(self.steps))
 
-    def text(self, *, hidden: bool = False) -> str:
-        """Say what is wrong; hidden: without the value itself."""
+    def text(self) -> str:
+        """Say what is wrong."""
         raise NotImplementedError
+
+    def hide(self) -> None:
+        """Forget the value, and what is told of it by the way to the place: it is secret."""
+        self.steps.clear()
 
 
 class WrongTypeError(MisfitError):
@@ -70,7 +76,7 @@ class WrongTypeError(MisfitError):
         self.expected = expected
         self.got = got
 
-    def text(self, *, hidden: bool = False) -> str:  # noqa: ARG002 - types are no secret
+    def text(self) -> str:
         return f"expected {self.expected}, got {self.got}"
 
 
@@ -82,8 +88,12 @@ class WrongValueError(MisfitError):
         self.value = value if len(value) <= _MAX_SHOWN else f"{value[: _MAX_SHOWN - 3]}..."
         self.reason = reason
 
-    def text(self, *, hidden: bool = False) -> str:
-        return self.reason if hidden else f"{self.value!r}: {self.reason}"
+    def text(self) -> str:
+        return f"{self.value!r}: {self.reason}"
+
+    def hide(self) -> None:
+        super().hide()
+        self.value = HIDDEN
 
 
 class UnknownTypeError(LookupError):
@@ -189,13 +199,16 @@ class Converters:
             raise LiteralError(f"the default has more than {MAX_DEFAULT_PARTS} parts; at most that many are taken")
         return value
 
-    def _record_of(self, declared: Record) -> Convert:
-        fields: list[tuple[str, str, Convert, Value, bool]] = []
+    def _fields(self, declared: Record) -> Iterator[tuple[str, str, Convert, Value, bool]]:
+        """Return of each field its name, type, function, default, and whether it must be there."""
         for field in declared.fields:
-            convert = self.of(field.type)
             default = None if field.default is None else self.default(field.default, field.type)
             needed = default is None and not isinstance(field.type, OptionType | DescribedType)
-            fields.append((field.name, str(field.type), convert, default, needed))
+            yield field.name, str(field.type), self.of(field.type), default, needed
+
+    def _record_of(self, declared: Record) -> Convert:
+        fields = tuple(self._fields(declared))
+        secrets = frozenset(field.name for field in declared.fields if field.secret)
         names = frozenset(field.name for field in declared.fields) if self._closed else None
         expected = f"{declared.name} record"
 
@@ -213,6 +226,8 @@ class Converters:
                     elif needed:
                         raise WrongTypeError(kind, NOTHING)
             except MisfitError as misfit:
+                if name in secrets:
+                    misfit.hide()
                 misfit.steps.append(f".{name}")
                 raise
             if names is not None and (surplus := value.keys() - names):
@@ -350,7 +365,7 @@ def _map(expected: str, key_of: Callable[[str], str], of: Convert) -> Convert:
             for key, item in value.items():
                 written = key_of(key)
                 if written in taken:
-                    raise WrongValueError(key, f"the key {written} is there already")
+                    raise WrongValueError(key, "the same key is there already, perhaps written otherwise")
                 taken[written] = of(item)
         except MisfitError as misfit:
             shown = key if len(key) <= _MAX_SHOWN else f"{key[: _MAX_SHOWN - 3]}..."

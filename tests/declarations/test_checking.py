@@ -10,7 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graft_common.declarations.checking import RESULT_FAULT, MethodChecks, check_arguments, check_result
+from graft_common.declarations.checking import (
+    DECLARATION_FAULT,
+    RESULT_FAULT,
+    MethodChecks,
+    check_arguments,
+    check_result,
+)
 from graft_common.declarations.model import (
     Change,
     ClassDeclaration,
@@ -146,7 +152,7 @@ def test_what_is_taken(kind: str, value: Value, taken: Value) -> None:
         ("int set option", [[1, b""]], ["FIELD_TYPE_ERROR", "p0[0][1]", "int", "base64"]),
         ("int option", [1, 2], ["FIELD_TYPE_ERROR", "p0", "int option", "array of 2"]),
         ("(int -> bool) map", {"x": True}, ["FIELD_TYPE_ERROR", 'p0["x"]', "int", "string"]),
-        ("(int -> bool) map", {"1": True, "0x1": True}, ["INVALID_VALUE", 'p0["0x1"]', "0x1", "the key 1 is there already"]),
+        ("(int -> bool) map", {"1": True, "0x1": True}, ["INVALID_VALUE", 'p0["0x1"]', "0x1", "the same key is there already, perhaps written otherwise"]),
         ("(string -> disk record) map", {"a": {"size": 1}, "b": {}}, ["FIELD_TYPE_ERROR", 'p0["b"].size', "int", "nothing"]),
         ("disk record", [], ["FIELD_TYPE_ERROR", "p0", "disk record", "array"]),
         ("disk record", {"size": 1, "parent": [{"size": []}]}, ["FIELD_TYPE_ERROR", "p0.parent[0].size", "int", "array"]),
@@ -224,6 +230,31 @@ def test_secrets_are_not_shown() -> None:
     with pytest.raises(GraftError) as caught:
         check_result(secret, "hunter2", TYPES)
     assert "hunter2" not in f"{caught.value} {caught.value.details}"
+
+
+def test_secret_fields_are_not_shown() -> None:
+    login = Record(
+        "login", (Field("user", parse_type("int")), Field("pins", parse_type("(int -> enum state) map"), secret=True))
+    )
+    known = Types(TYPES.enums, {"login": login})
+    wanted = method("login record set")
+    with pytest.raises(GraftError) as caught:
+        check_arguments(wanted, [[{"user": 1, "pins": {"7": "hunter2"}}]], known)
+    assert caught.value.error_info()[:3] == ["INVALID_VALUE", "p0[0].pins", "***"]
+    with pytest.raises(GraftError) as caught:
+        check_arguments(wanted, [[{"user": 1, "pins": {"hunter2": "done"}}]], known)
+    assert caught.value.error_info() == ["FIELD_TYPE_ERROR", "p0[0].pins", "int", "string"]
+    assert "hunter2" not in str(caught.value.details)
+
+
+def test_types_that_have_gone() -> None:
+    """A record of one file may outlive the enum of another."""
+    known = Types({}, {"r": Record("r", (Field("f", parse_type("enum gone")),))})
+    both = method("r record", result="r record")
+    for check in (lambda: check_arguments(both, [{}], known), lambda: check_result(both, {}, known)):
+        with pytest.raises(GraftError) as caught:
+            check()
+        assert caught.value.error_info() == ["INTERNAL_ERROR", "A.b", DECLARATION_FAULT, "no enum gone is declared"]
 
 
 def test_long_values_are_cut() -> None:
