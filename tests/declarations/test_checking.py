@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from typing import Any
 
 import pytest
@@ -435,17 +434,3 @@ def test_floats_as_ocaml_reads_them(text: str, number: float | None) -> None:
 )
 def test_times(text: str, written: str | None) -> None:
     assert utc_time(text) == written
-
-
-def test_ten_scalars_are_quick() -> None:
-    checks = MethodChecks(
-        method("string", "int", "float", "bool", "datetime", "VM ref", "int", "int", "bool", "enum state"), TYPES
-    )
-    params: list[Value] = ["x", "1", 1.5, True, WHEN, "r", 5, 6, False, "done"]
-    best = math.inf
-    for _ in range(20):
-        begun = time.process_time()
-        for _ in range(200):
-            checks.arguments(params)
-        best = min(best, (time.process_time() - begun) / 200)
-    assert best < 20e-6

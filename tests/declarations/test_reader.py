@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from graft_common.declarations.checking import MethodChecks
@@ -18,7 +16,7 @@ from graft_common.declarations.model import (
     MethodLimits,
     Types,
 )
-from graft_common.declarations.reader import MAX_FINDINGS, DeclarationError, load_schema, read_document
+from graft_common.declarations.reader import MAX_FINDINGS, DeclarationError, read_document
 from graft_common.declarations.texts import NAMESPACE
 from graft_common.errors import GraftError
 from graft_common.xml_documents import MAX_BYTES
@@ -199,10 +197,8 @@ def test_defaults_that_multiply_are_refused() -> None:
         f'<field name="b" type="r{n + 1} record" default="{{}}"/></record>\n'
         for n in range(30)
     ]
-    begun = time.process_time()
     found = told(f'{"".join(records)}<record name="r30"/>')
     assert any("parts; at most" in finding for finding in found)
-    assert time.process_time() - begun < 5
 
 
 def test_records_in_a_long_row_do_no_harm() -> None:
@@ -212,14 +208,3 @@ def test_records_in_a_long_row_do_no_harm() -> None:
     document = read(f"{''.join(records)}<record name='r2000'/>{method}")
     with pytest.raises(GraftError, match="FIELD_TYPE_ERROR"):
         MethodChecks(document.methods[0], Types.of(document)).arguments([{}])
-
-
-def test_a_small_file_is_read_quickly() -> None:
-    load_schema()
-    inner = of_method('<doc>Does it.</doc><param name="a" type="int" default="1"/><result type="string"/>')
-    best = 1.0
-    for _ in range(20):
-        begun = time.process_time()
-        read(inner)
-        best = min(best, time.process_time() - begun)
-    assert best < 0.01
