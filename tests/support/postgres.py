@@ -54,10 +54,9 @@ class PostgresServer:
         options = [option for setting in _FAST for option in ("-c", setting)]
         with (self._directory / "log").open("wb") as log:
             process = subprocess.Popen(
-                [self._binaries / "postgres", "-D", data, "-k", self._directory, "-h", "", *options],
+                self._command("postgres", "-D", str(data), "-k", str(self._directory), "-h", "", *options),
                 stdout=log,
                 stderr=log,
-                user=self._user,
                 cwd="/",
             )
         try:
@@ -97,9 +96,14 @@ class PostgresServer:
         self._run("psql", "-q", "-X", "-h", str(self._directory), "-U", "graft", "-d", "postgres", "-c", statement)
 
     def _run(self, program: str, *arguments: str) -> None:
-        command = [self._binaries / program, *arguments]
-        done = subprocess.run(command, user=self._user, cwd="/", capture_output=True, text=True, check=False)
+        command = self._command(program, *arguments)
+        done = subprocess.run(command, cwd="/", capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
+
+    def _command(self, program: str, *arguments: str) -> list[str]:
+        # Not by subprocess' own `user`: that forks, and a fork of a process that uses gRPC may crash.
+        other_user = ["setpriv", "--reuid", self._user, "--clear-groups"] if self._user else []
+        return [*other_user, str(self._binaries / program), *arguments]
 
 
 @contextmanager
