@@ -6,14 +6,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Self
-
-import httpx
+from typing import TYPE_CHECKING, Self
 
 from graft_cli.exits import NOT_LOGGED_IN, UNREACHABLE, CliError
 from graft_common import xmlrpc
 from graft_common.errors import GraftError
 from graft_common.values import Value
+
+if TYPE_CHECKING:
+    import httpx
 
 ORIGINATOR = "graft"
 CONNECT_TIMEOUT = 10.0
@@ -24,11 +25,16 @@ _STATUS_OK = 200
 
 
 class GatewayClient:
-    """Makes XML-RPC calls of one URL."""
+    """Makes XML-RPC calls of one URL.
+
+    Commands that only need the session that `graft login` has kept make no call; for them HTTP is not even loaded.
+    """
 
     def __init__(self, url: str, timeout: float = CALL_TIMEOUT) -> None:
         self.url = url
-        self._http = httpx.Client(timeout=httpx.Timeout(timeout, connect=CONNECT_TIMEOUT))
+        self._timeout = timeout
+        self._connect_timeout = CONNECT_TIMEOUT
+        self._http: httpx.Client | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -36,7 +42,8 @@ class GatewayClient:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._http.close()
+        if self._http is not None:
+            self._http.close()
 
     def call(self, method: str, *params: Value) -> Value:
         """Call a method with all its parameters, the session among them.
@@ -45,6 +52,8 @@ class GatewayClient:
             GraftError: the method has failed.
             CliError: there is no answer, or none that is XML-RPC.
         """
+        import httpx
+
         try:
             status, body = self._post(xmlrpc.format_call(method, params))
         except httpx.InvalidURL as error:
@@ -66,11 +75,18 @@ class GatewayClient:
 
     def limit(self, timeout: float) -> None:
         """Wait at most this many seconds for the answer of each call that follows."""
-        self._http.timeout = httpx.Timeout(timeout, connect=min(timeout, CONNECT_TIMEOUT))
+        self._timeout, self._connect_timeout = timeout, min(timeout, CONNECT_TIMEOUT)
 
     def _post(self, content: bytes) -> tuple[int, bytes]:
+        import httpx
+
+        if self._http is None:
+            # Certificates take a while to load, and plain HTTP has none.
+            self._http = httpx.Client(verify=not self.url.lower().startswith("http://"))
         body = bytearray()
-        with self._http.stream("POST", self.url, content=content, headers={"Content-Type": "text/xml"}) as response:
+        timeout = httpx.Timeout(self._timeout, connect=self._connect_timeout)
+        headers = {"Content-Type": "text/xml"}
+        with self._http.stream("POST", self.url, content=content, headers=headers, timeout=timeout) as response:
             for chunk in response.iter_bytes():
                 body += chunk
                 if len(body) > MAX_ANSWER:
