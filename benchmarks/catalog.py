@@ -16,12 +16,15 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
+import logging
 import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
+
+import structlog
 
 from benchmarks.figures import Figures
 from benchmarks.registry import Load, ask_in_process, ask_processes
@@ -88,6 +91,8 @@ def main() -> None:
     parser.add_argument("--stacks", type=int, default=10, help="stack versions (default 10)")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
+    # What the registry of this process tells of each link would stand between the figures.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     load = Load(arguments.names, arguments.versions, arguments.stacks)
     figures = Figures()
     with tempfile.TemporaryDirectory() as directory:
