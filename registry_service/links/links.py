@@ -18,17 +18,17 @@ from registry_service.identity.audit import Action
 from registry_service.identity.values import LoginRecord, Request, Session
 from registry_service.library import publishing
 from registry_service.links.auto_linking import Refusal, auto_link, touched_by
+from registry_service.links.following import catch_up
 from registry_service.links.ground import Ground, LinkSpec, spec_of
 from registry_service.links.keeping import forget_unlinked, prepare, stand_ins, without_stand_ins
 from registry_service.links.last_good import FORMAT, keep
 from registry_service.links.rules import Check, check_creation, check_removal, check_switch, explain, problem_of
-from registry_service.resources import Cluster, ExtensionVersion, LastGood, Link
+from registry_service.resources import ExtensionVersion, LastGood, Link
 from registry_service.store.change import Change
 from registry_service.store.reading import Reading
 from registry_service.store.store import Store
 from registry_service.tuning import Tuning
 from registry_service.watch.clock import RevisionClock
-from registry_service.watch.values import Change as ResourceChange
 from registry_service.watch.values import Kind
 
 CREATE = "link.create"
@@ -36,10 +36,8 @@ SWITCH = "link.switch"
 REMOVE = "link.destroy"
 MAX_CREATED = 1000
 """Links that one request makes."""
-_MAX_CHANGES = 1000
 _STRETCH = 50
 """Links that are looked at before other calls have a turn."""
-_FOLLOWED = frozenset({Kind.LINK, Kind.CLUSTER})
 _NONE = -1
 
 T = TypeVar("T")
@@ -255,7 +253,7 @@ class Links:
         except GraftError as error:
             await self._store.record(describe(error.code))
             raise
-        _log.info(f"{name}d" if name.endswith("e") else name, by=caller.user, track_id=caller.track_id)
+        _log.info(name, by=caller.user, track_id=caller.track_id)
         return result, revision
 
     async def first_reading(self) -> None:
@@ -342,19 +340,10 @@ class Links:
         ground, at = self._ground, await view.revisions()
         if at.current == self._revision:
             return ground
-        if at.compacted > self._revision or at.current < self._revision:
-            links = [link for link in await view.every_resource(Kind.LINK) if isinstance(link, Link)]
-            clusters = _by_name(await view.every_resource(Kind.CLUSTER))
-            ground = Ground.of(ground.catalog, links, ground.in_force, clusters, ground.lost)
-            touched, self._due = links, None
-        else:
-            touched, revision, more = [], self._revision, True
-            while more:
-                batch = await view.changes(revision, _FOLLOWED, _MAX_CHANGES)
-                for item in batch.changes:
-                    touched += _links_of(ground, item)
-                    ground = _with_change(ground, item)
-                revision, more = batch.revision, batch.more
+        found = await catch_up(view, ground, self._revision, at)
+        ground, touched = found.ground, found.touched
+        if found.is_anew:
+            self._due = None
         if self._has_read and touched:
             ground = await self._in_force_too(view, ground, touched)
         if self._due is not None:
@@ -382,23 +371,3 @@ class _Linked:
     refused: Mapping[str, Refusal]
     due: set[str]
     """Those that may get a link by what was made."""
-
-
-def _links_of(ground: Ground, change: ResourceChange) -> list[Link]:
-    """Return what a link was and what it is, if it is a link that has changed."""
-    old = ground.find(int(change.key)) if change.kind is Kind.LINK else None
-    return [link for link in (old, change.resource) if isinstance(link, Link)]
-
-
-def _with_change(ground: Ground, change: ResourceChange) -> Ground:
-    now = change.resource
-    if change.kind is Kind.CLUSTER:
-        return ground.with_cluster(now) if isinstance(now, Cluster) else ground.without_cluster(change.key)
-    if isinstance(now, Link):
-        return ground.with_link(now)
-    old = ground.find(int(change.key))
-    return ground if old is None else ground.without_link(old)
-
-
-def _by_name(clusters: Iterable[object]) -> dict[str, Cluster]:
-    return {cluster.name: cluster for cluster in clusters if isinstance(cluster, Cluster)}
