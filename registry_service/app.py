@@ -29,6 +29,7 @@ from registry_service.identity.access import Access
 from registry_service.identity.accounts import Accounts
 from registry_service.identity.passwords import Passwords
 from registry_service.identity.sessions import Sessions
+from registry_service.library.findings import FindingSearch
 from registry_service.library.library import Library
 from registry_service.library.tree import Tree
 from registry_service.links.links import Links
@@ -72,7 +73,9 @@ class RegistryApp:
         self._watches = Watches(store, clock, tuning)
         self._maintenance = Maintenance(store, sessions, clock, tuning)
         links = Links(store, clock, tuning)
-        tree = Tree(settings.resources_path, settings.data_dir / "cache" / "catalog")
+        cache = settings.data_dir / "cache"
+        tree = Tree(settings.resources_path, cache / "catalog")
+        self._findings = FindingSearch(cache / "verdicts")
         self._library = Library(tree, links, store, tuning)
         self._mpacks = Mpacks(
             settings.resources_path,
@@ -93,7 +96,16 @@ class RegistryApp:
             ),
             RpcService(
                 registry_pb2.DESCRIPTOR.services_by_name["RegistryService"],
-                RegistryServicer(store, self._watches, Mirror(store, clock), sessions, access, links, self._library),
+                RegistryServicer(
+                    store,
+                    self._watches,
+                    Mirror(store, clock),
+                    sessions,
+                    access,
+                    links,
+                    self._library,
+                    self._findings,
+                ),
                 registry_pb2_grpc.add_RegistryServiceServicer_to_server,
             ),
             RpcService(
@@ -178,6 +190,7 @@ class RegistryApp:
         await self.hooks.close()
         self._uploads.close()
         await self._library.stop()
+        await self._findings.close()
         await self._maintenance.stop()
         self._passwords.close()
         await self._store.close()

@@ -19,6 +19,7 @@ from registry_service.catalog.stack_views import StackView
 from registry_service.catalog.value_types import Finding
 from registry_service.identity.access import Access, require_role
 from registry_service.identity.sessions import Sessions
+from registry_service.library.findings import FindingSearch
 from registry_service.library.library import Library
 from registry_service.library.publishing import published
 from registry_service.links.links import MAX_CREATED, Links
@@ -26,7 +27,6 @@ from registry_service.links.rules import Outcome
 from registry_service.resources import Declaration
 from registry_service.service import catalog_messages, convert, paging, service_messages
 from registry_service.service.configuration_messages import properties
-from registry_service.service.findings import FindingSearch
 from registry_service.service.origin import origin
 from registry_service.service.stack_order import StackOrder
 from registry_service.store.store import Store
@@ -55,11 +55,12 @@ class RegistryServicer:
         access: Access,
         links: Links,
         library: Library,
+        findings: FindingSearch,
     ) -> None:
         self._store = store
         self._mirror = mirror
         self._stacks = StackOrder()
-        self._findings = FindingSearch()
+        self._findings = findings
         self._links = links
         self._library = library
         self._watches = watches

@@ -8,7 +8,9 @@ import pytest
 
 from registry_service.catalog import schema_checks
 from registry_service.catalog.cache import load_verdicts, save_verdicts
+from registry_service.catalog.catalog import read_catalog
 from registry_service.catalog.schema_checks import MAX_FINDINGS, Verdicts, check_version
+from registry_service.library.findings import FindingSearch
 from support.resources import Resources, service_file
 
 STACK = "<prerequisites><min-stack-versions><stack><name>HDP</name><version>1</version></stack></min-stack-versions></prerequisites>"
@@ -161,6 +163,24 @@ def test_verdicts_are_kept_by_content(tree: Resources, tmp_path: Path, monkeypat
     again = load_verdicts(tmp_path / "verdicts")
     assert [item.text for item in again.check("service_metainfo", "b", content)] == [item.text for item in first]
     assert load_verdicts(tmp_path / "missing").known == {}
+
+
+async def test_findings_are_known_after_a_restart(
+    tree: Resources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree.extension("E/1", f"{STACK}<auto-link>TRUE</auto-link>")
+    catalog = read_catalog(tree.root)
+    cache = tmp_path / "data" / "cache" / "verdicts"
+    first = FindingSearch(cache)
+    found = await first.of_extension(catalog, "E", "1")
+    assert [item.path for item in found] == ["/metainfo/auto-link"]
+    await first.close()
+    monkeypatch.setattr(schema_checks, "_judge", None)
+    second = FindingSearch(cache)
+    assert await second.of_extension(catalog, "E", "1") == found
+    kept = cache.stat()
+    await second.close()
+    assert cache.stat() == kept  # nothing new, nothing written
 
 
 def test_verdicts_have_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
