@@ -119,11 +119,6 @@ def _rule_findings(root: LinedElement, document: Document, file: str, known: Typ
     return (_finding(root, file, place, reason) for place, reason in rules.faults(document, known))
 
 
-def load_schema() -> xmlschema.XMLSchema11:
-    """Load the schema, which takes some tenths of a second, once for the process; `read_document` does so at need."""
-    return _schema()
-
-
 @cache
 def _schema() -> xmlschema.XMLSchema11:
     return xmlschema.XMLSchema11(str(SCHEMA), allow="sandbox", defuse="always")

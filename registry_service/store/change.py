@@ -174,10 +174,6 @@ class Change(Reading):
         await self.put_resources([changed])
         return changed
 
-    async def put_resource(self, resource: CatalogResource) -> None:
-        """Add a resource of the catalog, or replace the one of its key."""
-        await self.put_resources([resource])
-
     async def put_resources(self, resources: Sequence[CatalogResource]) -> None:
         """Add resources of the catalog, or replace those of their keys."""
         if not resources:
@@ -190,14 +186,6 @@ class Change(Reading):
             rows.append({"kind": kind.value, "position": position, "key": key, "body": body, "revision": self.revision})
             self._put(kind, key, resource)
         await self._connection.execute(sa.insert(tables.resources), rows)
-
-    async def delete_resource(self, resource: CatalogResource) -> None:
-        """Remove a resource of the catalog, if it is there."""
-        kind, _, position = bodies.place(resource)
-        columns = tables.resources.c
-        found = sa.select(columns.key).where(columns.kind == kind.value, columns.position == position)
-        if await self._connection.scalar(found) is not None:
-            await self.delete_resources([resource])
 
     async def delete_resources(self, resources: Sequence[CatalogResource]) -> None:
         """Remove resources of the catalog, which are there."""

@@ -86,23 +86,23 @@ async def test_the_mirror_follows_the_store_also_past_what_is_kept(store: Store,
     assert (await mirror.extension_versions()).names == []
     for number in range(30):
         async with store.change() as change:
-            await change.put_resource(extension(f"E{number % 10}", str(number)))
+            await change.put_resources([extension(f"E{number % 10}", str(number))])
         held = (await mirror.extension_versions()).get(f"E{number % 10}", str(number))
         assert held is not None
         assert held.revision == revisions.revision
         if number % 7 == 0:
             async with store.change() as change:
-                await change.delete_resource(extension(f"E{number % 10}", str(number)))
+                await change.delete_resources([extension(f"E{number % 10}", str(number))])
     before = (await mirror.extension_versions()).page(("", ""), 100)
     assert len(before) == 25
     late = Mirror(store, revisions)
     assert (await late.extension_versions()).page(("", ""), 100) == before
     async with store.change() as change:
-        await change.put_resource(extension("LAST", "1"))
+        await change.put_resources([extension("LAST", "1")])
     clock.pass_by(hours=2)
     await store.compact(keep=1, newer_than=clock() + timedelta(hours=1), at_most=1)
     async with store.change() as change:
-        await change.put_resource(extension("VERY LAST", "1"))
+        await change.put_resources([extension("VERY LAST", "1")])
     await store.compact(keep=1, newer_than=clock() + timedelta(hours=1), at_most=1)
     assert (await mirror.extension_versions()).names[-2:] == ["LAST", "VERY LAST"]
 

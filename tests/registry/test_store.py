@@ -268,7 +268,7 @@ async def test_catalog_resources_are_kept_listed_and_told(store: Store, clock: S
     start = await revision(store)
     async with store.change() as change:
         for resource in (*links, *versions, declaration, declaration):
-            await change.put_resource(resource)
+            await change.put_resources([resource])
     async with store.read() as view:
         first = await view.resources(Kind.LINK, after="", limit=2)
         assert [one.resource.id for one in first if isinstance(one.resource, Link)] == [9, 10]
@@ -280,8 +280,7 @@ async def test_catalog_resources_are_kept_listed_and_told(store: Store, clock: S
         assert len(await view.snapshot(ALL)) == 7
         assert [one.resource for one in await view.snapshot(frozenset({Kind.DECLARATION}))] == [declaration]
     async with store.change() as change:
-        await change.delete_resource(declaration)
-        await change.delete_resource(declaration)
+        await change.delete_resources([declaration])
     assert [(event.key, event.resource) for event in await events(store, start + 1)] == [("A.b", None)]
 
 

@@ -313,9 +313,9 @@ async def test_lists_are_paged(
     store = await Store.open(settings.database("registry"), clock)
     async with store.change() as change:
         for number in range(1, 6):
-            await change.put_resource(ExtensionVersion(f"e{number}", "1.0", True, ("a",), "", True, ("s",)))
-            await change.put_resource(Link(number, "HDP", "2.0", f"e{number}", "1.0", clock()))
-            await change.put_resource(Declaration(f"A.m{number}", "a.xml", "", "0" * 64, "read-only", "<methods/>"))
+            await change.put_resources([ExtensionVersion(f"e{number}", "1.0", True, ("a",), "", True, ("s",))])
+            await change.put_resources([Link(number, "HDP", "2.0", f"e{number}", "1.0", clock())])
+            await change.put_resources([Declaration(f"A.m{number}", "a.xml", "", "0" * 64, "read-only", "<methods/>")])
     await store.close()
     # No other process writes to a file of SQLite, so it is at a change of its own that the registry sees these.
     admin = await registry.as_admin()
