@@ -8,12 +8,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from graft.dispatcher.v1 import dispatcher_pb2
+from graft.registry.v1 import identity_pb2
 from graft_common.errors import session_invalid
 from graft_common.rpc.client import call
 from graft_common.rpc.clients import DispatcherClients, RegistryClients
 from graft_common.rpc.context import call_metadata
 
 LIST_TIMEOUT = 10.0
+LOGIN_TIMEOUT = 60.0
+"""Seconds; hashing passwords is slow on purpose, and logins wait for one another."""
+LOOKUP_TIMEOUT = 10.0
 REVISION_AGE = 30.0
 """Seconds for which a revision is asked for. Followers are milliseconds behind; if one is cut off from the registry,
 calls must not go on waiting for what it cannot get."""
@@ -54,6 +58,52 @@ class Backends:
             raise session_invalid(session)
         revision = self._revision if time.monotonic() < self._revision_until else 0
         return call_metadata(session or "", caller.request_id, caller.peer, revision)
+
+    async def log_in(self, user: str, password: str, originator: str, caller: Caller) -> identity_pb2.LoginResponse:
+        """Open a session.
+
+        Raises:
+            GraftError: the registry does not, or does not answer.
+        """
+        response = await call(
+            self.registry.identity.Login,
+            identity_pb2.LoginRequest(user=user, password=password, originator=originator),
+            timeout=LOGIN_TIMEOUT,
+            metadata=self.metadata(caller, None),
+            service="registry",
+        )
+        self.remember(response.revision)
+        return response
+
+    async def log_out(self, session: str, caller: Caller) -> None:
+        """Close a session.
+
+        Raises:
+            GraftError: SESSION_INVALID; the registry does not answer.
+        """
+        response = await call(
+            self.registry.identity.Logout,
+            identity_pb2.LogoutRequest(),
+            timeout=LOOKUP_TIMEOUT,
+            metadata=self.metadata(caller, session),
+            service="registry",
+        )
+        self.remember(response.revision)
+
+    async def who_am_i(self, session: str, caller: Caller) -> identity_pb2.Session:
+        """Return what the registry knows of a session.
+
+        Raises:
+            GraftError: SESSION_INVALID; the registry does not answer.
+        """
+        response = await call(
+            self.registry.identity.WhoAmI,
+            identity_pb2.WhoAmIRequest(),
+            timeout=LOOKUP_TIMEOUT,
+            metadata=self.metadata(caller, session),
+            service="registry",
+        )
+        return response.session
 
     async def list_methods(self, caller: Caller) -> Sequence[dispatcher_pb2.Method]:
         """Return the methods that the dispatcher serves.

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from gateway.backends import Backends, Caller
+from gateway.backends import LOOKUP_TIMEOUT, Backends, Caller
 from graft.dispatcher.v1 import dispatcher_pb2, host_pb2
 from graft.registry.v1 import identity_pb2
 from graft_common import roles
@@ -21,10 +21,6 @@ from graft_common.errors import (
 )
 from graft_common.rpc.client import call
 from graft_common.values import DateTime, Value, type_name
-
-LOGIN_TIMEOUT = 60.0
-"""Seconds; hashing passwords is slow on purpose, and logins wait for one another."""
-LOOKUP_TIMEOUT = 10.0
 
 NULL_REF = "OpaqueRef:NULL"
 VOID = ""
@@ -60,30 +56,16 @@ class SessionMethods:
         if not _LOGIN_REQUIRED <= len(params) <= len(_LOGIN_PARAMS):
             raise parameter_count_mismatch(name, _LOGIN_REQUIRED, len(params))
         user, password, _, originator = _strings(_LOGIN_PARAMS, [*params, *[""] * (len(_LOGIN_PARAMS) - len(params))])
-        response = await call(
-            self._backends.registry.identity.Login,
-            identity_pb2.LoginRequest(user=user, password=password, originator=originator),
-            timeout=LOGIN_TIMEOUT,
-            metadata=self._backends.metadata(caller, None),
-            service="registry",
-        )
-        self._backends.remember(response.revision)
+        response = await self._backends.log_in(user, password, originator, caller)
         return response.session_ref
 
     async def logout(self, name: str, params: Sequence[Value], caller: Caller) -> Value:
         """Close the session."""
         ref, own = _session_of(params)
         if own:
-            await self._who_am_i(ref, caller)
+            await self._backends.who_am_i(ref, caller)
             raise parameter_count_mismatch(name, 0, len(own))
-        response = await call(
-            self._backends.registry.identity.Logout,
-            identity_pb2.LogoutRequest(),
-            timeout=LOOKUP_TIMEOUT,
-            metadata=self._backends.metadata(caller, ref),
-            service="registry",
-        )
-        self._backends.remember(response.revision)
+        await self._backends.log_out(ref, caller)
         return VOID
 
     async def get_record(self, name: str, params: Sequence[Value], caller: Caller) -> Value:
@@ -97,7 +79,7 @@ class SessionMethods:
     async def get_by_uuid(self, name: str, params: Sequence[Value], caller: Caller) -> Value:
         """Return the reference of the caller's session for its UUID."""
         ref, own = _session_of(params)
-        session = await self._who_am_i(ref, caller)
+        session = await self._backends.who_am_i(ref, caller)
         if len(own) != 1:
             raise parameter_count_mismatch(name, 1, len(own))
         [uuid] = _strings(("uuid",), own)
@@ -125,23 +107,13 @@ class SessionMethods:
     ) -> tuple[str, identity_pb2.Session]:
         """Check the session and `self`, which must be the same: nobody is shown another's session."""
         ref, own = _session_of(params)
-        session = await self._who_am_i(ref, caller)
+        session = await self._backends.who_am_i(ref, caller)
         if len(own) != 1:
             raise parameter_count_mismatch(name, 1, len(own))
         [wanted] = _strings(("self",), own)
         if wanted != ref:
             raise handle_invalid("session", wanted)
         return ref, session
-
-    async def _who_am_i(self, ref: str, caller: Caller) -> identity_pb2.Session:
-        response = await call(
-            self._backends.registry.identity.WhoAmI,
-            identity_pb2.WhoAmIRequest(),
-            timeout=LOOKUP_TIMEOUT,
-            metadata=self._backends.metadata(caller, ref),
-            service="registry",
-        )
-        return response.session
 
     async def _this_host(self, ref: str, caller: Caller) -> str:
         response = await call(

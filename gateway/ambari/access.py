@@ -9,13 +9,7 @@ from gateway.ambari.errors import BAD_CREDENTIALS, MISSING_CREDENTIALS, AmbariEr
 from gateway.ambari.incoming import Incoming
 from gateway.ambari.logins import Credentials, Login, Logins
 from gateway.backends import Backends, Caller
-from graft.registry.v1 import identity_pb2
 from graft_common.errors import GraftError
-from graft_common.rpc.client import call
-
-LOGIN_TIMEOUT = 60.0
-"""Seconds; hashing passwords is slow on purpose, and logins wait for one another."""
-LOOKUP_TIMEOUT = 10.0
 
 _NOBODY = Caller("", "")
 
@@ -101,40 +95,20 @@ class Access:
 
     async def _by_reference(self, ref: str, caller: Caller) -> Login:
         try:
-            response = await call(
-                self._backends.registry.identity.WhoAmI,
-                identity_pb2.WhoAmIRequest(),
-                timeout=LOOKUP_TIMEOUT,
-                metadata=self._backends.metadata(caller, ref),
-                service="registry",
-            )
+            session = await self._backends.who_am_i(ref, caller)
         except GraftError as error:
             if error.code != "SESSION_INVALID":
                 raise
             raise AmbariError(403, MISSING_CREDENTIALS, container=True, set_cookie=clear_cookie()) from None
-        return Login(ref, response.session.user)
+        return Login(ref, session.user)
 
     async def _open(self, credentials: Credentials, caller: Caller) -> Login:
-        response = await call(
-            self._backends.registry.identity.Login,
-            # Without an originator: sessions with one are limited in number over all users.
-            identity_pb2.LoginRequest(user=credentials.user, password=credentials.password),
-            timeout=LOGIN_TIMEOUT,
-            metadata=self._backends.metadata(caller, None),
-            service="registry",
-        )
-        self._backends.remember(response.revision)
+        # Without an originator: sessions with one are limited in number over all users.
+        response = await self._backends.log_in(credentials.user, credentials.password, "", caller)
         return Login(response.session_ref, response.session.user)
 
     async def _close(self, ref: str) -> None:
-        response = await call(
-            self._backends.registry.identity.Logout,
-            identity_pb2.LogoutRequest(),
-            timeout=LOOKUP_TIMEOUT,
-            metadata=self._backends.metadata(_NOBODY, ref),
-            service="registry",
-        )
-        self._backends.remember(response.revision)
+        await self._backends.log_out(ref, _NOBODY)
 
 
 def _user_header(login: Login) -> tuple[tuple[str, str], ...]:
