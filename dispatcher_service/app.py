@@ -11,7 +11,7 @@ from dispatcher_service.builtins.base import CallerContext
 from dispatcher_service.builtins.extensions import extension_builtins
 from dispatcher_service.builtins.system import system_builtins
 from dispatcher_service.calls.calls import Calls
-from dispatcher_service.calls.listing import MethodInfo, list_methods
+from dispatcher_service.calls.listing import MethodInfo, api_of, list_methods
 from dispatcher_service.calls.runner import ExecutionMeter, Runner
 from dispatcher_service.calls.slots import Slots
 from dispatcher_service.dropins.view import DropIns
@@ -90,7 +90,9 @@ class DispatcherApp:
             **system_builtins(lambda: [method.name for method in self.methods()]),
         }
         following.touches.busy = lambda: self._calls.busy_sessions() | state.tasks.busy_sessions()
-        dispatcher = DispatcherServicer(self._calls, state.tasks, self._methods_if_ready, state.audit, sessions)
+        dispatcher = DispatcherServicer(
+            self._calls, state.tasks, self._methods_if_ready, lambda: api_of(self.methods()), state.audit, sessions
+        )
         self._hooks = Hooks(engine, settings.data_dir / "cache" / "hooks", _limits(settings), state.audit)
         self._hooks.sweep()
         hooks = HookServicer(self._hooks, _token(settings))

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 
 import structlog
 
 from dispatcher_service.audit.log import AuditLog
 from dispatcher_service.audit.messages import list_call_records
 from dispatcher_service.calls.calls import CallRequest, Calls
-from dispatcher_service.calls.listing import MethodInfo, Source
+from dispatcher_service.calls.listing import MethodInfo
 from dispatcher_service.calls.result import TaskStarter
 from dispatcher_service.messages import usage_message
 from dispatcher_service.sessions.admission import SessionSource, admit
 from graft.dispatcher.v1 import dispatcher_pb2, dispatcher_pb2_grpc
+from graft_common.declarations.api import Api
 from graft_common.errors import internal_error, value_not_supported
+from graft_common.rpc.api import SOURCES, responses
 from graft_common.rpc.context import MIN_REVISION, REQUEST_ID, CallContext, bearer, metadata_value, peer_address
 from graft_common.rpc.service import RpcService
 from graft_common.values import Value, ValueDecodeError, ValueEncodeError, decode_values, encode_value
 
-_SOURCES = {
-    Source.BUILT_IN: dispatcher_pb2.METHOD_SOURCE_BUILT_IN,
-    Source.DROP_IN: dispatcher_pb2.METHOD_SOURCE_DROP_IN,
-}
 _FOR_EVER = 1e6
 """Seconds from which a deadline is none; gRPC tells a huge number where the client has set none."""
 
@@ -35,12 +33,14 @@ class DispatcherServicer:
         calls: Calls,
         tasks: TaskStarter,
         methods: Callable[[], list[MethodInfo]],
+        api: Callable[[], Api],
         audit: AuditLog,
         sessions: SessionSource,
     ) -> None:
         self._calls = calls
         self._tasks = tasks
         self._methods = methods
+        self._api = api
         self._audit = audit
         self._sessions = sessions
 
@@ -72,6 +72,21 @@ class DispatcherServicer:
     ) -> dispatcher_pb2.ListMethodsResponse:
         """List the methods that can be called now; fails while none can."""
         return dispatcher_pb2.ListMethodsResponse(methods=map(_method_message, self._methods()))
+
+    async def DescribeApi(  # noqa: N802  (gRPC's name)
+        self, request: dispatcher_pb2.DescribeApiRequest, _context: CallContext
+    ) -> AsyncGenerator[dispatcher_pb2.DescribeApiResponse, None]:
+        """Tell what is declared, unless the caller has it already."""
+        for response in responses(self._api(), request.known_digest):
+            yield response
+
+    async def ExplainMethods(  # noqa: N802  (gRPC's name)
+        self, request: dispatcher_pb2.ExplainMethodsRequest, context: CallContext
+    ) -> dispatcher_pb2.ExplainMethodsResponse:
+        """Tell where methods come from."""
+        await admit(self._sessions, context, "methods.explain")
+        found = [method for method in self._methods() if request.method in ("", method.name)]
+        return dispatcher_pb2.ExplainMethodsResponse(methods=map(_explanation, found))
 
     async def ListCallRecords(  # noqa: N802  (gRPC's name)
         self, request: dispatcher_pb2.ListCallRecordsRequest, context: CallContext
@@ -111,4 +126,9 @@ def _read_params(data: bytes) -> list[Value]:
 
 
 def _method_message(method: MethodInfo) -> dispatcher_pb2.Method:
-    return dispatcher_pb2.Method(name=method.name, source=_SOURCES[method.source], role=method.role, doc=method.doc)
+    return dispatcher_pb2.Method(name=method.name, source=SOURCES[method.source], role=method.role, doc=method.doc)
+
+
+def _explanation(method: MethodInfo) -> dispatcher_pb2.MethodExplanation:
+    candidate = dispatcher_pb2.MethodCandidate(source=SOURCES[method.source], in_force=True)
+    return dispatcher_pb2.MethodExplanation(name=method.name, candidates=[candidate])

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dispatcher_service.builtins.base import BuiltinTable
 from dispatcher_service.sessions.view import RegistryView
-
-
-class Source(enum.Enum):
-    """Where a method comes from."""
-
-    BUILT_IN = "builtin"
-    DROP_IN = "dropin"
+from graft_common.declarations.api import Api, Origin, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +29,8 @@ def list_methods(builtins: BuiltinTable, dropins: Iterable[str], view: RegistryV
         if not name.endswith(":"):
             found[name] = MethodInfo(name, Source.BUILT_IN, builtin.role or "", builtin.doc)
     return [found[name] for name in sorted(found)]
+
+
+def api_of(methods: Iterable[MethodInfo]) -> Api:
+    """Return what a platform offers."""
+    return Api(undeclared={method.name: Origin(method.source) for method in methods})

@@ -155,6 +155,14 @@ class RegistryServicer:
             async for step in steps:
                 yield convert.step(step, self._idle)
 
+    async def FetchMethodBundle(  # noqa: N802  (gRPC's name)
+        self, request: pb.FetchMethodBundleRequest, context: CallContext
+    ) -> AsyncGenerator[pb.FetchMethodBundleResponse, None]:
+        """Send a bundle of methods."""
+        self._access.need_service(bearer(context))
+        raise GraftError("BUNDLE_NOT_FOUND", request.digest)
+        yield
+
     async def GetExtensionVersion(  # noqa: N802  (gRPC's name)
         self, request: pb.GetExtensionVersionRequest, context: CallContext
     ) -> pb.GetExtensionVersionResponse:
