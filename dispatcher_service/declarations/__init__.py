@@ -1,0 +1,1 @@
+"""Which methods are in force, and by which declarations: followed, joined, and swapped as one value."""
