@@ -1,0 +1,88 @@
+"""The declarations of the methods that are a part of Graft: what a file says, and the readers of its classes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+from graft_common.declarations.building import Builder
+from graft_common.declarations.model import (
+    ANYONE,
+    ClassDeclaration,
+    Document,
+    ErrorDeclaration,
+    Field,
+    Method,
+    Param,
+    Result,
+)
+from graft_common.declarations.types import STRING, MapType, RecordType, RefType, SetType, Type
+from graft_common.roles import READ_ONLY
+from graft_common.xml_documents import parse_with_lines
+
+FILE = Path(__file__).parent / "platform.xml"
+"""Written by hand; the tests hold it against the schema and against what the services serve."""
+
+_SESSION = "session"
+_WITHOUT_NAMES = frozenset({_SESSION, "pool"})
+"""Classes whose objects are not looked for by name."""
+
+
+@cache
+def platform_document() -> Document:
+    """Return the declarations of all built-in methods, those of `session.*` among them."""
+    builder = Builder()
+    document = builder.document(parse_with_lines(FILE.read_bytes()))
+    readers = (method for declared in document.classes if declared.fields for method in _readers(declared))
+    return replace(document, methods=(*document.methods, *readers))
+
+
+def _readers(declared: ClassDeclaration) -> Iterator[Method]:
+    """Make the readers that xapi makes of each class's fields (dm_api.ml, add_implicit_messages).
+
+    A session is shown to its own user alone, so that there is no list of them.
+    """
+    name = declared.name
+    itself = RefType(name)
+    record = RecordType(name)
+    this = (Param("self", itself, f"The {name}."),)
+    if name != _SESSION:
+        yield _reader(declared, "get_all", (), SetType(itself), f"List the references of all {name} objects.")
+        doc = f"List all {name} records by reference."
+        yield _reader(declared, "get_all_records", (), MapType(itself, record), doc)
+    yield _reader(declared, "get_record", this, record, f"Return one {name} record.")
+    uuid = (Param("uuid", STRING, "The UUID."),)
+    yield _reader(declared, "get_by_uuid", uuid, itself, f"Find a {name} by its UUID.")
+    if name not in _WITHOUT_NAMES:
+        label = (Param("label", STRING, "The name."),)
+        yield _reader(declared, "get_by_name_label", label, SetType(itself), f"Find every {name} of that name.")
+    for field in declared.fields:
+        yield _getter(declared, field, this)
+
+
+def _getter(declared: ClassDeclaration, field: Field, this: tuple[Param, ...]) -> Method:
+    made = _reader(declared, f"get_{field.name}", this, field.type, f"Return a {declared.name}'s {field.name}.")
+    return replace(made, result=Result(field.type, field.doc))
+
+
+def _reader(declared: ClassDeclaration, name: str, params: tuple[Param, ...], answer: Type, doc: str) -> Method:
+    return Method(
+        f"{declared.name}.{name}",
+        doc,
+        role=ANYONE if declared.name == _SESSION else READ_ONLY,
+        params=params,
+        result=Result(answer),
+        errors=_ERRORS[params[0].name] if params else (),
+        lifecycle=declared.lifecycle,
+        idempotent=True,
+        implicit=True,
+    )
+
+
+_ERRORS: dict[str, tuple[ErrorDeclaration, ...]] = {
+    "self": (ErrorDeclaration("HANDLE_INVALID", ("class", "ref"), "There is no such object."),),
+    "uuid": (ErrorDeclaration("UUID_INVALID", ("class", "uuid"), "There is no such object."),),
+    "label": (),
+}
