@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from graft_cli.datamodels import read_declarations, read_file
 from graft_cli.exits import CliError
-from graft_common.declarations.api import Api
-from graft_common.declarations.model import Document
+
+if TYPE_CHECKING:
+    from graft_common.declarations.api import Api
+    from graft_common.declarations.model import Document
 
 From = Annotated[
     list[Path] | None,
@@ -29,6 +30,9 @@ def load_api(sources: Sequence[Path] | None) -> Api:
     Raises:
         CliError: the dispatcher does not answer, or a file cannot be read or is not valid.
     """
+    from graft_cli.datamodels import read_declarations
+    from graft_common.declarations.api import Api
+
     if not sources:
         return _running()
     datamodels = [path for path in sources if path.suffix == ".json"]
@@ -40,6 +44,7 @@ def load_api(sources: Sequence[Path] | None) -> Api:
 
 
 def _datamodel(path: Path) -> list[Document]:
+    from graft_cli.datamodels import read_file
     from graft_common.declarations.xenapi_import import import_datamodel
     from graft_common.declarations.xenapi_json import DatamodelError, read_datamodel
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from graft_cli.api_source import From
 from graft_cli.exits import CliError
 from graft_cli.options import Json
 
@@ -18,7 +19,7 @@ def register(app: typer.Typer) -> None:
         epilog="""\
 \b
 Examples:
-  graft import xenapi.json --out ./declarations.d
+  graft import xenapi.json
   graft import xenapi.json --out ./declarations.d --class VM --class host
   graft import newer/xenapi.json --out ./declarations.d --force --json
 """,
@@ -27,9 +28,9 @@ Examples:
         epilog="""\
 \b
 Examples:
-  graft export --out xenapi.json
-  graft export ./declarations.d --out xenapi.json
-  graft export VM.xml host.xml | jq '.[].messages[].name'
+  graft export xenapi.json
+  graft export xenapi.json --from ./declarations.d
+  graft export --from VM.xml --from host.xml | jq '.[].messages[].name'
 """
     )(export)
 
@@ -37,8 +38,12 @@ Examples:
 def import_(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A datamodel in the form of xapi's xenapi.json.")],
     out: Annotated[
-        Path, typer.Option(metavar="DIR", help="Where to write a file for each class; it is made if it is not there.")
-    ],
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Where to write a file for each class, made if it is not there; GRAFT_DECLARATIONS_DIR if not given.",
+        ),
+    ] = None,
     class_: Annotated[
         list[str] | None, typer.Option("--class", metavar="NAME", help="Only this class. May be repeated.")
     ] = None,
@@ -51,6 +56,7 @@ def import_(
     use stands with the first of them. A note is printed wherever the declarations say less than the datamodel did, and
     where the classes chosen need others.
     """
+    from graft_cli.configuration import load
     from graft_cli.datamodels import read_file, write_declarations
     from graft_cli.output import plain, print_json
     from graft_common.declarations.xenapi_import import import_datamodel
@@ -60,6 +66,7 @@ def import_(
         imported = import_datamodel(read_datamodel(read_file(file)), class_ or ())
     except DatamodelError as error:
         raise CliError("\n".join(f"{file}: {line}" for line in str(error).splitlines())) from None
+    out = out or load().declarations_path
     files = write_declarations(imported.documents, imported.known, out, force=force)
     counts: list[dict[str, Any]] = [
         {
@@ -81,30 +88,24 @@ def import_(
 
 
 def export(
-    paths: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            metavar="FILE|DIR",
-            help="Files with declarations, or directories of them; GRAFT_DECLARATIONS_DIR if not given.",
-        ),
-    ] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Where to write; standard output if not given.")
+        Path | None, typer.Argument(metavar="[FILE]", help="Where to write; standard output if not given.")
     ] = None,
+    sources: From = None,
     as_json: Json = False,
 ) -> None:
-    """Write declarations in the form of xapi's xenapi.json, for tools that read it.
+    """Write what the running platform offers in the form of xapi's xenapi.json, for tools that read it.
 
     Limits, access, examples, the values of defaults and the parameters of errors have no place in that form and are
-    left out. With --json and --out, what was written is told as JSON.
+    left out; so are methods without a declaration. With --json and FILE, what was written is told as JSON.
     """
-    from graft_cli.configuration import load
-    from graft_cli.datamodels import read_declarations, write_file
+    from graft_cli.api_source import load_api
+    from graft_cli.datamodels import write_file
     from graft_cli.output import print_json
     from graft_common.declarations.xenapi_export import export_datamodel
     from graft_common.declarations.xenapi_json import write_datamodel
 
-    classes = export_datamodel(read_declarations(paths or [load().declarations_path]))
+    classes = export_datamodel([load_api(sources).document])
     written = write_datamodel(classes)
     if out is None:
         typer.echo(written, nl=False)

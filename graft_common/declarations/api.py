@@ -47,10 +47,13 @@ class Api:
 
     @classmethod
     def of(cls, *documents: Document) -> Api:
-        """Put documents together that were read from files, as if they were in force; their names must differ."""
+        """Put documents together that were read from files, as if they were in force.
+
+        Their names must differ; only an enum may stand in several, if it is the same in all.
+        """
         together = Document(
             tuple(item for document in documents for item in document.classes),
-            tuple(item for document in documents for item in document.enums),
+            tuple(dict.fromkeys(item for document in documents for item in document.enums)),
             tuple(item for document in documents for item in document.records),
             tuple(item for document in documents for item in document.methods),
         )

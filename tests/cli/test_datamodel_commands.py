@@ -28,14 +28,21 @@ def test_a_datamodel_becomes_declarations_and_is_exported_again(graft: Graft, da
     assert '<param name="force" type="bool" optional="true">' in light
     assert '<published release="miami">made</published>' in light
 
-    assert graft("export", "made/here", "--out", "again.json").stdout == "again.json: 3 classes with 9 methods\n"
+    assert graft("export", "again.json", "--from", "made/here").stdout == "again.json: 3 classes with 9 methods\n"
     again = (tmp_path / "again.json").read_text()
     assert json.loads(again) == published()
     assert again.endswith("]\n")
-    assert graft("export", GRAFT_DECLARATIONS_DIR=str(made)).stdout == again
-    told = json.loads(graft("export", "made/here", "--out", "again.json", "--json").stdout)
+    assert graft("export", "--from", str(made)).stdout == again
+    told = json.loads(graft("export", "again.json", "--from", "made/here", "--json").stdout)
     assert told == {"file": "again.json", "classes": 3, "methods": 9}
     assert sorted(file.name for file in tmp_path.iterdir()) == ["again.json", "home", "made", "xenapi.json"]
+
+
+def test_the_platform_reads_what_is_imported_without_further_ado(graft: Graft, datamodel: Path, tmp_path: Path) -> None:
+    done = graft("import", str(datamodel), GRAFT_DECLARATIONS_DIR=str(tmp_path / "own.d"))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(graft("export", "--from", "own.d").stdout) == published()
+    assert json.loads(graft("export", "--from", "xenapi.json").stdout) == published()
 
 
 def test_the_published_sample_survives(graft: Graft, tmp_path: Path) -> None:
@@ -43,7 +50,7 @@ def test_the_published_sample_survives(graft: Graft, tmp_path: Path) -> None:
     (tmp_path / "xenapi.json").write_bytes(data)
     done = graft("import", "xenapi.json", "--out", "declarations.d")
     assert done.stdout == "declarations.d: 5 classes with 55 fields, 118 methods, 6 enums\n"
-    assert json.loads(graft("export", "declarations.d").stdout) == json.loads(data)
+    assert json.loads(graft("export", "--from", "declarations.d").stdout) == json.loads(data)
 
 
 def test_only_the_classes_that_are_wanted(graft: Graft, datamodel: Path, tmp_path: Path) -> None:
@@ -57,7 +64,7 @@ def test_only_the_classes_that_are_wanted(graft: Graft, datamodel: Path, tmp_pat
         "notes": [],
     }
     assert sorted(file.name for file in (tmp_path / "made").iterdir()) == ["Room.xml", "event.xml"]
-    some = json.loads(graft("export", "made/Room.xml", "made/event.xml").stdout)
+    some = json.loads(graft("export", "--from", "made/Room.xml", "--from", "made/event.xml").stdout)
     assert [item["name"] for item in some] == ["event", "Room"]
     done = graft("import", str(datamodel), "--out", "made", "--class", "VM")
     assert (done.returncode, done.stdout) == (1, "")
@@ -73,7 +80,7 @@ def test_nothing_is_replaced_unasked(graft: Graft, datamodel: Path, tmp_path: Pa
     assert "made/event.xml exists already; nothing is written (--force replaces them)" in done.stderr
     assert [file.name for file in made.iterdir()] == ["event.xml"]
     assert graft("import", str(datamodel), "--out", "made", "--force").returncode == 0
-    assert json.loads(graft("export", "made").stdout) == published()
+    assert json.loads(graft("export", "--from", "made").stdout) == published()
 
 
 def test_what_is_lost_is_told(graft: Graft, tmp_path: Path) -> None:
@@ -115,7 +122,7 @@ def test_declarations_that_are_wrong_are_named(graft: Graft, tmp_path: Path) -> 
     head = '<methods xmlns="urn:graft:methods:1">'
     (folder / "a.xml").write_text(f'{head}\n<method name="A.b">\n<param name="x" type="strnig"/></method></methods>')
     (folder / "b.xml").write_text("<methods")
-    done = graft("export", "declarations.d", "--out", "made.json")
+    done = graft("export", "made.json", "--from", "declarations.d")
     assert (done.returncode, done.stdout) == (1, "")
     what, first, second = done.stderr.splitlines()
     assert what == "graft: the declarations are not valid:"
@@ -134,10 +141,10 @@ def test_declarations_that_contradict_each_other_are_named(graft: Graft, tmp_pat
         f'{head}{small}<method name="A.c"><param name="x" type="enum size"/></method></methods>'
     )
     (tmp_path / "c.xml").write_text(f'{head}{large}<method name="A.b"/></methods>')
-    (exported,) = json.loads(graft("export", "a.xml", "b.xml", "a.xml").stdout)
+    (exported,) = json.loads(graft("export", "--from", "a.xml", "--from", "b.xml", "--from", "a.xml").stdout)
     assert [item["name"] for item in exported["messages"]] == ["b", "c"]
     assert [item["name"] for item in exported["enums"]] == ["size"]
-    done = graft("export", "a.xml", "b.xml", "c.xml")
+    done = graft("export", "--from", "a.xml", "--from", "b.xml", "--from", "c.xml")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.splitlines() == [
         "graft: the declarations contradict each other:",
@@ -150,15 +157,14 @@ def test_where_nothing_can_be_read_or_written(graft: Graft, datamodel: Path, tmp
     (tmp_path / "file").write_text("")
     done = graft("import", str(datamodel), "--out", "file/made")
     assert (done.returncode, done.stderr) == (1, "graft: cannot make file/made: Not a directory\n")
-    done = graft("export", "nowhere")
+    done = graft("export", "--from", "nowhere")
     assert (done.returncode, done.stderr) == (1, "graft: cannot read nowhere: No such file or directory\n")
     (tmp_path / "empty").mkdir()
-    done = graft("export", "empty", "--out", "no/such/place.json")
+    done = graft("export", "no/such/place.json", "--from", "empty")
     assert (done.returncode, done.stderr) == (1, "graft: cannot write no/such/place.json: No such file or directory\n")
-    assert graft("export", "empty").stdout == "[]\n"
-    done = graft("export", "empty", "--out", "file/place.json")
+    assert graft("export", "--from", "empty").stdout == "[]\n"
+    done = graft("export", "file/place.json", "--from", "empty")
     assert (done.returncode, done.stderr) == (1, "graft: cannot write file/place.json: Not a directory\n")
-    done = graft("export", "empty", "--out", "empty")
+    done = graft("export", "empty", "--from", "empty")
     assert (done.returncode, done.stderr) == (1, "graft: cannot write empty: Is a directory\n")
-    assert graft("export", "empty", "--out", "/dev/stdout").stdout.startswith("[]\n")
-    assert graft("import", str(datamodel)).returncode == 2
+    assert graft("export", "/dev/stdout", "--from", "empty").stdout.startswith("[]\n")
