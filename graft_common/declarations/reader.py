@@ -69,35 +69,48 @@ def read_document(data: bytes, file: str, known: Types | None = None) -> Documen
     return document
 
 
-def read_documents(files: Mapping[str, bytes], known: Types | None = None) -> dict[str, Document]:
+def check_form(data: bytes, file: str) -> None:
+    """Judge a file as far as it can be judged without others: whether it is XML, and holds to the schema.
+
+    Raises:
+        DeclarationError: it is not, or does not.
+    """
+    _read_form(data, file)
+
+
+def read_documents(
+    files: Mapping[str, bytes], known: Types | None = None, *, formed: bool = False
+) -> dict[str, Document]:
     """Read several files, each of which may name the enums and records of all.
 
     Args:
         files: their contents, by what they are called in findings.
         known: enums and records that they may name besides.
+        formed: `check_form` has found nothing wrong with any of them; the schema, which takes most of the time, is not
+            asked again.
 
     Raises:
         DeclarationError: as for `read_document`, with the findings of all files.
     """
     findings: list[Finding] = []
-    formed: dict[str, tuple[LinedElement, Document]] = {}
+    read: dict[str, tuple[LinedElement, Document]] = {}
     for file, data in files.items():
         try:
-            formed[file] = _read_form(data, file)
+            read[file] = _read_form(data, file, formed=formed)
         except DeclarationError as error:
             findings.extend(error.findings)
     types = known or Types()
-    own = Types.of(*(document for _, document in formed.values()))
+    own = Types.of(*(document for _, document in read.values()))
     everything = Types({**types.enums, **own.enums}, {**types.records, **own.records})
     # What a broken file would have declared is not held against the others.
-    for file, (root, document) in formed.items() if not findings else ():
+    for file, (root, document) in read.items() if not findings else ():
         findings.extend(islice(_rule_findings(root, document, file, everything), MAX_FINDINGS))
     if findings:
         raise DeclarationError(tuple(findings))
-    return {file: document for file, (_, document) in formed.items()}
+    return {file: document for file, (_, document) in read.items()}
 
 
-def _read_form(data: bytes, file: str) -> tuple[LinedElement, Document]:
+def _read_form(data: bytes, file: str, *, formed: bool = False) -> tuple[LinedElement, Document]:
     """Read a file as far as it can be judged alone."""
     try:
         root = parse_with_lines(data)
@@ -108,7 +121,8 @@ def _read_form(data: bytes, file: str) -> tuple[LinedElement, Document]:
     if root.tag != _ROOT:
         reason = f'the root element is <{root.tag}>; <methods xmlns="{NAMESPACE}"> is expected'
         raise DeclarationError((Finding(file, root.sourceline, f"/{_plain(root.tag)}", reason),))
-    _raise(_schema_findings(root, file))
+    if not formed:
+        _raise(_schema_findings(root, file))
     builder = Builder()
     document = builder.document(root)
     _raise(_finding(root, file, place, reason) for place, reason in builder.faults)
