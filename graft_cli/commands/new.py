@@ -120,9 +120,9 @@ def _split(text: str, example: str) -> tuple[str, str]:
 
 def _stacks(resources: Path, extensions: Path, name: str, extends: str | None) -> tuple[tuple[str, str], ...]:
     """Find the stacks that a version fits where nobody has named any: the parent's, or all that there are."""
+    from graft_common.versions import newest_first
     from graft_common.xml_documents import XmlError
     from registry_service.catalog.metainfo import parse_extension
-    from registry_service.catalog.versions import newest_first
 
     found: list[tuple[str, str]] = []
     if extends is not None:

@@ -14,12 +14,12 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from graft_common import xml_documents
+from graft_common import versions, xml_documents
 from registry_service.catalog.catalog import Reading
 from registry_service.catalog.schema_checks import Verdicts
 
 T = TypeVar("T")
-SHARED = (xml_documents,)
+SHARED = (versions, xml_documents)
 """What this package reads with, and is not a part of it."""
 _HEAD = 2 * hashlib.sha256().digest_size
 

@@ -15,6 +15,7 @@ from typing import Generic, TypeVar, cast
 
 import msgspec
 
+from graft_common.versions import newest_first
 from registry_service.catalog.definitions import CommonDefinition, Definition, ExtensionDefinition, StackDefinition
 from registry_service.catalog.files import IGNORED, is_folder, is_text, looks_unchanged, walk
 from registry_service.catalog.resolved import (
@@ -25,7 +26,6 @@ from registry_service.catalog.resolved import (
 )
 from registry_service.catalog.value_types import Finding
 from registry_service.catalog.version_reader import COMMON_SERVICES, EXTENSIONS, STACKS, read_version
-from registry_service.catalog.versions import newest_first
 
 VersionKey = tuple[str, str]
 """Name and version."""

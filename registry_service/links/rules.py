@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from enum import Enum
 
 from graft_common.errors import GraftError
+from graft_common.versions import version_key
 from registry_service.catalog.catalog import VersionKey
 from registry_service.catalog.definitions import Prerequisite
 from registry_service.catalog.resolved import ResolvedExtension
-from registry_service.catalog.versions import version_key
 from registry_service.links.ground import Ground, LinkSpec, spec_of
 from registry_service.resources import Link
 

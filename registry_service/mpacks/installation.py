@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path
 
 from graft_common.errors import value_not_supported
+from graft_common.versions import version_key
 from registry_service.catalog.catalog import MPACKS, VersionKey
-from registry_service.catalog.versions import version_key
 from registry_service.links.ground import Ground
 from registry_service.links.links import Links, Settle
 from registry_service.mpacks import purging

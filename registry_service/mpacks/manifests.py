@@ -12,8 +12,8 @@ import msgspec
 import structlog
 
 from graft_common.errors import GraftError
+from graft_common.versions import version_key
 from registry_service.catalog.catalog import MPACKS
-from registry_service.catalog.versions import version_key
 from registry_service.mpacks.layout import COMMON_SERVICES, DASHBOARDS, EXTENSIONS, STACKS, lay_out
 from registry_service.mpacks.metadata import Metadata, read_metadata
 from registry_service.mpacks.trees import FolderTree

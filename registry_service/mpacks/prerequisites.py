@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from registry_service.catalog.versions import version_key
+from graft_common.versions import version_key
 from registry_service.mpacks.metadata import Metadata
 
 

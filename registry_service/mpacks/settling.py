@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 from graft_common.errors import GraftError
+from graft_common.versions import newest_first
 from registry_service.catalog.catalog import VersionKey
-from registry_service.catalog.versions import newest_first
 from registry_service.links.ground import Ground, spec_of
 from registry_service.links.rules import check_creation, check_switch, fits, problem_of
 from registry_service.mpacks.errors import refused

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry_service.catalog.versions import compare_versions, newest_first, version_key
+from graft_common.versions import compare_versions, newest_first, version_key
 
 
 @pytest.mark.parametrize(
