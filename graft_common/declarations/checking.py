@@ -17,7 +17,7 @@ from graft_common.declarations.conversion import (
     fresh,
 )
 from graft_common.declarations.literals import LiteralError
-from graft_common.declarations.model import Method, State, Types
+from graft_common.declarations.model import Method, Param, State, Types
 from graft_common.errors import (
     GraftError,
     field_type_error,
@@ -78,7 +78,7 @@ class MethodChecks:
             for convert, value in zip(self._converts, params, strict=False):
                 taken.append(convert(value))
         except MisfitError as misfit:
-            raise self._argument_fault(len(taken), misfit) from None
+            raise argument_fault(self.method.params[len(taken)], misfit) from None
         except (UnknownTypeError, LiteralError) as error:
             raise internal_error(self.method.name, DECLARATION_FAULT, str(error)) from error
         if self._removed:
@@ -107,22 +107,23 @@ class MethodChecks:
         except (UnknownTypeError, LiteralError) as error:
             raise internal_error(self.method.name, DECLARATION_FAULT, str(error)) from error
 
-    def _argument_fault(self, number: int, misfit: MisfitError) -> GraftError:
-        param = self.method.params[number]
-        if param.secret:
-            misfit.hide()
-        place = f"{param.name}{misfit.place}"
-        details = {"message": f'param "{param.name}"{misfit.place}: {misfit.text()}'}
-        if isinstance(misfit, WrongValueError):
-            return invalid_value(place, misfit.value, misfit.reason, details)
-        assert isinstance(misfit, WrongTypeError)  # noqa: S101 - there is no third
-        return field_type_error(place, misfit.expected, misfit.got, details)
-
     def _result_fault(self, misfit: MisfitError) -> GraftError:
         if self.method.result is not None and self.method.result.secret:
             misfit.hide()
         said = f"result{misfit.place}: {misfit.text()}"
         return internal_error(self.method.name, RESULT_FAULT, said, details={"message": said})
+
+
+def argument_fault(param: Param, misfit: MisfitError) -> GraftError:
+    """Tell a caller what is wrong with an argument, and where in it; of a secret one neither value nor way is told."""
+    if param.secret:
+        misfit.hide()
+    place = f"{param.name}{misfit.place}"
+    details = {"message": f'param "{param.name}"{misfit.place}: {misfit.text()}'}
+    if isinstance(misfit, WrongValueError):
+        return invalid_value(place, misfit.value, misfit.reason, details)
+    assert isinstance(misfit, WrongTypeError)  # noqa: S101 - there is no third
+    return field_type_error(place, misfit.expected, misfit.got, details)
 
 
 def check_arguments(method: Method, params: Sequence[Value], types: Types) -> list[Value]:
