@@ -9,6 +9,7 @@ import structlog
 from dispatcher_service.audit.log import AuditLog
 from dispatcher_service.audit.messages import list_call_records
 from dispatcher_service.calls.calls import CallRequest, Calls
+from dispatcher_service.calls.json_calls import arguments_of, result_json
 from dispatcher_service.calls.listing import MethodInfo
 from dispatcher_service.calls.result import TaskStarter
 from dispatcher_service.messages import usage_message
@@ -54,11 +55,14 @@ class DispatcherServicer:
     ) -> dispatcher_pb2.InvokeResponse:
         """Run a method and wait for its value."""
         result = await self._calls.invoke(_read_request(request, context))
+        usage = usage_message(result.usage)
+        if request.arguments_json:
+            return dispatcher_pb2.InvokeResponse(value_json=result_json(request.method, result), usage=usage)
         try:
             value = encode_value(result.value)
         except ValueEncodeError as error:
             raise internal_error(request.method, f"its value cannot be sent: {error}") from error
-        return dispatcher_pb2.InvokeResponse(value=value, usage=usage_message(result.usage))
+        return dispatcher_pb2.InvokeResponse(value=value, usage=usage)
 
     async def InvokeAsync(  # noqa: N802  (gRPC's name)
         self, request: dispatcher_pb2.InvokeAsyncRequest, context: CallContext
@@ -103,7 +107,7 @@ def _read_request(
     left = context.time_remaining()
     return CallRequest(
         method=request.method,
-        params=_read_params(request.params),
+        params=_read_params(request),
         credential=bearer(context),
         min_revision=int(revision) if revision.isdecimal() and len(revision) < 19 else 0,
         request_id=metadata_value(context, REQUEST_ID) or _given_request_id(),
@@ -117,10 +121,14 @@ def _given_request_id() -> str:
     return str(structlog.contextvars.get_contextvars().get("request_id", ""))
 
 
-def _read_params(data: bytes) -> list[Value]:
+def _read_params(request: dispatcher_pb2.InvokeRequest | dispatcher_pb2.InvokeAsyncRequest) -> list[Value]:
     """Decode the parameters; no bytes at all are none."""
+    if request.arguments_json:
+        if request.params:
+            raise value_not_supported("arguments_json", "", "parameters are given as well; send one of them")
+        return arguments_of(request.method, request.arguments_json)
     try:
-        return decode_values(data) if data else []
+        return decode_values(request.params) if request.params else []
     except ValueDecodeError as error:
         raise value_not_supported("params", "", str(error)) from None
 

@@ -61,6 +61,7 @@ task = Table(
     Column("status", String(16), nullable=False),
     Column("progress", Double, nullable=False),
     Column("result", Text, nullable=False),
+    Column("result_json", Text, nullable=False, server_default=""),
     Column("error_info", JSON, nullable=False),
     Column("created", Double, nullable=False),
     Column("finished", Double),

@@ -161,7 +161,17 @@ _END = (
     .values(
         {
             name: bindparam(f"new_{name}")
-            for name in ("status", "progress", "result", "error_info", "finished", "cpu", "memory_peak", "wall")
+            for name in (
+                "status",
+                "progress",
+                "result",
+                "result_json",
+                "error_info",
+                "finished",
+                "cpu",
+                "memory_peak",
+                "wall",
+            )
         }
     )
 )
@@ -207,6 +217,7 @@ def _end_values(task: Task) -> dict[str, Any]:
         "status": task.status.value,
         "progress": task.progress,
         "result": plain_text(task.result),
+        "result_json": task.result_json,
         "error_info": [plain_text(text) for text in task.error_info],
         "finished": task.finished,
         "cpu": task.usage.cpu if task.usage else None,
@@ -228,6 +239,7 @@ def _task(row: Row[Any]) -> Task:
         status=TaskStatus(row.status),
         progress=row.progress,
         result=row.result,
+        result_json=row.result_json,
         error_info=tuple(row.error_info),
         finished=row.finished,
         cancel_requested=row.cancel_requested,

@@ -16,6 +16,7 @@ import structlog
 
 from dispatcher_service.background import repeat
 from dispatcher_service.builtins.base import CallerContext
+from dispatcher_service.calls.json_calls import result_json
 from dispatcher_service.calls.result import Execution
 from dispatcher_service.engines.base import Usage
 from dispatcher_service.references import new_ref
@@ -33,6 +34,8 @@ _log = structlog.get_logger("graft.tasks")
 MAX_LISTED = 5000
 """The most tasks that one list holds."""
 
+_FIRST_LOOK, _LAST_LOOK = 0.05, 1.0
+"""Seconds between two looks at a task that runs on another host: at first, and in the end."""
 _MAX_RETRY_DELAY = 5.0
 _MAX_REFUSALS = 5
 """How often a store that answers may refuse the end of a task before a plain failure is written in its place."""
@@ -65,6 +68,15 @@ class TaskTimes:
     """The longest wait of a caller for an end to be written."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Output:
+    """What a call has answered, as it is kept."""
+
+    xml: str
+    json: str
+    usage: Usage | None
+
+
 @dataclass(eq=False, slots=True)
 class _Entry:
     """A task of this host that runs, or has ended and is not yet kept."""
@@ -74,7 +86,7 @@ class _Entry:
     kept: asyncio.Future[None]
     """Done when this host has no more to do with the task."""
     given_up: asyncio.Future[None]
-    work: asyncio.Task[tuple[str, Usage | None]] | None = None
+    work: asyncio.Task[_Output] | None = None
     stopping: bool = False
     fenced: bool = False
     begun: float = field(default_factory=time.monotonic)
@@ -93,6 +105,7 @@ class TaskManager:
         self._entries: dict[str, _Entry] = {}
         self._runners: set[asyncio.Task[None]] = set()
         self._closing = False
+        self._shut: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._watched = 0.0
         self._writer = GroupCommit(lambda tasks: store.tasks.write(lease.host_uuid, tasks), store.reachable)
         self._loops = [
@@ -127,7 +140,7 @@ class TaskManager:
         accepted: asyncio.Future[None] = loop.create_future()
         self._entries[task.ref] = entry
         TASKS_RUNNING.inc()
-        runner = loop.create_task(self._run(entry, execution, accepted), name=task.ref)
+        runner = loop.create_task(self._run(entry, method, execution, accepted), name=task.ref)
         self._runners.add(runner)
         runner.add_done_callback(self._runners.discard)
         await asyncio.shield(accepted)
@@ -144,6 +157,26 @@ class TaskManager:
         if task is None or not visible(task, session):
             raise task_invalid(ref)
         return task
+
+    async def wait(self, session: Session, ref: str, seconds: float) -> Task:
+        """Return a task as soon as it has ended, or as it stands after so many seconds or when this host shuts down.
+
+        Raises:
+            GraftError: HANDLE_INVALID [task, ref], when it is unknown or another user's.
+        """
+        until, pause = time.monotonic() + seconds, _FIRST_LOOK
+        while True:
+            task = await self.get(session, ref)
+            left = until - time.monotonic()
+            if not task.pending or left <= 0 or self._closing:
+                return task
+            signs = {self._shut}
+            if (entry := self._entries.get(ref)) is not None:
+                signs.add(entry.kept)
+            else:
+                # It runs on another host, which tells nobody but the store.
+                left, pause = min(left, pause), min(2 * pause, _LAST_LOOK)
+            await asyncio.wait(signs, timeout=left, return_when=asyncio.FIRST_COMPLETED)
 
     async def list(
         self,
@@ -197,13 +230,13 @@ class TaskManager:
 
     async def drain(self, timeout: float) -> None:  # noqa: ASYNC109  (a bound on an orderly end, not a cancellation)
         """Wait for the tasks to end, at most `timeout` seconds. No new one is started."""
-        self._closing = True
+        self._shut_down()
         if self._runners:
             await asyncio.wait(self._runners, timeout=timeout)
 
     async def close(self) -> None:
         """Stop what still runs, write its end, and end all background work."""
-        self._closing = True
+        self._shut_down()
         for entry in list(self._entries.values()):
             entry.stopping = True
             self._kill(entry)
@@ -213,6 +246,11 @@ class TaskManager:
             background.cancel()
         await asyncio.gather(*self._loops, *self._runners, return_exceptions=True)
         await self._writer.close()
+
+    def _shut_down(self) -> None:
+        self._closing = True
+        if not self._shut.done():
+            self._shut.set_result(None)
 
     async def collect(self) -> None:
         """Forget what is old or too much, and stop what has been pending for too long."""
@@ -234,7 +272,7 @@ class TaskManager:
                 if stray is not None and stray.pending:
                     await self._writer.submit(stray.failed(lost(), time.time()))
 
-    async def _run(self, entry: _Entry, execution: Execution, accepted: asyncio.Future[None]) -> None:
+    async def _run(self, entry: _Entry, method: str, execution: Execution, accepted: asyncio.Future[None]) -> None:
         try:
             await self._accept(entry)
         except GraftError as error:
@@ -246,7 +284,7 @@ class TaskManager:
             self._release(entry)
             accepted.cancel()
             raise
-        entry.work = asyncio.create_task(_perform(entry.task.ref, execution))
+        entry.work = asyncio.create_task(_perform(method, entry.task.ref, execution))
         accepted.set_result(None)
         # What is cancelled before its first step never learns of it, and would leave no audit record.
         await asyncio.sleep(0)
@@ -273,14 +311,15 @@ class TaskManager:
         if not counted or entry.fenced:
             raise service_unavailable("dispatcher", "this host has lost its lease and registers anew; try again")
 
-    def _ended(self, entry: _Entry, work: asyncio.Task[tuple[str, Usage | None]]) -> Task:
+    def _ended(self, entry: _Entry, work: asyncio.Task[_Output]) -> Task:
         """Say how the task has ended."""
         task, now = entry.task, time.time()
         if not work.done():
             _log.error("task.unkillable", task=task.ref, after=self._times.kill_grace)
         error = work.exception() if work.done() and not work.cancelled() else None
         if work.done() and not work.cancelled() and error is None:
-            return task.succeeded(*work.result(), now)
+            output = work.result()
+            return task.succeeded(output.xml, output.usage, now, output.json)
         if task.cancel_requested:
             return task.cancelled(now)
         if entry.stopping or entry.fenced:
@@ -335,9 +374,9 @@ class TaskManager:
             await self.watch()
 
 
-async def _perform(ref: str, execution: Execution) -> tuple[str, Usage | None]:
+async def _perform(method: str, ref: str, execution: Execution) -> _Output:
     result = await execution(ref)
-    return format_value(result.value), result.usage
+    return _Output(format_value(result.value), result_json(method, result).decode(), result.usage)
 
 
 def _give_up(future: asyncio.Future[None]) -> None:

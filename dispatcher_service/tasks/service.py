@@ -21,6 +21,8 @@ from graft_common.rpc.service import RpcService
 
 MAX_PAGE = 1000
 DEFAULT_PAGE = 100
+MAX_WAIT = 60.0
+"""Seconds for which an answer waits for the end of a task."""
 
 _STATUS = {
     TaskStatus.PENDING: task_pb2.TASK_STATUS_PENDING,
@@ -44,9 +46,10 @@ class TaskServicer:
         return RpcService(descriptor, self, task_pb2_grpc.add_TaskServiceServicer_to_server)
 
     async def GetTask(self, request: task_pb2.GetTaskRequest, context: CallContext) -> task_pb2.GetTaskResponse:  # noqa: N802  (gRPC's name)
-        """Return one task."""
+        """Return one task, at once or when it has ended."""
         session = await admit(self._sessions, context, "task.get_record")
-        return task_pb2.GetTaskResponse(task=task_message(await self._tasks.get(session, request.ref)))
+        seconds = min(max(request.wait.ToTimedelta().total_seconds(), 0.0), MAX_WAIT)
+        return task_pb2.GetTaskResponse(task=task_message(await self._tasks.wait(session, request.ref, seconds)))
 
     async def ListTasks(self, request: task_pb2.ListTasksRequest, context: CallContext) -> task_pb2.ListTasksResponse:  # noqa: N802  (gRPC's name)
         """List the tasks that the session sees."""
@@ -114,6 +117,7 @@ def task_message(task: Task) -> task_pb2.Task:
         status=task_pb2.TASK_STATUS_CANCELLING if stopping else _STATUS[task.status],
         progress=task.progress,
         result=task.result,
+        result_json=task.result_json.encode(),
         error_info=task.error_info,
         created=timestamp(task.created),
         finished=None if task.finished is None else timestamp(task.finished),

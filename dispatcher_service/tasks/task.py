@@ -57,6 +57,8 @@ class Task:
     finished: float | None = None
     cancel_requested: bool = False
     usage: Usage | None = None
+    result_json: str = ""
+    """The value as JSON; empty until there is one."""
 
     @property
     def uuid(self) -> str:
@@ -72,9 +74,10 @@ class Task:
         """Return the task with the wish that it should stop."""
         return replace(self, cancel_requested=True)
 
-    def succeeded(self, result: str, usage: Usage | None, now: float) -> Task:
+    def succeeded(self, result: str, usage: Usage | None, now: float, result_json: str = "") -> Task:
         """Return the task with its result."""
-        return replace(self, status=TaskStatus.SUCCESS, progress=1.0, result=result, usage=usage, finished=now)
+        ended = replace(self, status=TaskStatus.SUCCESS, progress=1.0, usage=usage, finished=now)
+        return replace(ended, result=result, result_json=result_json)
 
     def failed(self, error: GraftError, now: float) -> Task:
         """Return the task with its error."""

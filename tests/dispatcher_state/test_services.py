@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -150,3 +152,33 @@ async def test_a_second_dispatcher_on_the_same_data_is_refused(state, tmp_path):
 
     with pytest.raises(StartupError, match="another dispatcher runs"):
         await DispatcherState.open(Settings(data_dir=tmp_path), "none")
+
+
+async def test_an_answer_waits_for_the_end_of_a_task(state, client):
+    gate = Gate()
+    ref = await state.tasks.start("A.b", caller(), gate)
+    request = task_pb2.GetTaskRequest(ref=ref)
+    request.wait.FromMilliseconds(1)
+    assert (await client.ask("GetTask", request)).task.status == task_pb2.TASK_STATUS_PENDING
+    request.wait.FromSeconds(30)
+    waiting = asyncio.create_task(client.ask("GetTask", request))
+    await client.ask("CancelTask", task_pb2.CancelTaskRequest(ref=ref))
+    assert (await waiting).task.status == task_pb2.TASK_STATUS_CANCELLED
+
+
+async def test_nothing_waits_for_a_host_that_shuts_down(state, client):
+    ref = await state.tasks.start("A.b", caller(), Gate())
+    request = task_pb2.GetTaskRequest(ref=ref)
+    request.wait.FromSeconds(60)
+    waiting = asyncio.create_task(client.ask("GetTask", request))
+    await asyncio.sleep(0)
+    await state.tasks.drain(0.1)
+    assert (await waiting).task.status == task_pb2.TASK_STATUS_PENDING
+
+
+async def test_results_are_kept_as_json_too(state, client):
+    ref = await state.tasks.start("A.b", caller(), gives({"a": [1, b"x"]}))
+    request = task_pb2.GetTaskRequest(ref=ref)
+    request.wait.FromSeconds(30)
+    task = (await client.ask("GetTask", request)).task
+    assert task.result_json == b'{"a":[1,"eA=="]}'
