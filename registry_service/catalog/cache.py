@@ -14,13 +14,13 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from graft_common import versions, xml_documents
+from graft_common import declarations, method_bundles, units, versions, xml_documents
 from registry_service.catalog.catalog import Reading
 from registry_service.catalog.schema_checks import Verdicts
 
 T = TypeVar("T")
-SHARED = (versions, xml_documents)
-"""What this package reads with, and is not a part of it."""
+SHARED = (declarations, method_bundles, units, versions, xml_documents)
+"""What this package reads with, and is not a part of it: modules, and packages with all in them."""
 _HEAD = 2 * hashlib.sha256().digest_size
 
 _reading_decoder = msgspec.msgpack.Decoder(Reading)
@@ -83,5 +83,7 @@ def _load(path: Path, decoder: msgspec.msgpack.Decoder[T]) -> T | None:
 @cache
 def mark() -> bytes:
     """Return a digest of the code that reads and interprets what is kept: this package's, and `SHARED`."""
-    modules = [*sorted(Path(__file__).parent.glob("*.py")), *(Path(module.__file__ or "") for module in SHARED)]
-    return hashlib.sha256(b"\0".join(module.read_bytes() for module in modules)).digest()
+    places = [Path(module.__file__ or "") for module in SHARED]
+    folders = [Path(__file__).parent, *(place.parent for place in places if place.name == "__init__.py")]
+    files = [file for folder in folders for kind in ("*.py", "*.xsd") for file in sorted(folder.glob(kind))]
+    return hashlib.sha256(b"\0".join(file.read_bytes() for file in (*files, *places))).digest()

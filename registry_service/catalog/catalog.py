@@ -105,9 +105,16 @@ class Catalog:
     def warnings(self) -> Iterator[Finding]:
         """Yield what was left out or is odd, in whatever was read."""
         for kind in KINDS:
-            for versions in self.reading.of(kind).values():
-                for reading in versions.values():
-                    yield from reading.definition.warnings
+            for name, versions in self.reading.of(kind).items():
+                for version in versions:
+                    yield from self.warnings_of(kind, name, version)
+
+    def warnings_of(self, kind: str, name: str, version: str) -> tuple[Finding, ...]:
+        """Return those of one version; `kind` is a folder of the resources directory."""
+        if kind == EXTENSIONS and (extension := self.extension(name, version)) is not None:
+            return extension.warnings
+        reading = self.reading.of(kind).get(name, {}).get(version)
+        return () if reading is None else reading.definition.warnings
 
 
 def read_catalog(
@@ -293,5 +300,8 @@ def _resolve_extensions(
             resolved[name] = reusable.extensions[name]
         else:
             definitions = {version: item.definition for version, item in versions.items()}
-            resolved[name] = resolve_extension_versions(definitions, commons, is_stack_name=is_stack_name)
+            earlier = previous.extensions.get(name) if previous is not None else None
+            resolved[name] = resolve_extension_versions(
+                definitions, commons, is_stack_name=is_stack_name, earlier=earlier
+            )
     return resolved

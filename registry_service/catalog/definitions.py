@@ -10,6 +10,7 @@ from __future__ import annotations
 import msgspec
 
 from registry_service.catalog.configuration_definitions import Configuration
+from registry_service.catalog.method_definitions import MethodsFolder
 from registry_service.catalog.value_types import File, Finding, Folder, Value
 
 
@@ -296,7 +297,7 @@ class ExtensionDefinition(Value, frozen=True):
     stacks: tuple[Prerequisite, ...] = ()
     extensions: tuple[Prerequisite, ...] = ()
     services: dict[str, ServiceEntry] = msgspec.field(default_factory=dict)
-    methods: Folder | None = None
+    methods: MethodsFolder | None = None
     errors: tuple[str, ...] = ()
     warnings: tuple[Finding, ...] = ()
 

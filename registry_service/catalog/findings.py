@@ -17,7 +17,10 @@ def findings_of(catalog: Catalog, kind: str, name: str, version: str, verdicts: 
     reading = catalog.reading.of(kind).get(name, {}).get(version)
     if reading is None:
         return []
-    found = {*reading.definition.warnings, *check_version(catalog.reading.root, kind, name, version, verdicts)}
+    found = {
+        *catalog.warnings_of(kind, name, version),
+        *check_version(catalog.reading.root, kind, name, version, verdicts),
+    }
     return sorted(found, key=lambda item: (item.file, item.line, item.path, item.text))
 
 

@@ -14,6 +14,8 @@ from registry_service.catalog.definitions import (
     ServiceEntry,
 )
 from registry_service.catalog.merging import finish_service, merge_services
+from registry_service.catalog.method_definitions import Methods
+from registry_service.catalog.methods import inherit_methods
 from registry_service.catalog.value_types import Finding
 
 MAX_ANCESTORS = 256
@@ -95,6 +97,7 @@ class ResolvedExtension:
     services: Mapping[str, ResolvedService]
     errors: tuple[str, ...]
     ancestors: int = 0
+    methods: Methods | None = None
 
     @property
     def name(self) -> str:
@@ -127,7 +130,9 @@ class ResolvedExtension:
 
     @property
     def warnings(self) -> tuple[Finding, ...]:
-        return self.definition.warnings
+        found = self.definition.warnings
+        # What is inherited whole was told of the version that it comes from.
+        return found if self.methods is None or self.definition.methods is None else found + self.methods.warnings
 
     @property
     def source(self) -> str:
@@ -257,11 +262,16 @@ def explicit_parent(
 
 
 def resolve_extension_versions(
-    definitions: Mapping[str, ExtensionDefinition], commons: Mapping[str, CommonService], *, is_stack_name: bool
+    definitions: Mapping[str, ExtensionDefinition],
+    commons: Mapping[str, CommonService],
+    *,
+    is_stack_name: bool,
+    earlier: Mapping[str, ResolvedExtension] | None = None,
 ) -> dict[str, ResolvedExtension]:
     """Resolve all versions of one extension; what is wrong with one makes that one invalid, and what inherits from it.
 
-    (ExtensionModule.resolve; there, much of it stops the server.)
+    (ExtensionModule.resolve; there, much of it stops the server.) `earlier` is what was made of them before: methods
+    that have not changed are taken from it.
     """
     resolved: dict[str, ResolvedExtension] = {}
     for version, cyclic in in_order({version: item.extends for version, item in definitions.items()}):
@@ -280,13 +290,36 @@ def resolve_extension_versions(
         parent = None
         if definition.extends is not None:
             parent = _parent_version(definition, resolved, cyclic=cyclic, errors=errors)
+        methods = _methods(definition, parent, earlier or {}, errors)
         resolved[version] = ResolvedExtension(
             definition,
             inherit_services(own, parent.services if parent else {}),
             tuple(dict.fromkeys(errors)),
             parent.ancestors + 1 if parent else 0,
+            methods,
         )
     return {version: resolved[version] for version in definitions}
+
+
+def _methods(
+    definition: ExtensionDefinition,
+    parent: ResolvedExtension | None,
+    earlier: Mapping[str, ResolvedExtension],
+    errors: list[str],
+) -> Methods | None:
+    """Join the methods of a version with those that it inherits, unless both are as they were."""
+    inherited = parent.methods if parent is not None else None
+    if definition.methods is None:
+        return inherited
+    if parent is not None and not parent.valid:
+        # The types that it may name are not known; what is wrong is told of the parent.
+        return None
+    before = earlier.get(definition.version)
+    if before is not None and before.methods is not None and before.definition.methods is definition.methods:
+        parent_before = earlier.get(before.definition.extends or "")
+        if inherited is (parent_before.methods if parent_before is not None else None):
+            return before.methods
+    return inherit_methods(definition.methods, inherited, errors)
 
 
 def _parent_version(

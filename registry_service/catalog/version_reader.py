@@ -18,13 +18,13 @@ from registry_service.catalog.definitions import (
 )
 from registry_service.catalog.files import Directory, FileError
 from registry_service.catalog.metainfo import parse_extension, parse_stack
+from registry_service.catalog.method_reader import read_methods
 from registry_service.catalog.service_reader import (
     METAINFO,
     ServiceReader,
     ServicesMissingError,
     plain_letters,
     read_configurations,
-    read_folder,
 )
 from registry_service.catalog.value_types import File, Finding
 
@@ -51,7 +51,7 @@ def _read_extension(name: str, version: str, directory: Directory) -> ExtensionD
         name=name,
         version=version,
         services=services,
-        methods=read_folder(directory, "methods"),
+        methods=read_methods(directory, errors, warnings),
         errors=tuple(dict.fromkeys(errors)),
         warnings=tuple(warnings),
         **fields,

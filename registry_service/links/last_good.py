@@ -1,7 +1,7 @@
 """What an extension version was like when it was last valid, in the form in which it outlives a restart.
 
-An extension version is kept whole: with the services that it inherits and where each of their layers comes from, so
-that it needs nothing of what has become of its parents since.
+An extension version is kept whole: with the services that it inherits and where each of their layers comes from, and
+with the declarations of its methods, so that it needs nothing of what has become of its parents since.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from registry_service.catalog.definitions import ExtensionDefinition, Service, ServiceEntry
+from registry_service.catalog.method_definitions import Methods
 from registry_service.catalog.resolved import ResolvedExtension, ResolvedService
 from registry_service.resources import LastGood
 
@@ -43,11 +44,12 @@ class _Kept(msgspec.Struct, frozen=True, array_like=True):
     """A resolved extension version; what several places share stands once."""
 
     definition: ExtensionDefinition
-    """Without its services: `own` has their places in `entries`."""
+    """Without its services, of which `own` has the places in `entries`, and without the files of its methods."""
     own: dict[str, int]
     nodes: list[_Node]
     services: dict[str, int]
     ancestors: int
+    methods: Methods | None
     entries: list[ServiceEntry]
 
 
@@ -110,11 +112,12 @@ def _flatten(extension: ResolvedExtension) -> _Kept:
             waiting += needed
     definition = extension.definition
     return _Kept(
-        msgspec.structs.replace(definition, services={}),
+        msgspec.structs.replace(definition, services={}, methods=None),
         {name: entry(one) for name, one in definition.services.items()},
         nodes,
         {name: numbers[id(node)] for name, node in extension.services.items()},
         extension.ancestors,
+        extension.methods,
         entries,
     )
 
@@ -131,6 +134,7 @@ def _unflatten(kept: _Kept) -> ResolvedExtension:
         {name: nodes[number] for name, number in kept.services.items()},
         (),
         kept.ancestors,
+        kept.methods,
     )
 
 

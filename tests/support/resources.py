@@ -39,6 +39,13 @@ class Resources:
         content = service_file(name or folder, f"<version>{version}</version>{body}")
         return self.write(f"common-services/{key}/metainfo.xml", content)
 
+    def method_files(self, key: str, files: dict[str, str], executable: tuple[str, ...] = ()) -> None:
+        """Write files of an extension version's `methods/`."""
+        for path, content in files.items():
+            file = self.write(f"extensions/{key}/methods/{path}", content)
+            if path in executable:
+                file.chmod(0o755)
+
     def configuration(self, folder: str, config_type: str, body: str, attributes: str = "") -> Path:
         content = f"<configuration {attributes}>{body}</configuration>"
         return self.write(f"{folder}/configuration/{config_type}.xml", content)
@@ -58,6 +65,15 @@ class Resources:
 
 def service_file(name: str, body: str) -> str:
     return f"<metainfo><services><service><name>{name}</name>{body}</service></services></metainfo>"
+
+
+def declarations(*content: str) -> str:
+    return f'<methods xmlns="urn:graft:methods:1">{"".join(content)}</methods>'
+
+
+def method(name: str, body: str = "", executable: str = "") -> str:
+    attribute = f' executable="{executable}"' if executable else ""
+    return f'<method name="{name}"{attribute}>{body}</method>'
 
 
 def component(name: str, body: str = "") -> str:
