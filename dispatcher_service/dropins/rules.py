@@ -12,6 +12,8 @@ MAX_NAME = 128
 
 _METHOD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)+")
 _LEFTOVERS = (".rpmsave", ".rpmnew", ".rpmorig", ".bak", ".orig", ".swp", ".tmp")
+_BESIDE = (".py", ".sh", ".md", ".txt", ".json", ".xml")
+"""What modules, notes and declarations that lie beside methods end with."""
 _ASYNC_CLASSES = ("Async", "InternalAsync")
 _OWN_CLASSES = ("session", "system")
 
@@ -97,7 +99,8 @@ def _method_fault(entry: os.DirEntry[str], found: os.stat_result, directory: os.
 def examine(directory: Path) -> list[Verdict]:
     """Look through an extensions directory and tell of each entry in it whether it is a method, or why not.
 
-    What nobody would take for a method (`lib/`, `README`) may be a library or data of the methods, and is left out.
+    What nobody would take for a method (`lib/`, `README`, `graft_extension.py`) may be a library or data of the
+    methods, and is left out.
     Needs no running dispatcher; to be called as the dispatcher's user.
     """
     try:
@@ -122,6 +125,8 @@ def examine_entry(entry: os.DirEntry[str], directory: os.stat_result) -> Verdict
         return Verdict(entry.name, ok=False, reason=f"it cannot be looked at ({error.strerror}); mend or remove it")
     is_directory = stat.S_ISDIR(found.st_mode)
     if name_fault(entry.name) and (is_directory or ("." not in entry.name and not is_executable(found))):
+        return None
+    if stat.S_ISREG(found.st_mode) and entry.name.endswith(_BESIDE) and not is_executable(found):
         return None
     fault = _method_fault(entry, found, directory)
     return Verdict(entry.name, ok=not fault, reason=fault)

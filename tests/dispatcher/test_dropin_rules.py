@@ -60,13 +60,16 @@ def test_examine_tells_why_files_are_ignored(tmp_path: Path) -> None:
     make(tmp_path, "World.writable", 0o757)
     make(tmp_path, "Left.over.rpmsave")
     make(tmp_path, "README", 0o644)
+    make(tmp_path, "graft_extension.py", 0o644)
+    make(tmp_path, "Good.one.xml", 0o644)
+    make(tmp_path, "Runs.as.py", 0o755)
     (tmp_path / "Some.folder").mkdir()
     (tmp_path / "lib").mkdir()
     (tmp_path / "Broken.link").symlink_to("nowhere")
     (tmp_path / "Linked.one").symlink_to(make(tmp_path, "target"))
     os.mkfifo(tmp_path / "A.pipe", 0o755)
     found = reasons(tmp_path)
-    assert found.pop("Good.one") == found.pop("Linked.one") == ""
+    assert found.pop("Good.one") == found.pop("Linked.one") == found.pop("Runs.as.py") == ""
     assert "README" not in found
     assert "lib" not in found
     for name, word in {
