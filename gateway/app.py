@@ -12,6 +12,7 @@ from gateway.backends import Backends
 from gateway.body import Bounds
 from gateway.exchange import Observed
 from gateway.load import Load
+from gateway.logins import Logins
 from gateway.pages import KNOWN_PATHS, XML_RPC_PATHS, Pages
 from gateway.readiness import Readiness
 from gateway.xenapi import XenApi
@@ -31,9 +32,12 @@ class GatewayApp:
     def __init__(self, settings: Settings, registry: RegistryClients, dispatcher: DispatcherClients) -> None:
         self._load = Load(MAX_REQUESTS, max(MIN_HELD_BYTES, MIN_HELD_BODIES * settings.http_max_body))
         bounds = Bounds(settings.http_max_body, settings.http_body_timeout)
-        self._xmlrpc = XmlRpcEndpoint(XenApi(registry, dispatcher, settings.call_timeout), bounds, self._load)
+        backends = Backends(registry, dispatcher)
+        self._logins = Logins.of(backends)
+        self._xmlrpc = XmlRpcEndpoint(XenApi(backends, settings.call_timeout), bounds, self._load)
         self._ambari = AmbariEndpoint(
-            Backends(registry, dispatcher),
+            backends,
+            self._logins,
             bounds,
             self._load,
             upstream_statuses=settings.ambari_status_compat,
@@ -63,7 +67,8 @@ class GatewayApp:
     async def close(self) -> None:
         """Let go of what the application holds. The clients belong to the caller."""
         self._xmlrpc.close()
-        await self._ambari.close()
+        self._ambari.close()
+        await self._logins.close()
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
         # The end points of calls stand beside Starlette, not behind it: that is half again as fast.

@@ -11,7 +11,6 @@ from gateway.sessions import SESSION_METHODS, SessionMethods
 from graft.dispatcher.v1 import dispatcher_pb2
 from graft_common.errors import GraftError, field_type_error, method_unknown
 from graft_common.rpc.client import call
-from graft_common.rpc.clients import DispatcherClients, RegistryClients
 from graft_common.values import Value, decode_value, encode_values, type_name
 
 MAX_METHOD_NAME = 256
@@ -59,9 +58,9 @@ def route(method: str) -> Route:
 class XenApi:
     """Serves XenAPI methods by calling the registry and the dispatcher."""
 
-    def __init__(self, registry: RegistryClients, dispatcher: DispatcherClients, call_timeout: float) -> None:
-        self._backends = Backends(registry, dispatcher)
-        self._sessions = SessionMethods(self._backends)
+    def __init__(self, backends: Backends, call_timeout: float) -> None:
+        self._backends = backends
+        self._sessions = SessionMethods(backends)
         self._invoke_timeout = call_timeout + QUEUE_WAIT
 
     async def call(self, method: str, params: Sequence[Value], caller: Caller) -> Value:

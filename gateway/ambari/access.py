@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gateway.ambari.credentials import basic_credentials, clear_cookie, session_cookie, set_cookie
+from gateway.ambari.credentials import clear_cookie, session_cookie, set_cookie
 from gateway.ambari.errors import BAD_CREDENTIALS, MISSING_CREDENTIALS, AmbariError
 from gateway.ambari.incoming import Incoming
-from gateway.ambari.logins import Credentials, Login, Logins
 from gateway.backends import Backends, Caller
+from gateway.credentials import Credentials, basic_credentials
+from gateway.logins import NOBODY, Login, Logins, open_session
 from graft_common.errors import GraftError
-
-_NOBODY = Caller("", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +24,16 @@ class Authenticated:
 
 
 class Access:
-    """Authenticates requests."""
+    """Authenticates requests.
 
-    def __init__(self, backends: Backends) -> None:
+    Args:
+        backends: how the registry is reached.
+        logins: the sessions of those who send a password.
+    """
+
+    def __init__(self, backends: Backends, logins: Logins) -> None:
         self._backends = backends
-        self._logins = Logins(self._open, self._close)
+        self._logins = logins
 
     async def authenticate(self, head: Incoming, caller: Caller) -> Authenticated:
         """Find or open the session of a request. Basic credentials count before a cookie.
@@ -38,7 +42,7 @@ class Access:
             AmbariError: 403, there are no credentials, or wrong ones.
             GraftError: the registry does not answer.
         """
-        credentials, cookie = basic_credentials(head.headers), session_cookie(head.headers)
+        credentials, cookie = _credentials(head), session_cookie(head.headers)
         if credentials is not None:
             login = await self._by_password(credentials, caller)
             cookies = () if cookie == login.ref else (("set-cookie", set_cookie(login.ref, secure=head.is_secure)),)
@@ -58,10 +62,10 @@ class Access:
         Raises:
             GraftError: the registry does not answer, or the password has changed meanwhile.
         """
-        credentials = basic_credentials(head.headers)
+        credentials = _credentials(head)
         if credentials is None:
             return ()
-        login = await self._open(credentials, caller)
+        login = await open_session(self._backends, credentials, caller)
         return (("set-cookie", set_cookie(login.ref, secure=head.is_secure)),)
 
     async def log_out(self, head: Incoming) -> tuple[tuple[str, str], ...]:
@@ -75,15 +79,11 @@ class Access:
             return ()
         self._logins.forget(cookie)
         try:
-            await self._close(cookie)
+            await self._backends.log_out(cookie, NOBODY)
         except GraftError as error:
             if error.code != "SESSION_INVALID":
                 raise
         return (("set-cookie", clear_cookie()),)
-
-    async def close(self) -> None:
-        """Close the sessions that were opened here."""
-        await self._logins.close()
 
     async def _by_password(self, credentials: Credentials, caller: Caller) -> Login:
         try:
@@ -102,13 +102,9 @@ class Access:
             raise AmbariError(403, MISSING_CREDENTIALS, container=True, set_cookie=clear_cookie()) from None
         return Login(ref, session.user)
 
-    async def _open(self, credentials: Credentials, caller: Caller) -> Login:
-        # Without an originator: sessions with one are limited in number over all users.
-        response = await self._backends.log_in(credentials.user, credentials.password, "", caller)
-        return Login(response.session_ref, response.session.user)
 
-    async def _close(self, ref: str) -> None:
-        await self._backends.log_out(ref, _NOBODY)
+def _credentials(head: Incoming) -> Credentials | None:
+    return basic_credentials(head.headers.get("authorization", ""))
 
 
 def _user_header(login: Login) -> tuple[tuple[str, str], ...]:

@@ -24,6 +24,7 @@ from gateway.backends import Backends, Caller
 from gateway.body import Bounds, ClientGoneError, RefusedError, check_head, discard_body, read_body
 from gateway.exchange import Exchange, exchange_of
 from gateway.load import Load
+from gateway.logins import Logins
 from gateway.streams import BodyStream
 from graft_common import tracing
 from graft_common.errors import GraftError
@@ -63,6 +64,7 @@ class AmbariEndpoint:
     def __init__(
         self,
         backends: Backends,
+        logins: Logins,
         bounds: Bounds,
         load: Load,
         *,
@@ -74,8 +76,7 @@ class AmbariEndpoint:
         self._load = load
         self._max_archive = max_archive
         self._upstream_statuses = upstream_statuses
-        self._access = Access(backends)
-        self._api = Api(backends, self._access, ambari_version)
+        self._api = Api(backends, Access(backends, logins), ambari_version)
         self._workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix="graft-ambari")
         self._stopping = False
 
@@ -88,9 +89,8 @@ class AmbariEndpoint:
         """Answer requests that come from now on with 503."""
         self._stopping = True
 
-    async def close(self) -> None:
-        """Log out what is logged in, and end the worker threads."""
-        await self._access.close()
+    def close(self) -> None:
+        """End the worker threads."""
         self._workers.shutdown(wait=False, cancel_futures=True)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from gateway.ambari.credentials import basic_credentials, session_cookie, set_cookie
-from gateway.ambari.logins import Credentials
+from gateway.ambari.credentials import session_cookie, set_cookie
+from gateway.credentials import Credentials, basic_credentials
 from graft.registry.v1 import identity_pb2
 from graft_common.rpc.client import call
 from graft_common.rpc.context import call_metadata
@@ -42,7 +42,7 @@ def encoded(text: str, charset: str = "utf-8") -> str:
     ],
 )
 def test_basic_credentials(header: str, expected: Credentials | None) -> None:
-    assert basic_credentials({"authorization": header}) == expected
+    assert basic_credentials(header) == expected
 
 
 @pytest.mark.parametrize(

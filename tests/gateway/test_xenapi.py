@@ -6,7 +6,7 @@ import pytest
 
 from fakes import ADMIN, PASSWORD, FakePlatform
 from gateway import backends
-from gateway.backends import Caller
+from gateway.backends import Backends, Caller
 from gateway.sessions import SESSION_METHODS
 from gateway.xenapi import MAX_METHOD_NAME, Kind, Route, XenApi, route
 from graft_common.errors import GraftError
@@ -21,7 +21,7 @@ LOGIN = "session.login_with_password"
 
 @pytest.fixture
 def api(platform: FakePlatform) -> XenApi:
-    return XenApi(*platform.clients(), call_timeout=5)
+    return XenApi(Backends(*platform.clients()), call_timeout=5)
 
 
 async def error_of(api: XenApi, method: str, *params: Value) -> list[str]:
@@ -176,7 +176,7 @@ async def test_names_are_bounded(api: XenApi, session: str) -> None:
 
 async def test_services_that_are_away(api: XenApi, session: str, unused_tcp_port: int) -> None:
     async with open_channel(f"127.0.0.1:{unused_tcp_port}") as channel:
-        away = XenApi(RegistryClients.remote(channel), DispatcherClients.remote(channel), call_timeout=5)
+        away = XenApi(Backends(RegistryClients.remote(channel), DispatcherClients.remote(channel)), call_timeout=5)
         for method, service in (
             (LOGIN, "registry"),
             ("session.get_uuid", "registry"),

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from gateway.ambari.logins import Credentials, Login, Logins
 from gateway.backends import Caller
+from gateway.credentials import Credentials
+from gateway.logins import Login, Logins
 from graft_common.errors import GraftError
 
 CALLER = Caller("request", "127.0.0.1:1")

@@ -13,10 +13,12 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Self
 
 import structlog
 
-from gateway.backends import Caller
+from gateway.backends import Backends, Caller
+from gateway.credentials import Credentials
 from graft_common.errors import GraftError
 
 MAX_SESSIONS = 1024
@@ -30,6 +32,9 @@ SWEEP = 15.0
 LOGOUT_TIMEOUT = 5.0
 """Seconds that logging out may take at the end of the process."""
 
+NOBODY = Caller("", "")
+"""Who logs out a session that a client has left."""
+
 _log = structlog.get_logger("graft.gateway")
 
 
@@ -41,14 +46,6 @@ class Login:
     user: str
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """A user's name and password, as a request has them."""
-
-    user: str
-    password: str
-
-
 LogIn = Callable[[Credentials, Caller], Awaitable[Login]]
 LogOut = Callable[[str], Awaitable[None]]
 
@@ -58,6 +55,17 @@ class _Held:
     login: Login
     opened: float
     used: float
+
+
+async def open_session(backends: Backends, credentials: Credentials, caller: Caller) -> Login:
+    """Open a session that nobody shares.
+
+    Raises:
+        GraftError: the registry does not, or does not answer.
+    """
+    # Without an originator: sessions with one are limited in number over all users.
+    response = await backends.log_in(credentials.user, credentials.password, "", caller)
+    return Login(response.session_ref, response.session.user)
 
 
 class Logins:
@@ -86,6 +94,18 @@ class Logins:
         self._closing: set[asyncio.Task[None]] = set()
         self._sweeper: asyncio.Task[None] | None = None
 
+    @classmethod
+    def of(cls, backends: Backends) -> Self:
+        """Open and close sessions at the registry."""
+
+        async def log_in(credentials: Credentials, caller: Caller) -> Login:
+            return await open_session(backends, credentials, caller)
+
+        async def log_out(ref: str) -> None:
+            await backends.log_out(ref, NOBODY)
+
+        return cls(log_in, log_out)
+
     async def session(self, credentials: Credentials, caller: Caller) -> Login:
         """Return the session of these credentials, which many requests may share; the caller is named at a login.
 
@@ -99,7 +119,7 @@ class Logins:
             return held.login
         opening = self._opening.get(key)
         if opening is None:
-            opening = asyncio.create_task(self._open(key, credentials, caller), name="graft-ambari-login")
+            opening = asyncio.create_task(self._open(key, credentials, caller), name="graft-login")
             self._opening[key] = opening
             opening.add_done_callback(lambda task: self._opened(key, task))
         # Others may wait for the same login, and must not lose it with whoever asked first.
@@ -152,7 +172,7 @@ class Logins:
         self._held[key] = _Held(login, now, now)
         self._by_ref[login.ref] = key
         if self._sweeper is None:
-            self._sweeper = asyncio.create_task(self._sweep_for_ever(), name="graft-ambari-logins")
+            self._sweeper = asyncio.create_task(self._sweep_for_ever(), name="graft-logins")
         return login
 
     def _opened(self, key: bytes, task: asyncio.Task[Login]) -> None:
@@ -168,7 +188,7 @@ class Logins:
     def _drop(self, key: bytes) -> None:
         login = self._held.pop(key).login
         self._by_ref.pop(login.ref, None)
-        task = asyncio.create_task(self._end(login.ref), name="graft-ambari-logout")
+        task = asyncio.create_task(self._end(login.ref), name="graft-logout")
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
 
@@ -177,7 +197,7 @@ class Logins:
             await self._log_out(ref)
         except GraftError as error:
             # The registry ends it by itself once it has been idle.
-            _log.info("ambari.logout_failed", code=error.code)
+            _log.info("login.logout_failed", code=error.code)
 
     async def _sweep_for_ever(self) -> None:
         while True:
