@@ -11,9 +11,10 @@ from dispatcher_service.builtins.base import CallerContext
 from dispatcher_service.builtins.extensions import extension_builtins
 from dispatcher_service.builtins.system import system_builtins
 from dispatcher_service.calls.calls import Calls
-from dispatcher_service.calls.listing import MethodInfo, api_of, list_methods
-from dispatcher_service.calls.runner import ExecutionMeter, Runner
+from dispatcher_service.calls.listing import MethodInfo, list_methods
+from dispatcher_service.calls.runner import Execution, ExecutionMeter, Runner
 from dispatcher_service.calls.slots import Slots
+from dispatcher_service.declarations.declarations import Declarations
 from dispatcher_service.dropins.view import DropIns
 from dispatcher_service.engines import factory
 from dispatcher_service.engines.base import Engine, EngineUnavailable, Finding, Limits
@@ -24,6 +25,8 @@ from dispatcher_service.sessions.authenticator import Authenticator
 from dispatcher_service.sessions.follower import RegistryFollower
 from dispatcher_service.sessions.touches import TouchReporter
 from dispatcher_service.state import DispatcherState
+from graft_common.declarations.api import Source
+from graft_common.declarations.platform import platform_document
 from graft_common.errors import StartupError, method_unknown, service_unavailable
 from graft_common.rpc.clients import RegistryClients
 from graft_common.rpc.service import RpcService
@@ -77,21 +80,26 @@ class DispatcherApp:
         self._runner = Runner(engine, dropins, Slots(settings.call_concurrency, settings.call_queue), _limits(settings))
         self._runner.show_metrics()
         sessions = following.authenticator
+        self.declarations = Declarations(
+            platform_document(), lambda: (dropins.executables(), frozenset(dropins.names()))
+        )
+        dropins.on_change = self.declarations.changed
         self._calls = Calls(
             authenticator=sessions,
-            view=lambda: following.follower.view,
+            declarations=self.declarations,
             dropins=dropins,
             runner=self._runner,
             audit=state.audit,
         )
         self._calls.builtins = {
             **state.builtins(),
-            **extension_builtins(state.hosts, dropins.has, self._run_extension),
+            **extension_builtins(state.hosts, self._has_extension, self._run_extension),
             **system_builtins(lambda: [method.name for method in self.methods()]),
         }
+        self.declarations.builtins = frozenset(name for name in self._calls.builtins if not name.endswith(":"))
         following.touches.busy = lambda: self._calls.busy_sessions() | state.tasks.busy_sessions()
         dispatcher = DispatcherServicer(
-            self._calls, state.tasks, self._methods_if_ready, lambda: api_of(self.methods()), state.audit, sessions
+            self._calls, state.tasks, self._methods_if_ready, self.declarations, state.audit, sessions
         )
         self._hooks = Hooks(engine, settings.data_dir / "cache" / "hooks", _limits(settings), state.audit)
         self._hooks.sweep()
@@ -156,7 +164,7 @@ class DispatcherApp:
 
     def methods(self) -> list[MethodInfo]:
         """List the methods that can be called now."""
-        return list_methods(self._calls.builtins, self._dropins.names(), self._follower.view)
+        return list_methods(self._calls.builtins, self.declarations.in_force)
 
     def _methods_if_ready(self) -> list[MethodInfo]:
         if self._draining:
@@ -165,10 +173,22 @@ class DispatcherApp:
             raise service_unavailable("dispatcher", "it has not heard from the registry yet")
         return self.methods()
 
+    async def _has_extension(self, name: str) -> bool:
+        """Tell whether an executable answers to a name, declared or not."""
+        await self._dropins.has(name)
+        target = self.declarations.in_force.target(name)
+        return target is not None and target.origin.source is not Source.BUILT_IN and target.origin.available
+
     async def _run_extension(self, method: str, params: Sequence[Value], _caller: CallerContext) -> Value:
-        if not await self._dropins.has(method):
+        """Run what answers to a name, with no regard to a declaration, as xapi does."""
+        if not await self._has_extension(method):
             raise method_unknown(method)
-        return await self._runner.run(method, params, ExecutionMeter())
+        target = self.declarations.in_force.target(method)
+        if target is None:
+            raise method_unknown(method)
+        execution = Execution(method, target.executable, params, target.bundle)
+        with self.declarations.holds.using(target.bundle):
+            return await self._runner.run(execution, ExecutionMeter())
 
 
 def _engine(settings: Settings) -> Engine:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable
 
 import structlog
@@ -12,10 +13,11 @@ from dispatcher_service.calls.calls import CallRequest, Calls
 from dispatcher_service.calls.json_calls import arguments_of, result_json
 from dispatcher_service.calls.listing import MethodInfo
 from dispatcher_service.calls.result import TaskStarter
+from dispatcher_service.declarations.declarations import Declarations
+from dispatcher_service.declarations.messages import explain
 from dispatcher_service.messages import usage_message
 from dispatcher_service.sessions.admission import SessionSource, admit
 from graft.dispatcher.v1 import dispatcher_pb2, dispatcher_pb2_grpc
-from graft_common.declarations.api import Api
 from graft_common.errors import internal_error, value_not_supported
 from graft_common.rpc.api import SOURCES, responses
 from graft_common.rpc.context import MIN_REVISION, REQUEST_ID, CallContext, bearer, metadata_value, peer_address
@@ -34,14 +36,14 @@ class DispatcherServicer:
         calls: Calls,
         tasks: TaskStarter,
         methods: Callable[[], list[MethodInfo]],
-        api: Callable[[], Api],
+        declarations: Declarations,
         audit: AuditLog,
         sessions: SessionSource,
     ) -> None:
         self._calls = calls
         self._tasks = tasks
         self._methods = methods
-        self._api = api
+        self._declarations = declarations
         self._audit = audit
         self._sessions = sessions
 
@@ -81,7 +83,10 @@ class DispatcherServicer:
         self, request: dispatcher_pb2.DescribeApiRequest, _context: CallContext
     ) -> AsyncGenerator[dispatcher_pb2.DescribeApiResponse, None]:
         """Tell what is declared, unless the caller has it already."""
-        for response in responses(self._api(), request.known_digest):
+        api = self._declarations.in_force.api
+        # Of thousands of methods, the digest takes a while.
+        await asyncio.to_thread(lambda: api.digest)
+        for response in responses(api, request.known_digest):
             yield response
 
     async def ExplainMethods(  # noqa: N802  (gRPC's name)
@@ -89,8 +94,7 @@ class DispatcherServicer:
     ) -> dispatcher_pb2.ExplainMethodsResponse:
         """Tell where methods come from."""
         await admit(self._sessions, context, "methods.explain")
-        found = [method for method in self._methods() if request.method in ("", method.name)]
-        return dispatcher_pb2.ExplainMethodsResponse(methods=map(_explanation, found))
+        return explain(self._declarations.in_force, request.method)
 
     async def ListCallRecords(  # noqa: N802  (gRPC's name)
         self, request: dispatcher_pb2.ListCallRecordsRequest, context: CallContext
@@ -134,9 +138,12 @@ def _read_params(request: dispatcher_pb2.InvokeRequest | dispatcher_pb2.InvokeAs
 
 
 def _method_message(method: MethodInfo) -> dispatcher_pb2.Method:
-    return dispatcher_pb2.Method(name=method.name, source=SOURCES[method.source], role=method.role, doc=method.doc)
-
-
-def _explanation(method: MethodInfo) -> dispatcher_pb2.MethodExplanation:
-    candidate = dispatcher_pb2.MethodCandidate(source=SOURCES[method.source], in_force=True)
-    return dispatcher_pb2.MethodExplanation(name=method.name, candidates=[candidate])
+    return dispatcher_pb2.Method(
+        name=method.name,
+        source=SOURCES[method.source],
+        role=method.role,
+        doc=method.doc,
+        declared=method.declared,
+        origin=method.origin,
+        deprecated=method.deprecated,
+    )

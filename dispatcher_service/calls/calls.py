@@ -17,11 +17,15 @@ from dispatcher_service.calls import metrics
 from dispatcher_service.calls.checks import UNDECLARED_PERMISSION, check_params, check_role
 from dispatcher_service.calls.record import AuditSink, CallRecord, action_of
 from dispatcher_service.calls.result import CallResult, TaskStarter
-from dispatcher_service.calls.runner import ExecutionMeter, Runner
+from dispatcher_service.calls.runner import Execution, ExecutionMeter, Runner
+from dispatcher_service.declarations.declarations import Declarations
+from dispatcher_service.declarations.in_force import InForce, Target
 from dispatcher_service.dropins.view import DropIns
 from dispatcher_service.sessions.authenticator import Authenticator
 from dispatcher_service.sessions.session import Session
-from dispatcher_service.sessions.view import RegistryView
+from graft_common.declarations.api import Source
+from graft_common.declarations.checking import MethodChecks
+from graft_common.declarations.model import ANYONE, Method, Types
 from graft_common.errors import GraftError, method_unknown, service_unavailable, session_invalid
 from graft_common.values import Value
 
@@ -31,6 +35,14 @@ _DENIALS = frozenset({"SESSION_INVALID", "RBAC_PERMISSION_DENIED"})
 _ECHO = "system.isAlive:"
 
 
+Arguments = Callable[[Method | None, Types], list[Value]]
+"""Makes the parameters of a call, the session left out, out of arguments in another form.
+
+It is given the very declaration that the call is checked by, or None where the method has none; `Types` is then empty.
+It raises `GraftError` for what the caller is to be told, and is asked after session, method and role have been checked.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class CallRequest:
     """A call as it arrives."""
@@ -38,7 +50,7 @@ class CallRequest:
     method: str
     """Without `Async.`."""
     params: list[Value] = field(repr=False)
-    """Without the session."""
+    """Without the session; not looked at where there is `read`."""
     credential: str = field(default="", repr=False)
     """The session reference; empty for none."""
     min_revision: int = 0
@@ -47,6 +59,8 @@ class CallRequest:
     peer: str = ""
     seconds: float | None = None
     """How long the caller waits for the answer; None for however long it takes."""
+    read: Arguments | None = field(default=None, repr=False)
+    """Makes the parameters where they come in another form: by name, in JSON, as messages of declared types."""
 
 
 @dataclass(slots=True)
@@ -57,6 +71,12 @@ class _Call:
     arrived: float
     caller: CallerContext
     builtin: Builtin | None = None
+    target: Target | None = None
+    """What an admitted call goes to, unless it is a built-in."""
+    params: list[Value] = field(default_factory=list, repr=False)
+    """What the method is to get, the session left out."""
+    declared: tuple[Method, Types] | None = None
+    checks: MethodChecks | None = None
     source: str = "none"
     meter: ExecutionMeter = field(default_factory=ExecutionMeter)
 
@@ -68,7 +88,7 @@ class Calls:
         self,
         *,
         authenticator: Authenticator,
-        view: Callable[[], RegistryView],
+        declarations: Declarations,
         dropins: DropIns,
         runner: Runner,
         audit: AuditSink,
@@ -76,7 +96,7 @@ class Calls:
         self.builtins: BuiltinTable = {}
         """Filled once the built-in methods, which may need this object, are made."""
         self._authenticator = authenticator
-        self._view = view
+        self._declarations = declarations
         self._dropins = dropins
         self._runner = runner
         self._audit = audit
@@ -94,8 +114,11 @@ class Calls:
         """
         call = _arrived(request)
         with self._recorded(call):
-            await self._admit(call)
-            return await self._execute(call)
+            try:
+                await self._admit(call)
+                return await self._execute(call)
+            finally:
+                self._release(call)
 
     async def invoke_async(self, request: CallRequest, tasks: TaskStarter) -> str:
         """Check a call, start it as a task, and return the task's reference.
@@ -111,15 +134,27 @@ class Calls:
             started = True
             call.caller = replace(call.caller, task_ref=task_ref)
             with self._recorded(call):
-                return await self._execute(call)
+                try:
+                    return await self._execute(call)
+                finally:
+                    self._release(call)
 
         try:
             await self._admit(call, needs_session=True)
             return await tasks.start(request.method, call.caller, execution)
         except GraftError as error:
             if not started:
+                self._release(call)
                 self._record(call, error.code)
             raise
+
+    def declaration_of(self, method: str) -> tuple[Method, Types] | None:
+        """Return a method's declaration as it is now, built-ins' too, with all types that it names; None without one.
+
+        A call that comes later may find another: what reads its arguments and writes its result is to go by
+        `CallRequest.read` and `CallResult.declared`.
+        """
+        return _declaration(self._declarations.in_force, method)
 
     def busy_sessions(self) -> frozenset[str]:
         """Name the digests of the sessions whose calls are running."""
@@ -152,17 +187,61 @@ class Calls:
             call.caller = replace(call.caller, session=session)
         call.builtin = self._find_builtin(request.method)
         if call.builtin is not None:
-            call.source = "builtin"
-            _check_builtin(request, call.builtin, session, needs_session=needs_session)
+            call.source = Source.BUILT_IN.value
+            self._admit_builtin(call, call.builtin, needs_session=needs_session)
             return
         # Without a session there is no extension for xapi either (gen_server.ml).
-        if session is None or not await self._dropins.has(request.method):
+        if session is None:
             raise method_unknown(request.method)
-        call.source = "dropin"
-        view = self._view()
-        permission = request.method.lower() if view.is_declared(request.method) else UNDECLARED_PERMISSION
-        check_role(session, view.role_of(request.method), permission)
+        gone = await self._look(request.method)
+        # From here to the end nothing is waited for: one version of the declaration decides all.
+        in_force = self._declarations.in_force
+        target = in_force.target(request.method)
+        if target is None or target.origin.source is Source.BUILT_IN or (gone and not target.bundle):
+            raise method_unknown(request.method)
+        if not target.origin.available:
+            raise GraftError("MESSAGE_METHOD_UNKNOWN", request.method, details={"message": target.missing()})
+        call.source = target.origin.source.value
+        permission = UNDECLARED_PERMISSION if target.method is None else request.method.lower()
+        if target.role != ANYONE:
+            check_role(session, target.role, permission)
+        call.declared = _declaration(in_force, request.method)
+        params = _params(request, call.declared)
+        call.checks = in_force.checks(request.method)
+        call.params = params if call.checks is None else call.checks.arguments(params)
         self._runner.check_room()
+        call.target = target
+        if target.bundle is not None:
+            self._declarations.holds.hold(target.bundle.tree)
+
+    def _admit_builtin(self, call: _Call, builtin: Builtin, *, needs_session: bool) -> None:
+        request, session = call.request, call.caller.session
+        if session is None and (builtin.role is not None or needs_session):
+            raise session_invalid(request.credential)
+        if session is not None and builtin.role is not None:
+            check_role(session, builtin.role, request.method.lower())
+        call.declared = self.declaration_of(request.method)
+        call.params = _params(request, call.declared)
+        check_params(request.method, builtin, call.params)
+
+    async def _look(self, method: str) -> bool:
+        """Look at the file that makes a method a drop-in, so that what is in force is of this moment.
+
+        Returns whether it has gone, though it may still be in force because the look takes too long.
+        """
+        target = self._declarations.in_force.target(method)
+        if target is None or target.bundle is not None:
+            # Nothing, or an extension: unless there is a drop-in now.
+            await self._dropins.has(method)
+            return False
+        there = await self._dropins.has_executable(target.executable)
+        return not there and target.origin.available
+
+    def _release(self, call: _Call) -> None:
+        """Let go of the folder that an admitted call has held."""
+        target, call.target = call.target, None
+        if target is not None and target.bundle is not None:
+            self._declarations.holds.release(target.bundle.tree)
 
     def _find_builtin(self, method: str) -> Builtin | None:
         if method.startswith(_ECHO):
@@ -173,13 +252,19 @@ class Calls:
         request, caller = call.request, call.caller
         with self._busy(caller.session):
             if call.builtin is not None:
-                return CallResult(await call.builtin.handler(caller, request.params))
+                return CallResult(await call.builtin.handler(caller, call.params), declared=call.declared)
+            if call.target is None:
+                raise method_unknown(request.method)
             left = None
             if request.seconds is not None and not caller.task_ref:
                 left = max(call.arrived + request.seconds - time.monotonic(), 0.0)
-            params = [caller.session_ref, *request.params]
-            value = await self._runner.run(request.method, params, call.meter, left)
-            return CallResult(value, call.meter.usage)
+            execution = Execution(
+                request.method, call.target.executable, [caller.session_ref, *call.params], call.target.bundle
+            )
+            if call.checks is not None:
+                execution = replace(execution, limits=call.checks.method.limits, check=call.checks.result)
+            value = await self._runner.run(execution, call.meter, left)
+            return CallResult(value, call.meter.usage, call.declared)
 
     @contextmanager
     def _busy(self, session: Session | None) -> Iterator[None]:
@@ -254,12 +339,15 @@ def _arrived(request: CallRequest) -> _Call:
     return _Call(request, time.monotonic(), caller)
 
 
-def _check_builtin(request: CallRequest, builtin: Builtin, session: Session | None, *, needs_session: bool) -> None:
-    if session is None and (builtin.role is not None or needs_session):
-        raise session_invalid(request.credential)
-    if session is not None and builtin.role is not None:
-        check_role(session, builtin.role, request.method.lower())
-    check_params(request.method, builtin, request.params)
+def _declaration(in_force: InForce, method: str) -> tuple[Method, Types] | None:
+    declared = in_force.api.methods.get(method)
+    return None if declared is None else (declared, in_force.api.types)
+
+
+def _params(request: CallRequest, declared: tuple[Method, Types] | None) -> list[Value]:
+    if request.read is None:
+        return request.params
+    return request.read(*declared) if declared is not None else request.read(None, Types())
 
 
 def _draining() -> GraftError:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dispatcher_service.builtins.base import BuiltinTable
-from dispatcher_service.sessions.view import RegistryView
-from graft_common.declarations.api import Api, Origin, Source
+from dispatcher_service.declarations.in_force import InForce
+from graft_common.declarations.api import Source
+from graft_common.declarations.model import State
+from graft_common.declarations.texts import first_sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,20 +18,37 @@ class MethodInfo:
     name: str
     source: Source
     role: str
-    """The least role that may call it; empty where no session is needed."""
+    """The least role that may call it, `anyone` for whoever has a session; empty where no session is needed."""
     doc: str = ""
+    """One sentence."""
+    declared: bool = False
+    origin: str = ""
+    deprecated: bool = False
 
 
-def list_methods(builtins: BuiltinTable, dropins: Iterable[str], view: RegistryView) -> list[MethodInfo]:
-    """List the methods by name; a built-in hides a drop-in of its name."""
-    found = {name: MethodInfo(name, Source.DROP_IN, view.role_of(name)) for name in dropins}
-    for name, builtin in builtins.items():
-        # Those ending in a colon stand for all names that begin so.
-        if not name.endswith(":"):
-            found[name] = MethodInfo(name, Source.BUILT_IN, builtin.role or "", builtin.doc)
-    return [found[name] for name in sorted(found)]
-
-
-def api_of(methods: Iterable[MethodInfo]) -> Api:
-    """Return what a platform offers."""
-    return Api(undeclared={method.name: Origin(method.source) for method in methods})
+def list_methods(builtins: BuiltinTable, in_force: InForce) -> list[MethodInfo]:
+    """List the methods by name; what is declared but not there, or served elsewhere, is left out."""
+    found = []
+    # Names ending in a colon stand for all that begin so.
+    for name in sorted({name for name in builtins if not name.endswith(":")} | in_force.candidates.keys()):
+        builtin = builtins.get(name)
+        target = in_force.target(name)
+        if (
+            target is None
+            or not target.origin.available
+            or (builtin is None) == (target.origin.source is Source.BUILT_IN)
+        ):
+            continue
+        method = target.method
+        found.append(
+            MethodInfo(
+                name,
+                target.origin.source,
+                target.role if builtin is None else builtin.role or "",
+                first_sentence(method.doc) if method is not None else builtin.doc if builtin is not None else "",
+                method is not None,
+                target.origin.place,
+                method is not None and method.lifecycle.state is State.DEPRECATED,
+            )
+        )
+    return found

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from dispatcher_service.builtins.base import CallerContext
 from dispatcher_service.engines.base import Usage
+from graft_common.declarations.model import Method, Types
 from graft_common.values import Value
 
 
@@ -18,6 +19,8 @@ class CallResult:
     value: Value
     usage: Usage | None = None
     """None for built-in methods."""
+    declared: tuple[Method, Types] | None = None
+    """The declaration that the call was checked by, to write the value by; None for methods without one."""
 
 
 Execution = Callable[[str], Awaitable[CallResult]]

@@ -1,17 +1,21 @@
-"""Runs executables: each in its turn, under limits, from one state of the extensions directory."""
+"""Runs executables: each in its turn, under limits, from a folder that does not change meanwhile."""
 
 from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from dispatcher_service.calls.metrics import RUNNING, WAITING
 from dispatcher_service.calls.outcome import value_of
 from dispatcher_service.calls.slots import Slots
+from dispatcher_service.declarations.sources import LinkedBundle
 from dispatcher_service.dropins.view import DropIns
-from dispatcher_service.engines.base import Command, Engine, Limits, Usage, Verdict
+from dispatcher_service.engines.base import Command, Engine, Limits, Outcome, Usage, Verdict
+from graft_common.declarations.model import MethodLimits
 from graft_common.errors import GraftError, method_unknown
 from graft_common.tracing import span
 from graft_common.values import Value
@@ -27,8 +31,30 @@ class ExecutionMeter:
     usage: Usage | None = None
 
 
+def _as_it_is(value: Value) -> Value:
+    return value
+
+
+@dataclass(frozen=True)
+class Execution:
+    """One run of an executable to be."""
+
+    method: str
+    """What it is told that it was called as."""
+    executable: str
+    """The file's name."""
+    params: Sequence[Value] = field(repr=False)
+    """Everything that it is given, the session first."""
+    bundle: LinkedBundle | None = None
+    """The extension version that it belongs to, whose folder is held; None for a drop-in."""
+    limits: MethodLimits = field(default_factory=MethodLimits)
+    """What differs from the host's limits."""
+    check: Callable[[Value], Value] = _as_it_is
+    """Returns what the caller is to get of the answer; raises GraftError where it must not get that."""
+
+
 class Runner:
-    """Runs drop-ins in an engine."""
+    """Runs executables in an engine."""
 
     def __init__(self, engine: Engine, dropins: DropIns, slots: Slots, limits: Limits) -> None:
         self._engine = engine
@@ -38,46 +64,54 @@ class Runner:
         self._running: set[str] = set()
         self._stopping = False
 
-    async def run(
-        self, method: str, params: Sequence[Value], meter: ExecutionMeter, seconds: float | None = None
-    ) -> Value:
+    async def run(self, execution: Execution, meter: ExecutionMeter, seconds: float | None = None) -> Value:
         """Run an executable and return what it has answered. Cancelling this kills it.
 
         Args:
-            method: its name.
-            params: everything that it is given, the session first.
+            execution: what to run.
             meter: takes what it has used.
             seconds: how long the caller will wait for a turn; None for however long that takes.
 
         Raises:
             GraftError: MESSAGE_METHOD_UNKNOWN; SERVER_BUSY; the extension's own failure; INTERNAL_ERROR [path, reason,
-                stdout, stderr].
+                stdout, stderr]; what its `check` finds.
         """
+        limits = limits_of(execution.limits, self._limits)
         async with self._slots.slot(seconds):
-            with self._dropins.hold(method) as dropin:
-                if dropin is None:
-                    raise method_unknown(method)
+            with self._folder(execution) as (tree, mount_at):
                 command = Command(
                     call_id=str(uuid.uuid4()),
-                    tree=dropin.tree,
-                    mount_at=dropin.mount_at,
-                    executable=dropin.name,
-                    stdin=format_extension_call(method, params),
+                    tree=tree,
+                    mount_at=mount_at,
+                    executable=execution.executable,
+                    stdin=format_extension_call(execution.method, execution.params),
                     arguments=("--xmlrpc",),
-                    limits=self._limits,
+                    limits=limits,
                 )
                 self._running.add(command.call_id)
                 try:
-                    with span("graft.run", **{"graft.method": method}):
+                    with span("graft.run", **{"graft.method": execution.method}):
                         outcome = await self._engine.run(command)
                 finally:
                     self._running.discard(command.call_id)
         meter.usage = outcome.usage
         if outcome.verdict is Verdict.KILLED and self._stopping:
             outcome = replace(outcome, reason="the dispatcher is stopping")
-        if len(outcome.stdout) < _LARGE:
-            return value_of(outcome, command.path, self._limits)
-        return await asyncio.to_thread(value_of, outcome, command.path, self._limits)
+
+        def answer(outcome: Outcome = outcome) -> Value:
+            return execution.check(value_of(outcome, command.path, limits, execution.limits))
+
+        return answer() if len(outcome.stdout) < _LARGE else await asyncio.to_thread(answer)
+
+    @contextmanager
+    def _folder(self, execution: Execution) -> Iterator[tuple[Path, str]]:
+        if execution.bundle is not None:
+            yield execution.bundle.tree, execution.bundle.mount_at
+            return
+        with self._dropins.hold(execution.executable) as dropin:
+            if dropin is None:
+                raise method_unknown(execution.method)
+            yield dropin.tree, dropin.mount_at
 
     def check_room(self) -> None:
         """Make sure that a call could at least wait for its turn.
@@ -98,3 +132,19 @@ class Runner:
         """Let the gauges tell how many run and wait whenever they are read."""
         RUNNING.set_function(lambda: self._slots.running)
         WAITING.set_function(lambda: self._slots.waiting)
+
+
+def limits_of(declared: MethodLimits, host: Limits) -> Limits:
+    """Return what a method's call may use: as it is declared, and the host's limits for what is not."""
+    said = {
+        "wall": declared.timeout,
+        "cpu": declared.cpu,
+        "memory": declared.memory,
+        "processes": declared.processes,
+        "output": declared.output,
+        "open_files": declared.open_files,
+        "file_size": declared.file_size,
+        "tmp_size": declared.tmp,
+    }
+    changes = {name: value for name, value in said.items() if value is not None}
+    return replace(host, **changes) if changes else host  # type: ignore[arg-type]  # each value is of its own field's type

@@ -53,14 +53,25 @@ class Holds:
         """Tell whether a call uses the folder."""
         return tree in self._counts
 
-    @contextmanager
-    def hold(self, tree: Path) -> Iterator[None]:
-        """Keep the folder until the block ends."""
+    def hold(self, tree: Path) -> None:
+        """Keep the folder until `release` is called as often as this."""
         self._counts[tree] += 1
+
+    @contextmanager
+    def using(self, bundle: LinkedBundle | None) -> Iterator[None]:
+        """Keep the folder of a bundle, if there is one, until the block ends."""
+        if bundle is None:
+            yield
+            return
+        self.hold(bundle.tree)
         try:
             yield
         finally:
-            self._counts[tree] -= 1
-            if not self._counts[tree]:
-                del self._counts[tree]
-                self.on_release(tree)
+            self.release(bundle.tree)
+
+    def release(self, tree: Path) -> None:
+        """Let go of the folder once."""
+        self._counts[tree] -= 1
+        if not self._counts[tree]:
+            del self._counts[tree]
+            self.on_release(tree)

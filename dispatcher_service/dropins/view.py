@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ import structlog
 from prometheus_client import Gauge
 
 from dispatcher_service.dropins.generation import Cache, Generation, remove
-from dispatcher_service.dropins.rules import Verdict, name_fault
+from dispatcher_service.dropins.rules import MAX_NAME, Verdict, name_fault
 from dispatcher_service.dropins.tree import Stamp, TreeTooLarge, look
 from dispatcher_service.dropins.watch import changes
 
@@ -45,10 +45,12 @@ class DropIn:
 class _View:
     generation: Generation
     methods: frozenset[str] = frozenset()
+    executables: frozenset[str] = frozenset()
+    """The files in the directory itself that may be run, whatever they are called; a declaration can name them."""
     seen: dict[str, Stamp] = field(default_factory=dict)
     verdicts: tuple[Verdict, ...] = ()
     arriving: frozenset[str] = frozenset()
-    """Methods to be: they are being written and have no version before."""
+    """Those to be: they are being written and have no version before."""
 
 
 class DropIns:
@@ -71,6 +73,10 @@ class DropIns:
         self._settle_after = _SETTLE_FIRST
         self._trouble = ""
         self._closed = False
+        self.on_change: Callable[[], None] = _nothing
+        """Called when files that may be run have come or gone."""
+        self.declared: Callable[[], Collection[str]] = frozenset
+        """Names the files that declarations name, which need not be called like methods."""
 
     async def open(self) -> None:
         """Look at the directory for the first time and begin to follow it.
@@ -99,13 +105,21 @@ class DropIns:
         """Name the methods, sorted."""
         return sorted(self._view.methods)
 
+    def executables(self) -> frozenset[str]:
+        """Name the files that may be run, methods or not."""
+        return self._view.executables
+
     def verdicts(self) -> tuple[Verdict, ...]:
         """Tell of each entry of the directory whether it is a method, or why not."""
         return self._view.verdicts
 
     async def has(self, name: str) -> bool:
         """Tell whether there is a method of that name at this moment, looking at its file."""
-        if name_fault(name):
+        return not name_fault(name) and await self.has_executable(name) and name in self._view.methods
+
+    async def has_executable(self, name: str) -> bool:
+        """Tell whether there is a file of that name that may be run at this moment, looking at it."""
+        if name.startswith(".") or "/" in name or "\0" in name or not 0 < len(name) <= MAX_NAME:
             return False
         try:
             stamp = Stamp.of(os.stat(self._directory / name))  # noqa: PTH116  (on every call; a Path costs more)
@@ -114,7 +128,7 @@ class DropIns:
         view = self._view
         if stamp != view.seen.get(name) or name in view.generation.unsettled:
             await self._see(name)
-        return stamp is not None and name in self._view.methods
+        return stamp is not None and name in self._view.executables
 
     async def _see(self, name: str) -> None:
         """Look at the directory; wait a little for a file that is being written and has no version before."""
@@ -129,9 +143,9 @@ class DropIns:
 
     @contextmanager
     def hold(self, name: str) -> Iterator[DropIn | None]:
-        """Keep the copy that a call runs from until the block ends; None when there is no such method any more."""
+        """Keep the copy that a call runs from until the block ends; None when there is no such file any more."""
         view = self._view
-        if name not in view.methods:
+        if name not in view.executables:
             yield None
             return
         generation = view.generation
@@ -174,8 +188,9 @@ class DropIns:
             else:
                 generation = made
         methods = frozenset(tree.methods & generation.files.keys())
-        arriving = frozenset(tree.methods & generation.unsettled) - methods
-        return _View(generation, methods, tree.seen, tuple(tree.verdicts), arriving)
+        executables = _executables(generation.files)
+        arriving = _executables({name: tree.files[name] for name in generation.unsettled if name in tree.files})
+        return _View(generation, methods, executables, tree.seen, tuple(tree.verdicts), arriving - executables)
 
     def _take(self, view: _View) -> None:
         before, self._view = self._view, view
@@ -183,8 +198,10 @@ class DropIns:
             before.generation.retired = True
             self._discard(before.generation)
             self._settle_after = _SETTLE_FIRST
-        _log_changes(before, view)
+        _log_changes(before, view, self.declared())
         DROPINS.set(len(view.methods))
+        if (before.methods, before.executables) != (view.methods, view.executables):
+            self.on_change()
 
     def _look_again_if_unsettled(self) -> None:
         if self._settle is not None:
@@ -212,8 +229,18 @@ class DropIns:
         return await asyncio.get_running_loop().run_in_executor(self._thread, function, *args)
 
 
-def _log_changes(before: _View, now: _View) -> None:
+def _nothing() -> None:
+    return
+
+
+def _executables(files: Mapping[str, Stamp]) -> frozenset[str]:
+    return frozenset(name for name, stamp in files.items() if "/" not in name and name[0] != "." and stamp.mode & 0o111)
+
+
+def _log_changes(before: _View, now: _View, declared: Collection[str]) -> None:
     for verdict in now.verdicts:
+        if verdict.path in declared and verdict.path in now.executables:
+            continue
         if not verdict.ok and verdict not in before.verdicts:
             _log.warning("dropin.ignored", path=verdict.path, reason=verdict.reason)
     for name in sorted(now.methods - before.methods):

@@ -36,7 +36,9 @@ class Limits:
     file_size: int = 64 << 20
     """Bytes of any one file written."""
     tmp_size: int = 16 << 20
-    """Bytes that the private /tmp holds."""
+    """Bytes that the private /tmp holds, where there is one."""
+    cpu: float | None = None
+    """Seconds on a processor of each process, rounded up to whole ones; None: as long as `wall` lets it run."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,7 @@ class _Running:
 
 def rlimits(limits: Limits) -> list[tuple[int, int, int]]:
     """The resource limits of every process of a call, as (resource, soft, hard)."""
-    cpu = math.ceil(limits.wall) + 1
+    cpu = math.ceil(limits.wall) + 1 if limits.cpu is None else math.ceil(limits.cpu)
     same = {
         resource.RLIMIT_NOFILE: limits.open_files,
         resource.RLIMIT_AS: limits.memory,

@@ -27,7 +27,7 @@ SILENCE = 75.0
 """Seconds without a response, bookmarks included, after which the stream counts as dead; bookmarks come every 30."""
 _FIRST_DELAY = 0.1
 _LAST_DELAY = 5.0
-_KINDS = (registry_pb2.RESOURCE_KIND_SESSION, registry_pb2.RESOURCE_KIND_DECLARATION)
+_KINDS = (registry_pb2.RESOURCE_KIND_SESSION,)
 _FIXES = {
     "SERVICE_TOKEN_INVALID": "set the same GRAFT_SERVICE_TOKEN for the registry and the dispatcher",
     "SESSION_INVALID": "set the same GRAFT_SERVICE_TOKEN for the registry and the dispatcher",
@@ -156,11 +156,6 @@ def _apply(view: RegistryView, changes: Iterable[registry_pb2.Change]) -> None:
                 view.sessions.pop(change.key, None)
             else:
                 view.sessions[change.key] = read_session(change.session)
-        elif change.kind == registry_pb2.RESOURCE_KIND_DECLARATION:
-            if gone:
-                view.declared_roles.pop(change.key, None)
-            else:
-                view.declared_roles[change.key] = change.declaration.role
 
 
 def read_session(message: identity_pb2.Session) -> Session:

@@ -12,6 +12,7 @@ _NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"}
 # A type with an arrow stays readable: `(string -> int) map`.
 _ATTRIBUTE_ESCAPES = {"&": "&amp;", "<": "&lt;", "\r": "&#13;", '"': "&quot;", "\t": "&#9;", "\n": "&#10;"}
+_SENTENCE = re.compile(r".*?[.!?](?=\s|$)")
 _TEXT = str.maketrans(_ESCAPES)
 _ATTRIBUTE = str.maketrans(_ATTRIBUTE_ESCAPES)
 
@@ -49,3 +50,10 @@ def _check(text: str) -> None:
     match = _NOT_XML.search(text)
     if match is not None:
         raise ValueError(f"the text {text[:60]!r} holds the character {match[0]!r}, which XML cannot")
+
+
+def first_sentence(doc: str) -> str:
+    """Return the first sentence of a text, on one line, for lists; the first paragraph where it never ends."""
+    paragraph = " ".join(doc.strip().split("\n\n", 1)[0].split())
+    match = _SENTENCE.match(paragraph)
+    return match[0] if match is not None else paragraph

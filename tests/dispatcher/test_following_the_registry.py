@@ -169,15 +169,6 @@ async def test_use_keeps_a_session_alive_while_the_registry_is_away(following: F
         await asyncio.sleep(0.02)
 
 
-async def test_declared_roles_are_followed(following: Following) -> None:
-    revision = await following.registry.declare("A.b", "vm-operator")
-    assert await following.follower.wait_for(revision, 5)
-    view = following.follower.view
-    assert (view.role_of("A.b"), view.role_of("A.c")) == ("vm-operator", "pool-admin")
-    await following.registry.declare("A.b", "unheard-of")
-    await until(lambda: following.follower.view.role_of("A.b") == "pool-admin")
-
-
 async def test_use_is_reported_when_it_matters(following: Following, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(touches_module, "STEP", 0.2)
     await following.authenticator.session_of("old")

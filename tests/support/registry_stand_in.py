@@ -56,11 +56,6 @@ class RegistryStandIn:
         kind = registry_pb2.RESOURCE_KIND_SESSION
         return await self.tell(registry_pb2.Change(type=DELETE, kind=kind, key=digest(ref)))
 
-    async def declare(self, method: str, role: str) -> int:
-        declaration = registry_pb2.Declaration(method=method, role=role)
-        kind = registry_pb2.RESOURCE_KIND_DECLARATION
-        return await self.tell(registry_pb2.Change(type=PUT, kind=kind, key=method, declaration=declaration))
-
     async def tell(self, change: registry_pb2.Change) -> int:
         self.revision += 1
         phase = registry_pb2.WATCH_PHASE_CHANGES

@@ -1,0 +1,84 @@
+"""What is in force at one moment, as one value that never changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from dispatcher_service.declarations.sources import LinkedBundle
+from graft_common.declarations.api import Api, Origin, Source
+from graft_common.declarations.checking import MethodChecks
+from graft_common.declarations.joining import Candidate
+from graft_common.declarations.model import Method
+from graft_common.declarations.reader import Finding
+from graft_common.roles import POOL_ADMIN
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """Something that is wrong, or was refused."""
+
+    finding: Finding
+    last_good: bool = False
+    """Whether an earlier version of the file, which was good, is still in force."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a call of one method goes to."""
+
+    name: str
+    origin: Origin
+    executable: str
+    """The file's name; empty for built-ins."""
+    method: Method | None
+    """Its declaration; None where it has none."""
+    bundle: LinkedBundle | None = None
+    """The extension version that the executable belongs to; None for drop-ins."""
+
+    @property
+    def role(self) -> str:
+        """The least role that may call it, or `ANYONE`; undeclared ones are for pool-admin (xapi, gen_server.ml)."""
+        return self.method.role if self.method is not None else POOL_ADMIN
+
+    def missing(self) -> str:
+        """Say what is not there."""
+        return f"{self.name} is declared in {self.origin.place}, but its executable {self.executable} is missing"
+
+
+@dataclass(frozen=True)
+class InForce:
+    """The methods, who has them and why, and what is wrong with declarations.
+
+    A call takes it once, and sees one version of its method's declaration whatever changes meanwhile.
+    """
+
+    api: Api = field(default_factory=Api)
+    candidates: Mapping[str, tuple[Candidate, ...]] = field(default_factory=dict)
+    notes: Sequence[Noted] = ()
+    bundles: Mapping[str, LinkedBundle] = field(default_factory=dict)
+    """By place: `<name>/<version>`."""
+    _checks: dict[str, MethodChecks] = field(default_factory=dict, compare=False, repr=False)
+
+    def target(self, method: str) -> Target | None:
+        """Return what brings a method; None for nothing. Whether its executable is there is told by the origin."""
+        candidates = self.candidates.get(method)
+        if not candidates or not candidates[0].in_force:
+            return None
+        first = candidates[0]
+        bundle = self.bundles.get(first.contribution.place) if first.origin.source is Source.EXTENSION else None
+        return Target(method, first.origin, first.executable, self.api.methods.get(method), bundle)
+
+    def checks(self, method: str) -> MethodChecks | None:
+        """Return the checks of a declared method, made when first used; None for others.
+
+        Raises:
+            ValueError, LookupError, MisfitError: the declaration breaks the rules that its reader looks after.
+        """
+        made = self._checks.get(method)
+        if made is None:
+            declared = self.api.methods.get(method)
+            if declared is None:
+                return None
+            made = self._checks[method] = MethodChecks(declared, self.api.types)
+        return made

@@ -1,0 +1,61 @@
+"""What is in force, and why, as messages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dispatcher_service.declarations.in_force import InForce, Noted
+from graft.dispatcher.v1 import dispatcher_pb2 as pb
+from graft_common.declarations.joining import Candidate
+from graft_common.rpc.api import SOURCES
+
+
+def explain(in_force: InForce, method: str) -> pb.ExplainMethodsResponse:
+    """Tell where methods come from, and what is wrong.
+
+    Args:
+        in_force: what is in force.
+        method: only what concerns this one; all where it is empty.
+    """
+    found = in_force.candidates
+    if method:
+        found = {method: found[method]} if method in found else {}
+    return pb.ExplainMethodsResponse(
+        methods=[
+            pb.MethodExplanation(name=name, candidates=map(_candidate, candidates))
+            for name, candidates in found.items()
+        ],
+        findings=[
+            _finding(noted) for noted in in_force.notes if not method or _concerns(noted, method, found.get(method, ()))
+        ],
+    )
+
+
+def _candidate(candidate: Candidate) -> pb.MethodCandidate:
+    return pb.MethodCandidate(
+        source=SOURCES[candidate.contribution.source],
+        origin=candidate.contribution.place,
+        executable=candidate.executable,
+        declared=candidate.method is not None,
+        in_force=candidate.in_force,
+        reason=candidate.reason,
+    )
+
+
+def _finding(noted: Noted) -> pb.MethodFinding:
+    finding = noted.finding
+    return pb.MethodFinding(
+        file=finding.file,
+        line=finding.line,
+        path=finding.path,
+        reason=finding.reason,
+        last_good_in_force=noted.last_good,
+    )
+
+
+def _concerns(noted: Noted, method: str, candidates: Sequence[Candidate]) -> bool:
+    """Tell whether a finding has to do with a method: it names it, or is about a file that would bring it."""
+    if method in noted.finding.reason:
+        return True
+    places = {candidate.contribution.place for candidate in candidates}
+    return any(place and noted.finding.file.startswith(place) for place in places)
