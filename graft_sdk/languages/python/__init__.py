@@ -1,0 +1,1 @@
+"""Python, with nothing but the standard library."""

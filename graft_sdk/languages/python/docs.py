@@ -1,0 +1,90 @@
+"""Docstrings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from graft_sdk.generation import lines
+from graft_sdk.view import MethodView, ParamView
+
+WIDTH = 88
+
+
+def docstring(text: list[str] | str, indent: int = 4) -> str:
+    """Write a docstring without the indentation of its first line."""
+    told = lines(text, WIDTH) if isinstance(text, str) else text
+    escaped = [line.replace("\\", "\\\\").replace('"""', '\\"\\"\\"').rstrip() for line in told] or [""]
+    space = " " * indent
+    if len(escaped) == 1:
+        only = escaped[0]
+        return f'"""{only} """' if only.endswith('"') else f'"""{only}"""'
+    body = "\n".join(f"{space}{line}" if line else "" for line in escaped[1:])
+    return f'"""{escaped[0]}\n{body}\n{space}"""'
+
+
+def method(shown: MethodView, role: str) -> str:
+    """Write the docstring of a method."""
+    return docstring(list(_method(shown, role)), 8)
+
+
+def _method(shown: MethodView, role: str) -> Iterator[str]:
+    told = lines(shown.doc, WIDTH)
+    yield from told or [f"Call `{shown.name}`."]
+    yield ""
+    yield from lines(" ".join([role, *_history(shown)]), WIDTH)
+    if shown.params:
+        yield ""
+        yield "Args:"
+        for param in shown.params:
+            yield from _item(param.ident, _param(param))
+    if shown.result is not None:
+        yield ""
+        yield "Returns:"
+        yield from _hang(shown.result.doc or "What the method answers.")
+    if shown.errors:
+        yield ""
+        yield "Raises:"
+        for use in shown.errors:
+            yield from _item(use.error.ident, use.doc or use.error.doc or f"`{use.error.code}`")
+
+
+def _history(shown: MethodView) -> Iterator[str]:
+    lifecycle = shown.lifecycle
+    if lifecycle.prototype:
+        yield f"A prototype since {lifecycle.since}: it may change without notice."
+    elif lifecycle.since:
+        yield f"Since {lifecycle.since}."
+    if lifecycle.deprecated is not None:
+        yield deprecation(shown)
+    if shown.idempotent:
+        yield "Calling it twice is as good as once."
+
+
+def deprecation(shown: MethodView) -> str:
+    """Say since when a method is deprecated, and why."""
+    release = shown.lifecycle.deprecated
+    assert release is not None  # noqa: S101 - asked of deprecated methods only
+    reason = " ".join(release.doc.split())
+    return f"{shown.name} is deprecated since {release.name}{f': {reason}' if reason else '.'}"
+
+
+def _param(param: ParamView) -> str:
+    told = [param.doc] if param.doc else []
+    if param.default is not None:
+        shown = '""' if param.default == "" else " ".join(param.default.split())
+        told.append(f"Default: `{shown}`." if not param.secret else "It has a default.")
+    elif not param.required:
+        told.append("May be left out.")
+    if param.since:
+        told.append(f"Since {param.since}.")
+    return " ".join(told)
+
+
+def _item(name: str, text: str) -> Iterator[str]:
+    first, *rest = lines(text, WIDTH - 8) or [""]
+    yield f"    {name}: {first}".rstrip()
+    yield from (f"        {line}" if line else "" for line in rest)
+
+
+def _hang(text: str) -> Iterator[str]:
+    return (f"    {line}" if line else "" for line in lines(text, WIDTH - 4))
