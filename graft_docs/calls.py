@@ -1,0 +1,151 @@
+"""How a method is called, in each language that needs no generated code.
+
+The texts go by names that a reader sets once: GRAFT_URL is the gateway, GRAFT_DISPATCHER the dispatcher's gRPC, and
+GRAFT_SESSION the reference of a session.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from graft_common.declarations.api import Api
+from graft_common.declarations.json_form import JsonWriters
+from graft_common.declarations.model import Method
+from graft_common.values import DateTime, Value
+from graft_docs.samples import Sample, sample_arguments
+
+_INT32: Final = 2**31
+_TYPED: Final = re.compile(r"@|(?:str|int|float|bool|nil|json|date|base64):")
+_WIDTH: Final = 76
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One way to call a method."""
+
+    key: str
+    """A short name for addresses and styles."""
+    title: str
+    language: str
+    """What Markdown calls it behind three backticks."""
+    text: str
+
+
+class Calls:
+    """Writes examples for the methods of one api."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._writers = JsonWriters(api.types)
+
+    def of(self, method: Method) -> Sequence[Call]:
+        """Return a call in each language, the plainest first."""
+        samples = sample_arguments(method, self._api.types)
+        return (
+            Call("curl", "curl", "sh", self._curl(method, samples)),
+            Call("graft", "graft", "sh", _graft(method, samples)),
+            Call("xenapi", "Python (XenAPI)", "python", _xenapi(method, samples)),
+        )
+
+    def _curl(self, method: Method, samples: Sequence[Sample]) -> str:
+        body = {sample.param.name: self._writers.of(sample.param.type)(sample.value) for sample in samples}
+        lines = [f'curl "$GRAFT_URL/api/v1/methods/{method.name}"']
+        if method.session:
+            lines.append('-H "Authorization: Bearer $GRAFT_SESSION"')
+        lines += ["-H 'Content-Type: application/json'", f"-d {shlex.quote(_json(body))}"]
+        return " \\\n  ".join(lines)
+
+
+def _graft(method: Method, samples: Sequence[Sample]) -> str:
+    arguments = [shlex.quote(_argument(sample.value)) for sample in samples]
+    dashes = ["--"] if any(argument.startswith(("-", "'-")) for argument in arguments) else []
+    return " ".join(["graft", "call", method.name, *dashes, *arguments])
+
+
+def _argument(value: Value) -> str:
+    match value:
+        case str():
+            return f"str:{value}" if _TYPED.match(value) else value
+        case bool():
+            return f"bool:{_json(value)}"
+        case int() | float():
+            return f"{type(value).__name__}:{value}"
+        case DateTime(text=text):
+            return f"date:{text}"
+        case None:
+            return "nil:"
+        case _:
+            return f"json:{_json(_untyped(value))}"
+
+
+def _xenapi(method: Method, samples: Sequence[Sample]) -> str:
+    arguments = [_python(sample.value) for sample in samples]
+    if not method.session:
+        return "\n".join(
+            [
+                "import os, xmlrpc.client",
+                "",
+                'server = xmlrpc.client.ServerProxy(os.environ["GRAFT_URL"])',
+                _call(f"server.{method.name}", arguments),
+            ]
+        )
+    return "\n".join(
+        [
+            "import os, XenAPI",
+            "",
+            'session = XenAPI.Session(os.environ["GRAFT_URL"])',
+            'session.login_with_password("user", "password")',
+            _call(f"session.xenapi.{method.name}", arguments),
+        ]
+    )
+
+
+def _call(name: str, arguments: Sequence[str]) -> str:
+    line = f"print({name}({', '.join(arguments)}))"
+    if len(line) <= _WIDTH or not arguments:
+        return line
+    return "\n".join([f"print({name}(", *(f"    {argument}," for argument in arguments), "))"])
+
+
+def _python(value: Value) -> str:
+    match value:
+        case str() | DateTime():
+            return json.dumps(value if isinstance(value, str) else value.text, ensure_ascii=False)
+        case bool() | None:
+            return repr(value)
+        case int():
+            # Python's XML-RPC client refuses more than 32 bits; Graft reads an integer from text too, as xapi does.
+            return str(value) if -_INT32 <= value < _INT32 else f'"{value}"'
+        case float():
+            return repr(value) if math.isfinite(value) else f'float("{value}")'
+        case list():
+            return f"[{', '.join(_python(item) for item in value)}]"
+        case dict():
+            return f"{{{', '.join(f'{_python(key)}: {_python(item)}' for key, item in value.items())}}}"
+        case _:
+            return repr(value)
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _untyped(value: Value) -> object:
+    """Return what JSON can hold of a value as XML-RPC has it."""
+    match value:
+        case DateTime(text=text):
+            return text
+        case float() if not math.isfinite(value):
+            return str(value)
+        case list():
+            return [_untyped(item) for item in value]
+        case dict():
+            return {key: _untyped(item) for key, item in value.items()}
+        case _:
+            return value
