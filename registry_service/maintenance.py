@@ -66,7 +66,7 @@ class Maintenance:
             await self._clock.advance(current)
 
     async def sweep(self) -> None:
-        """Remove expired sessions, changes that need not be kept, and the oldest login records."""
+        """Remove expired sessions, changes that need not be kept, the oldest login records, and unused bundles."""
         await self._sessions.sweep()
         now = self._tuning.now()
         compacted = await self._store.compact(
@@ -75,6 +75,7 @@ class Maintenance:
             at_most=self._tuning.keep_events_at_most,
         )
         await self._store.prune_records(self._tuning.login_records)
+        await self._store.prune_bundles(now - self._tuning.keep_bundles_for)
         metrics.COMPACTED.set(compacted)
 
     async def _repeat(self, name: str, work: Callable[[], Awaitable[None]], every: float) -> None:

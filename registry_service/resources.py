@@ -77,6 +77,25 @@ class LastGood:
 
 
 @dataclass(frozen=True, slots=True)
+class MethodBundle:
+    """The methods that a linked extension version brings: the tar of that digest (`graft_common.method_bundles`)."""
+
+    extension_name: str
+    extension_version: str
+    link_id: int
+    """The lowest of the links by which it is linked."""
+    digest: str
+    size: int
+    content: str
+    """The digest of what the tar is made of, so that it is known without making it."""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """The extension version."""
+        return self.extension_name, self.extension_version
+
+
+@dataclass(frozen=True, slots=True)
 class Declaration:
     """A method's declaration: `xml` is one whole `<methods>` document."""
 

@@ -45,6 +45,9 @@ class Tuning:
     keep_events_for: timedelta = timedelta(hours=1)
     keep_events_at_most: int = 200_000
 
+    keep_bundles_for: timedelta = timedelta(hours=1)
+    """How long the bytes of methods stay that nothing names any more: somebody may be about to fetch them."""
+
     poll_every: float = 1.0
     """Seconds between looks for changes that another replica has made."""
     sweep_every: float = 60.0

@@ -1,16 +1,16 @@
-"""What other replicas have committed of links and clusters, learnt from the table of changes."""
+"""What other replicas have committed of links, their bundles and clusters, learnt from the table of changes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from registry_service.links.ground import Ground
-from registry_service.resources import Cluster, Link
+from registry_service.resources import Cluster, Link, MethodBundle
 from registry_service.store.reading import Reading
 from registry_service.watch.values import Change, Kind, Revisions
 
-_FOLLOWED = frozenset({Kind.LINK, Kind.CLUSTER})
+_FOLLOWED = frozenset({Kind.LINK, Kind.CLUSTER, Kind.METHOD_BUNDLE})
 _MAX_CHANGES = 1000
 
 
@@ -30,7 +30,11 @@ async def catch_up(view: Reading, ground: Ground, revision: int, at: Revisions) 
     if at.compacted > revision or at.current < revision:
         links = [link for link in await view.every_resource(Kind.LINK) if isinstance(link, Link)]
         clusters = _by_name(await view.every_resource(Kind.CLUSTER))
-        return CaughtUp(Ground.of(ground.catalog, links, ground.in_force, clusters, ground.lost), links, is_anew=True)
+        every = await view.every_resource(Kind.METHOD_BUNDLE)
+        bundles = {bundle.key: bundle for bundle in every if isinstance(bundle, MethodBundle)}
+        anew = Ground.of(ground.catalog, links, ground.in_force, clusters, ground.lost, bundles)
+        unsettled = frozenset(anew.index.by_extension.keys() | bundles.keys())
+        return CaughtUp(replace(anew, unsettled=unsettled), links, is_anew=True)
     touched: list[Link] = []
     more = True
     while more:
@@ -52,6 +56,9 @@ def _with_change(ground: Ground, change: Change) -> Ground:
     now = change.resource
     if change.kind is Kind.CLUSTER:
         return ground.with_cluster(now) if isinstance(now, Cluster) else ground.without_cluster(change.key)
+    if change.kind is Kind.METHOD_BUNDLE:
+        name, _, version = change.key.partition("/")
+        return ground.with_bundle((name, version), now if isinstance(now, MethodBundle) else None)
     if isinstance(now, Link):
         return ground.with_link(now)
     old = ground.find(int(change.key))

@@ -10,7 +10,7 @@ from registry_service.catalog.catalog import Catalog, VersionKey
 from registry_service.catalog.resolved import ResolvedExtension
 from registry_service.catalog.stack_views import StackViews
 from registry_service.links.index import NO_LINKS, Entry, LinkIndex, StackLinks, entry_of
-from registry_service.resources import Cluster, Link
+from registry_service.resources import Cluster, Link, MethodBundle
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,11 @@ class Ground:
     """By name."""
     lost: Mapping[VersionKey, str] = field(default_factory=dict)
     """Why nothing stands in for an extension version that has become invalid while it was linked."""
+    bundles: Mapping[VersionKey, MethodBundle] = field(default_factory=dict)
+    """What is published of the methods of linked extension versions."""
+    unsettled: frozenset[VersionKey] = frozenset()
+    """Extension versions whose bundle may not be what it should be: everything was read anew, or their files are not
+    as the catalog has them."""
 
     @classmethod
     def of(
@@ -68,11 +73,12 @@ class Ground:
         in_force: Mapping[VersionKey, ResolvedExtension] | None = None,
         clusters: Mapping[str, Cluster] | None = None,
         lost: Mapping[VersionKey, str] | None = None,
+        bundles: Mapping[VersionKey, MethodBundle] | None = None,
     ) -> Self:
         """Put a state together."""
         standing = in_force or {}
         views, unlinked = StackViews(catalog, {}, standing), StackViews(catalog, {})
-        nothing = cls(catalog, standing, LinkIndex(), views, unlinked, clusters or {}, lost or {})
+        nothing = cls(catalog, standing, LinkIndex(), views, unlinked, clusters or {}, lost or {}, bundles or {})
         index = LinkIndex().changed((), map(nothing.entry, links))
         return replace(nothing, index=index, views=StackViews(catalog, _linked(index), standing))
 
@@ -173,6 +179,11 @@ class Ground:
     def without_cluster(self, name: str) -> Self:
         """Return the state without a cluster, whether there was one or not."""
         return replace(self, clusters={other: cluster for other, cluster in self.clusters.items() if other != name})
+
+    def with_bundle(self, key: VersionKey, bundle: MethodBundle | None) -> Self:
+        """Return the state with what has become of an extension version's bundle; None for nothing."""
+        others = {other: found for other, found in self.bundles.items() if other != key}
+        return replace(self, bundles=others if bundle is None else {**others, key: bundle})
 
     def _relinked(self, link: Link, gone: Iterable[Entry], new: Iterable[Entry]) -> Self:
         stack = spec_of(link).stack

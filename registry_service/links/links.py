@@ -18,6 +18,7 @@ from registry_service.identity.audit import Action
 from registry_service.identity.values import LoginRecord, Request, Session
 from registry_service.library import publishing
 from registry_service.links.auto_linking import Refusal, auto_link, touched_by
+from registry_service.links.bundling import publish
 from registry_service.links.following import catch_up
 from registry_service.links.ground import Ground, LinkSpec, spec_of
 from registry_service.links.keeping import forget_unlinked, prepare, stand_ins, without_stand_ins
@@ -101,7 +102,8 @@ class Links:
             GraftError: SERVICE_UNAVAILABLE when the database does not answer; what `settle` raises.
         """
         async with self._writing:
-            if settle is no_settling and self._has_read and self._ground.catalog.reading == catalog.reading:
+            is_same = self._has_read and self._ground.catalog.reading == catalog.reading and not self._ground.unsettled
+            if settle is no_settling and is_same:
                 return self._revision
             kept, unlinked = await self._prepare(catalog)
             async with self._store.change() as change:
@@ -121,8 +123,9 @@ class Links:
                 for link in settled:
                     ground = await self._switch(change, ground, link)
                 linked = await self._link_by_themselves(change, ground, self._due_on(before, ground, settled))
+                ground = await publish(change, before, linked.ground)
                 revision = change.revision if change.has_changed else change.revision - 1
-            self._ground, self._revision = linked.ground, revision
+            self._ground, self._revision = ground, revision
             self._note(linked)
             self._has_read = True
             self._awake.set()
@@ -247,6 +250,7 @@ class Links:
                 async with self._store.change() as change:
                     before = await self._refresh(change)
                     ground, result = await act(change, before)
+                    ground = await publish(change, before, ground)
                     await change.record(describe("OK"))
                     revision = change.revision if change.has_changed else change.revision - 1
                 self._ground, self._revision = ground, revision

@@ -12,7 +12,7 @@ from graft.registry.v1 import cluster_pb2, identity_pb2, registry_pb2
 from graft_common.errors import value_not_supported
 from graft_common.roles import Role
 from registry_service.identity.values import LoginRecord, Session, Touch, User
-from registry_service.resources import Cluster, Declaration, ExtensionVersion, Link
+from registry_service.resources import Cluster, Declaration, ExtensionVersion, Link, MethodBundle
 from registry_service.watch.values import Change, Kind, Phase, Step
 
 _KINDS = {
@@ -23,6 +23,7 @@ _KINDS = {
     Kind.LINK: registry_pb2.RESOURCE_KIND_LINK,
     Kind.DECLARATION: registry_pb2.RESOURCE_KIND_DECLARATION,
     Kind.CLUSTER: registry_pb2.RESOURCE_KIND_CLUSTER,
+    Kind.METHOD_BUNDLE: registry_pb2.RESOURCE_KIND_METHOD_BUNDLE,
 }
 _KINDS_BACK: dict[int, Kind] = {number: kind for kind, number in _KINDS.items()}
 _PHASES = {
@@ -156,6 +157,18 @@ def declaration(value: Declaration, revision: int) -> registry_pb2.Declaration:
     )
 
 
+def method_bundle(value: MethodBundle, revision: int) -> registry_pb2.MethodBundle:
+    """Write a bundle of methods; what is in it is fetched."""
+    return registry_pb2.MethodBundle(
+        extension_name=value.extension_name,
+        extension_version=value.extension_version,
+        link_id=value.link_id,
+        digest=value.digest,
+        size=value.size,
+        revision=revision,
+    )
+
+
 def cluster(value: Cluster) -> cluster_pb2.Cluster:
     """Write a cluster with what is installed in it; what is wrong with them is not said."""
     return cluster_pb2.Cluster(
@@ -195,6 +208,8 @@ def _change(value: Change, idle: timedelta) -> registry_pb2.Change:
             message.link.CopyFrom(link(value.resource, value.revision))
         case Declaration():
             message.declaration.CopyFrom(declaration(value.resource, value.revision))
+        case MethodBundle():
+            message.method_bundle.CopyFrom(method_bundle(value.resource, value.revision))
         case Cluster():
             message.cluster.CopyFrom(cluster(value.resource))
     return message

@@ -160,8 +160,16 @@ class RegistryServicer:
     ) -> AsyncGenerator[pb.FetchMethodBundleResponse, None]:
         """Send a bundle of methods."""
         self._access.need_service(bearer(context))
-        raise GraftError("BUNDLE_NOT_FOUND", request.digest)
-        yield
+        number = 0
+        while True:
+            async with self._store.read() as view:
+                part = await view.bundle_part(request.digest, number)
+            if part is None:
+                break
+            yield pb.FetchMethodBundleResponse(chunk=part)
+            number += 1
+        if number == 0:
+            raise GraftError("BUNDLE_NOT_FOUND", request.digest)
 
     async def GetExtensionVersion(  # noqa: N802  (gRPC's name)
         self, request: pb.GetExtensionVersionRequest, context: CallContext
@@ -188,6 +196,7 @@ class RegistryServicer:
             services=await _services(effective, request),
             warnings=[catalog_messages.warning(finding) for finding in warnings],
             last_good_in_force=key in ground.in_force,
+            methods=sorted(effective.methods.declared) if effective.methods is not None else (),
         )
 
     async def ListStacks(self, request: pb.ListStacksRequest, context: CallContext) -> pb.ListStacksResponse:  # noqa: N802  (gRPC's name)

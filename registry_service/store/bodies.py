@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from registry_service.identity.values import Session, User
-from registry_service.resources import Cluster, Declaration, ExtensionVersion, Link
+from registry_service.resources import Cluster, Declaration, ExtensionVersion, Link, MethodBundle
 from registry_service.watch.values import CatalogResource, Kind, Resource
 
 _TYPES: dict[Kind, type[Any]] = {
@@ -17,6 +17,7 @@ _TYPES: dict[Kind, type[Any]] = {
     Kind.LINK: Link,
     Kind.DECLARATION: Declaration,
     Kind.CLUSTER: Cluster,
+    Kind.METHOD_BUNDLE: MethodBundle,
 }
 _decoders = {kind: msgspec.json.Decoder(of) for kind, of in _TYPES.items()}
 
@@ -36,15 +37,17 @@ def place(resource: CatalogResource) -> tuple[Kind, str, str]:
     """Return kind, key, and the position by which lists are sorted."""
     match resource:
         case ExtensionVersion():
-            # A control character sorts before every character of a name.
-            return (
-                Kind.EXTENSION_VERSION,
-                f"{resource.name}/{resource.version}",
-                f"{resource.name}\x01{resource.version}",
-            )
+            return Kind.EXTENSION_VERSION, *_version_place(resource.name, resource.version)
+        case MethodBundle():
+            return Kind.METHOD_BUNDLE, *_version_place(*resource.key)
         case Link():
             return Kind.LINK, str(resource.id), f"{resource.id:020}"
         case Declaration():
             return Kind.DECLARATION, resource.method, resource.method
         case Cluster():
             return Kind.CLUSTER, resource.name, resource.name
+
+
+def _version_place(name: str, version: str) -> tuple[str, str]:
+    # A control character sorts before every character of a name.
+    return f"{name}/{version}", f"{name}\x01{version}"

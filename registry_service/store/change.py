@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from graft_common.method_bundles import CHUNK
 from registry_service.identity.values import Account, LoginRecord, Session, SessionUse
 from registry_service.resources import Cluster, InstalledService, LastGood, Link
 from registry_service.store import bodies, tables
@@ -134,6 +135,23 @@ class Change(Reading):
         if keys:
             rows = [{"of_name": name, "of_version": version} for name, version in keys]
             await self._connection.execute(_DROP_LAST_GOOD, rows)
+
+    async def keep_bundle(self, digest: str, content: bytes) -> None:
+        """Keep the bytes of a bundle that is named from now on, unless they are there."""
+        named = sa.update(tables.bundles).where(tables.bundles.c.digest == digest).values(unused_since=None)
+        if (await self._connection.execute(named)).rowcount:
+            return
+        await self._connection.execute(sa.insert(tables.bundles).values(digest=digest))
+        for number, start in enumerate(range(0, len(content), CHUNK)):
+            part = {"digest": digest, "number": number, "body": content[start : start + CHUNK]}
+            await self._connection.execute(sa.insert(tables.bundle_parts).values(part))
+
+    async def release_bundles(self, digests: Collection[str]) -> None:
+        """Note that nothing names some bundles any more; they are kept a while for those who fetch them now."""
+        if digests:
+            columns = tables.bundles.c
+            unused = sa.update(tables.bundles).where(columns.digest.in_(digests)).values(unused_since=self._now)
+            await self._connection.execute(unused)
 
     async def add_cluster(self, cluster: Cluster) -> Cluster:
         """Add a cluster, which has no services yet; return it with its id, which is higher than any before."""

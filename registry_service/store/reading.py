@@ -15,7 +15,7 @@ from registry_service.resources import LastGood
 from registry_service.store import bodies, tables
 from registry_service.watch.values import Batch, CatalogResource, Change, Kind, Resource, Revisions
 
-_CATALOG_KINDS = frozenset({Kind.EXTENSION_VERSION, Kind.LINK, Kind.DECLARATION, Kind.CLUSTER})
+_CATALOG_KINDS = frozenset({Kind.EXTENSION_VERSION, Kind.LINK, Kind.DECLARATION, Kind.CLUSTER, Kind.METHOD_BUNDLE})
 
 
 _MAX_KEYS = 200
@@ -130,6 +130,13 @@ class Reading:
             some = sa.tuple_(columns.extension_name, columns.extension_version).in_(keys[start : start + _MAX_KEYS])
             found += [LastGood(*row) for row in await self._connection.execute(sa.select(tables.last_good).where(some))]
         return found
+
+    async def bundle_part(self, digest: str, number: int) -> bytes | None:
+        """Return a piece of a bundle's bytes, counted from 0; None behind the last, or of one that is not there."""
+        columns = tables.bundle_parts.c
+        query = sa.select(columns.body).where(columns.digest == digest, columns.number == number)
+        body: bytes | None = await self._connection.scalar(query)
+        return body
 
     async def snapshot(self, kinds: frozenset[Kind]) -> list[Change]:
         """Return everything that exists of these kinds, as changes of the newest revision; roles are not stored."""

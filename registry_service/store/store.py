@@ -131,6 +131,16 @@ class Store:
         _log.info("changes.compacted", up_to=up_to)
         return up_to
 
+    async def prune_bundles(self, unused_since: datetime) -> None:
+        """Forget the bytes of bundles that nothing has named since a time or longer."""
+        columns = tables.bundles.c
+        unused = sa.select(columns.digest).where(columns.unused_since <= unused_since)
+        with _translated():
+            async with self._changing, self._engine.begin() as connection:
+                parts = tables.bundle_parts
+                await connection.execute(sa.delete(parts).where(parts.c.digest.in_(unused)))
+                await connection.execute(sa.delete(tables.bundles).where(columns.unused_since <= unused_since))
+
     async def prune_records(self, keep: int) -> None:
         """Forget all login records but about the last `keep`."""
         newest = sa.select(sa.func.max(tables.login_records.c.id)).scalar_subquery()

@@ -132,6 +132,21 @@ last_good = sa.Table(
     sa.Column("body", sa.LargeBinary, nullable=False),
 )
 
+bundles = sa.Table(
+    "registry_bundle",
+    metadata,
+    sa.Column("digest", sa.Text, primary_key=True),
+    sa.Column("unused_since", Instant),
+)
+
+bundle_parts = sa.Table(
+    "registry_bundle_part",
+    metadata,
+    sa.Column("digest", sa.Text, primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+)
+
 login_records = sa.Table(
     "registry_login_record",
     metadata,

@@ -8,9 +8,9 @@ from enum import Enum
 
 from graft_common.roles import Role
 from registry_service.identity.values import Session, User
-from registry_service.resources import Cluster, Declaration, ExtensionVersion, Link
+from registry_service.resources import Cluster, Declaration, ExtensionVersion, Link, MethodBundle
 
-CatalogResource = ExtensionVersion | Link | Declaration | Cluster
+CatalogResource = ExtensionVersion | Link | Declaration | Cluster | MethodBundle
 Resource = Role | User | Session | CatalogResource
 
 
@@ -24,6 +24,7 @@ class Kind(Enum):
     LINK = "link"
     DECLARATION = "declaration"
     CLUSTER = "cluster"
+    METHOD_BUNDLE = "method_bundle"
 
 
 PRIVATE_KINDS = frozenset({Kind.USER, Kind.SESSION})
