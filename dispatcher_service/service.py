@@ -112,6 +112,7 @@ def _read_request(
     return CallRequest(
         method=request.method,
         params=_read_params(request),
+        read=arguments_of(request.method, request.arguments_json) if request.arguments_json else None,
         credential=bearer(context),
         min_revision=int(revision) if revision.isdecimal() and len(revision) < 19 else 0,
         request_id=metadata_value(context, REQUEST_ID) or _given_request_id(),
@@ -127,10 +128,8 @@ def _given_request_id() -> str:
 
 def _read_params(request: dispatcher_pb2.InvokeRequest | dispatcher_pb2.InvokeAsyncRequest) -> list[Value]:
     """Decode the parameters; no bytes at all are none."""
-    if request.arguments_json:
-        if request.params:
-            raise value_not_supported("arguments_json", "", "parameters are given as well; send one of them")
-        return arguments_of(request.method, request.arguments_json)
+    if request.arguments_json and request.params:
+        raise value_not_supported("arguments_json", "", "parameters are given as well; send one of them")
     try:
         return decode_values(request.params) if request.params else []
     except ValueDecodeError as error:

@@ -7,12 +7,16 @@ from typing import Self
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from gateway.access import Access
 from gateway.ambari.endpoint import AmbariEndpoint
 from gateway.backends import Backends
 from gateway.body import Bounds
 from gateway.exchange import Observed
 from gateway.load import Load
 from gateway.logins import Logins
+from gateway.methods.api import MethodsApi
+from gateway.methods.calls import MethodCalls
+from gateway.methods.endpoint import MethodsEndpoint
 from gateway.pages import KNOWN_PATHS, XML_RPC_PATHS, Pages
 from gateway.readiness import Readiness
 from gateway.xenapi import XenApi
@@ -34,7 +38,10 @@ class GatewayApp:
         bounds = Bounds(settings.http_max_body, settings.http_body_timeout)
         backends = Backends(registry, dispatcher)
         self._logins = Logins.of(backends)
-        self._xmlrpc = XmlRpcEndpoint(XenApi(backends, settings.call_timeout), bounds, self._load)
+        xenapi = XenApi(backends, settings.call_timeout)
+        self._xmlrpc = XmlRpcEndpoint(xenapi, bounds, self._load)
+        calls = MethodCalls(backends, xenapi, settings.call_timeout)
+        self._methods = MethodsEndpoint(MethodsApi(calls, Access(self._logins)), bounds, self._load)
         self._ambari = AmbariEndpoint(
             backends,
             self._logins,
@@ -57,6 +64,7 @@ class GatewayApp:
         """Refuse new calls, and wait for the running ones to end, but no longer than `timeout` seconds."""
         self._stopping = True
         self._xmlrpc.refuse_new()
+        self._methods.refuse_new()
         self._ambari.refuse_new()
         try:
             async with asyncio.timeout(timeout):
@@ -74,6 +82,8 @@ class GatewayApp:
         # The end points of calls stand beside Starlette, not behind it: that is half again as fast.
         if scope["path"] in XML_RPC_PATHS and scope["method"] in {"POST", "OPTIONS"}:
             await self._xmlrpc(scope, receive, send)
+        elif MethodsEndpoint.serves(scope["path"]):
+            await self._methods(scope, receive, send)
         elif AmbariEndpoint.serves(scope["path"]):
             await self._ambari(scope, receive, send)
         else:

@@ -17,6 +17,9 @@ _log = structlog.get_logger("graft.gateway")
 _EXCHANGE = "graft.exchange"
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _LOGGED_PATH = 200
+# Names of methods go to the log only if they are plain: broken clients send session references in their place.
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+")
+_LOGGED_NAME = 256
 _QUIET_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
@@ -87,6 +90,11 @@ class Observed:
             duration=round(seconds, 6),
             peer=exchange.peer,
         )
+
+
+def loggable_method(name: str) -> str:
+    """Return a method's name as the log may have it."""
+    return name if len(name) <= _LOGGED_NAME and _PLAIN_NAME.fullmatch(name) else "(not a plain name)"
 
 
 def _request_id(scope: Scope) -> str:

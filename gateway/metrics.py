@@ -17,6 +17,11 @@ XMLRPC_CALLS = Counter(
     "XML-RPC calls, by what served them and how they ended: OK, the code of a common error, or OTHER.",
     ["kind", "outcome"],
 )
+REST_CALLS = Counter(
+    "graft_rest_calls_total",
+    "Requests for methods and tasks over REST, by path and how they ended: OK, the code of a common error, or OTHER.",
+    ["path", "outcome"],
+)
 
 OK = "OK"
 OTHER = "OTHER"
@@ -28,6 +33,7 @@ _COUNTED = frozenset(
         "FIELD_TYPE_ERROR",
         "HANDLE_INVALID",
         "INTERNAL_ERROR",
+        "INVALID_VALUE",
         "MALFORMED",
         "MESSAGE_METHOD_UNKNOWN",
         "MESSAGE_PARAMETER_COUNT_MISMATCH",

@@ -15,9 +15,9 @@ from starlette.types import Receive, Scope, Send
 from gateway import metrics
 from gateway.backends import Caller
 from gateway.body import Bounds, ClientGoneError, RefusedError, check_head, discard_body, read_body
-from gateway.exchange import Exchange, exchange_of
+from gateway.exchange import Exchange, exchange_of, loggable_method
 from gateway.load import Held, Load
-from gateway.xenapi import LIST_METHODS, MAX_METHOD_NAME, XenApi, route
+from gateway.xenapi import LIST_METHODS, XenApi, route
 from graft_common import tracing
 from graft_common.errors import GraftError, internal_error, service_unavailable
 from graft_common.values import Value
@@ -32,8 +32,6 @@ _LARGE_VALUE_DEPTH = 3
 
 _log = structlog.get_logger("graft.gateway")
 
-# Names of methods go to the log only if they are plain: broken clients send session references in their place.
-_PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+")
 _HEADER_NAMES = re.compile(rb"[A-Za-z0-9!#$%&'*+.^_`|~, -]{0,1000}")
 _TRACE_HEADERS = frozenset({b"traceparent", b"tracestate"})
 
@@ -100,7 +98,7 @@ class XmlRpcEndpoint:
             with self._load.request() as held:
                 call = await self._read_call(scope, receive, held)
                 kind = route(call.method).kind.value
-                exchange.rpc = _loggable(call.method)
+                exchange.rpc = loggable_method(call.method)
                 return await self._call(call, exchange)
         except RefusedError as refusal:
             exchange.outcome = "REFUSED"
@@ -189,10 +187,6 @@ def _stopping() -> GraftError:
 
 def _trace_headers(scope: Scope) -> Sequence[tuple[bytes, bytes]]:
     return [(name, value) for name, value in scope["headers"] if name in _TRACE_HEADERS]
-
-
-def _loggable(method: str) -> str:
-    return method if len(method) <= MAX_METHOD_NAME and _PLAIN_NAME.fullmatch(method) else "(not a plain name)"
 
 
 def _sentence(text: str) -> str:

@@ -31,8 +31,19 @@ class StartupError(Exception):
 
 
 def session_invalid(ref: str) -> GraftError:
-    """No such session, or no longer; the reference is echoed as xapi does (session_check.ml)."""
-    return GraftError("SESSION_INVALID", ref)
+    """No such session, or no longer; the reference is echoed as xapi does (session_check.ml).
+
+    The details tell it from a code that an executable has answered with: nothing has been done yet.
+    """
+    return GraftError("SESSION_INVALID", ref, details=_REFUSED)
+
+
+def is_refused_session(error: GraftError) -> bool:
+    """Tell whether a service has refused a session, and has done nothing."""
+    return error.code == "SESSION_INVALID" and _REFUSED.items() <= error.details.items()
+
+
+_REFUSED = {"refused": "before the call"}
 
 
 def method_unknown(method: str) -> GraftError:

@@ -2,41 +2,48 @@
 
 from __future__ import annotations
 
-from functools import cache
-
+from dispatcher_service.calls.calls import Arguments
 from dispatcher_service.calls.result import CallResult
 from graft_common.declarations.json_form import MethodJson, dump, parse, undeclared_arguments, write_untyped
-from graft_common.declarations.model import Types
-from graft_common.declarations.platform import platform_document
+from graft_common.declarations.model import Method, Types
 from graft_common.errors import internal_error
 from graft_common.values import Value
 
-
-def arguments_of(method: str, data: bytes) -> list[Value]:
-    """Read the arguments of a call, by name or by place, into their places.
-
-    Raises:
-        GraftError: what is wrong with them.
-    """
-    form = _built_in().get(method)
-    return undeclared_arguments(method, parse(data)) if form is None else form.arguments(parse(data))
+_MAX_FORMS = 4096
+_forms: dict[int, tuple[Method, Types, MethodJson]] = {}
 
 
-def result_json(method: str, result: CallResult) -> bytes:
-    """Write the result of a call.
+def arguments_of(name: str, data: bytes) -> Arguments:
+    """Return what reads the arguments of a call, by name or by place, into their places."""
+
+    def read(method: Method | None, types: Types) -> list[Value]:
+        given = parse(data)
+        return undeclared_arguments(name, given) if method is None else _form(method, types).arguments(given)
+
+    return read
+
+
+def result_json(name: str, result: CallResult) -> bytes:
+    """Write the result of a call by the declaration that the call was checked by.
 
     Raises:
         GraftError: INTERNAL_ERROR, when it cannot be sent.
     """
-    form = _built_in().get(method)
     try:
-        return dump(write_untyped(result.value) if form is None else form.result(result.value))
+        if result.declared is None:
+            return dump(write_untyped(result.value))
+        return dump(_form(*result.declared).result(result.value))
     except ValueError as error:
-        raise internal_error(method, f"its value cannot be sent: {error}") from error
+        raise internal_error(name, f"its value cannot be sent: {error}") from error
 
 
-@cache
-def _built_in() -> dict[str, MethodJson]:
-    document = platform_document()
-    types = Types.of(document)
-    return {method.name: MethodJson(method, types) for method in document.methods}
+def _form(method: Method, types: Types) -> MethodJson:
+    """Return what reads and writes JSON for a declaration; kept, for it is made of many functions."""
+    kept = _forms.get(id(method))
+    if kept is not None and kept[0] is method and kept[1] is types:
+        return kept[2]
+    if len(_forms) >= _MAX_FORMS:
+        _forms.clear()
+    form = MethodJson(method, types)
+    _forms[id(method)] = method, types, form
+    return form

@@ -1,0 +1,55 @@
+"""From the header `Authorization` to the session that a request is served with."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from gateway.backends import Caller
+from gateway.credentials import basic_credentials, bearer_credential
+from gateway.logins import Logins
+from graft_common.errors import GraftError, is_refused_session
+
+T = TypeVar("T")
+
+
+class Access:
+    """Serves requests of those who name a session, and of those who send a name and a password."""
+
+    def __init__(self, logins: Logins) -> None:
+        self._logins = logins
+
+    async def serve(self, authorization: str, caller: Caller, work: Callable[[str], Awaitable[T]]) -> T:
+        """Do something with the request's session: its reference, or nothing where there is no header.
+
+        A session that was opened for a password may have ended since; then another is opened, and the work done with
+        that. It is never done twice: only a service that refuses a session before anything else says so.
+
+        Raises:
+            GraftError: SESSION_AUTHENTICATION_FAILED; what the work raises.
+        """
+        credentials = basic_credentials(authorization)
+        if credentials is None:
+            return await work(_session_of(authorization))
+        login = await self._logins.session(credentials, caller)
+        try:
+            return await work(login.ref)
+        except GraftError as error:
+            if not is_refused_session(error):
+                raise
+        self.ended(login.ref)
+        return await work((await self._logins.session(credentials, caller)).ref)
+
+    def ended(self, session: str) -> None:
+        """Note that a session has ended, so that nobody is served with it any more."""
+        self._logins.forget(session)
+
+
+def _session_of(authorization: str) -> str:
+    if not authorization.strip():
+        return ""
+    session = bearer_credential(authorization)
+    if session is None:
+        reason = "the header Authorization must be `Basic …`, or `Bearer` with a session's reference"
+        raise GraftError("SESSION_AUTHENTICATION_FAILED", "", reason)
+    return session

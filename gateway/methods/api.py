@@ -1,0 +1,224 @@
+"""What lies at `/api/v1/methods` and `/api/v1/tasks`: from a request to what is answered."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import NoReturn
+from urllib.parse import parse_qs
+
+import orjson
+
+from gateway.access import Access
+from gateway.backends import Caller
+from gateway.body import RefusedError
+from gateway.methods.calls import LOGOUT, MethodCalls
+from gateway.methods.errors import task_error
+from graft.dispatcher.v1 import task_pb2
+from graft_common.errors import value_not_supported
+
+PREFIX = "/api/v1"
+METHODS = f"{PREFIX}/methods"
+TASKS = f"{PREFIX}/tasks"
+NOWHERE = f"{METHODS}/…"
+"""Stands in metrics for every path that leads to nothing."""
+MAX_WAIT = 60.0
+"""Seconds for which an answer waits for the end of a task."""
+JSON = "application/json"
+
+_ASYNC = "Async."
+_STATUSES = {
+    task_pb2.TASK_STATUS_PENDING: "pending",
+    task_pb2.TASK_STATUS_SUCCESS: "success",
+    task_pb2.TASK_STATUS_FAILURE: "failure",
+    task_pb2.TASK_STATUS_CANCELLING: "cancelling",
+    task_pb2.TASK_STATUS_CANCELLED: "cancelled",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request whose body has been read."""
+
+    verb: str
+    query: str
+    headers: Mapping[str, str]
+    """By name in small letters."""
+    body: bytes
+    caller: Caller
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is answered."""
+
+    status: int = 200
+    body: bytes = b""
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+class NotAnsweredError(RefusedError):
+    """A path does not answer a method."""
+
+    def __init__(self, verb: str, verbs: str) -> None:
+        super().__init__(405, f"{verb} is not answered at this path; use {verbs}.")
+        self.verbs = verbs
+
+
+Handler = Callable[[Asked, str], Awaitable[Answer]]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A path, and what serves it."""
+
+    pattern: str
+    """For metrics."""
+    handlers: Mapping[str, Handler]
+    """By HTTP's methods; HEAD and OPTIONS come by themselves."""
+    name: str = ""
+    """The method, or the task's reference."""
+    rpc: str = ""
+    """What is called, for the log."""
+
+    @property
+    def verbs(self) -> str:
+        """What is answered there, as the header `Allow` has it."""
+        head = ["HEAD"] if "GET" in self.handlers else []
+        return ", ".join(sorted([*self.handlers, *head, "OPTIONS"]))
+
+
+class MethodsApi:
+    """Finds what serves a path, and serves it."""
+
+    def __init__(self, calls: MethodCalls, access: Access) -> None:
+        self._calls = calls
+        self._access = access
+        self._stopping = asyncio.Event()
+
+    def stop_waiting(self) -> None:
+        """Answer those who wait for tasks as these stand."""
+        self._stopping.set()
+
+    def place(self, path: str) -> Place | None:
+        """Find what is at a path."""
+        match path.removeprefix(PREFIX).split("/"):
+            case ["", "methods", name] if name:
+                return Place(f"{METHODS}/{{method}}", {"POST": self._call}, name, name)
+            case ["", "tasks", ref] if ref:
+                handlers = {"GET": self._task, "DELETE": self._forget}
+                return Place(f"{TASKS}/{{ref}}", handlers, ref)
+            case ["", "tasks", ref, "cancel"] if ref:
+                return Place(f"{TASKS}/{{ref}}/cancel", {"POST": self._cancel}, ref)
+        return None
+
+    async def serve(self, place: Place, asked: Asked) -> Answer:
+        """Serve a request.
+
+        Raises:
+            RefusedError: it is none that could be served.
+            GraftError: it has failed.
+        """
+        if asked.verb == "OPTIONS":
+            return Answer(204, headers=(("allow", place.verbs),))
+        handler = place.handlers.get("GET" if asked.verb == "HEAD" else asked.verb)
+        if handler is None:
+            raise NotAnsweredError(asked.verb, place.verbs)
+        return await handler(asked, place.name)
+
+    async def _call(self, asked: Asked, method: str) -> Answer:
+        # What keeps other sites' pages from calls with credentials that a browser remembers: without asking first,
+        # they cannot send this type.
+        if not is_json(asked.headers):
+            text = f"The Content-Type must be {JSON}, also where there is no body: arguments are JSON."
+            raise RefusedError(415, text)
+
+        async def call(session: str) -> Answer:
+            if method.startswith(_ASYNC):
+                ref = await self._calls.start(method.removeprefix(_ASYNC), asked.body, session, asked.caller)
+                return Answer(202, orjson.dumps(ref), (("location", f"{TASKS}/{ref}"),))
+            value = await self._calls.invoke(method, asked.body, session, asked.caller)
+            if method in LOGOUT:
+                self._access.ended(session)
+            return Answer(200, value)
+
+        return await self._serve(asked, call)
+
+    async def _task(self, asked: Asked, ref: str) -> Answer:
+        seconds = _wait(asked.query)
+
+        async def find(session: str) -> Answer:
+            return Answer(200, task_json(await self._find(ref, seconds, session, asked.caller)))
+
+        return await self._serve(asked, find)
+
+    async def _find(self, ref: str, seconds: float, session: str, caller: Caller) -> task_pb2.Task:
+        """Wait for a task, but not beyond the gateway's own end."""
+        if not seconds:
+            return await self._calls.task(ref, 0, session, caller)
+        found = asyncio.create_task(self._calls.task(ref, seconds, session, caller))
+        stopping = asyncio.create_task(self._stopping.wait())
+        try:
+            await asyncio.wait({found, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if found.done():
+                return found.result()
+            return await self._calls.task(ref, 0, session, caller)
+        finally:
+            found.cancel()
+            stopping.cancel()
+
+    async def _cancel(self, asked: Asked, ref: str) -> Answer:
+        async def cancel(session: str) -> Answer:
+            await self._calls.cancel(ref, session, asked.caller)
+            return Answer(204)
+
+        return await self._serve(asked, cancel)
+
+    async def _forget(self, asked: Asked, ref: str) -> Answer:
+        async def forget(session: str) -> Answer:
+            await self._calls.forget(ref, session, asked.caller)
+            return Answer(204)
+
+        return await self._serve(asked, forget)
+
+    async def _serve(self, asked: Asked, work: Callable[[str], Awaitable[Answer]]) -> Answer:
+        return await self._access.serve(asked.headers.get("authorization", ""), asked.caller, work)
+
+
+def is_json(headers: Mapping[str, str]) -> bool:
+    """Tell whether a request's body is marked as JSON."""
+    return headers.get("content-type", "").partition(";")[0].strip().lower() == JSON
+
+
+def task_json(task: task_pb2.Task) -> bytes:
+    """Write a task."""
+    failed = bool(task.error_info)
+    return orjson.dumps(
+        {
+            "ref": task.ref,
+            "name": task.name_label,
+            "status": _STATUSES.get(task.status, "pending"),
+            "progress": task.progress,
+            "result": orjson.Fragment(task.result_json) if task.result_json else None,
+            "error": task_error(task.error_info) if failed else None,
+            "created": task.created.ToJsonString(),
+            "finished": task.finished.ToJsonString() if task.HasField("finished") else None,
+        }
+    )
+
+
+def _wait(query: str) -> float:
+    """Read `?wait=`, of which no more than `MAX_WAIT` counts."""
+    given = parse_qs(query, keep_blank_values=True, max_num_fields=10).get("wait", ["0"])[-1]
+    try:
+        seconds = float(given)
+    except ValueError:
+        _refuse_wait(given)
+    if not seconds >= 0:
+        _refuse_wait(given)
+    return min(seconds, MAX_WAIT)
+
+
+def _refuse_wait(given: str) -> NoReturn:
+    raise value_not_supported("wait", given[:40], f"it is a number of seconds, of which {MAX_WAIT:g} count at most")
