@@ -51,7 +51,7 @@ async def test_a_plain_client_reads_status_and_error_info(channel: grpc.aio.Chan
     info = error_details_pb2.ErrorInfo()
     assert status.code == code_pb2.UNAUTHENTICATED
     assert status.details[0].Unpack(info)
-    assert (info.domain, info.reason, dict(info.metadata)) == ("graft", "SESSION_INVALID", {"param0": "OpaqueRef:x"})
+    assert (info.domain, info.reason, info.metadata["param0"]) == ("graft", "SESSION_INVALID", "OpaqueRef:x")
 
 
 @pytest.mark.parametrize("asked", ["", "0", "-1", "x", "9" * 5000, "٣"])
