@@ -21,6 +21,7 @@ from graft_cli.commands import (
     mpack,
     new,
     resources,
+    sdk,
     serve,
     settings,
     tasks,
@@ -83,6 +84,7 @@ for _group in (
     new,
     validate,
     datamodel,
+    sdk,
     settings,
     doctor,
 ):

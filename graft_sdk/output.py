@@ -124,7 +124,7 @@ def _check_place(out: Path, path: str, known: Mapping[str, list[str]]) -> None:
         raise OutputError(f"{place} was not made by `graft sdk generate` and would be overwritten; nothing is written")
     if not _is_ours(out, path, known):
         raise OutputError(
-            f"{place} has been changed since it was made; move it away, or remove it, and nothing is lost by writing"
+            f"{place} has been changed since it was made; move it away or remove it, and make the SDK again"
         )
 
 

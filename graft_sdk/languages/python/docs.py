@@ -32,15 +32,16 @@ def _method(shown: MethodView, role: str) -> Iterator[str]:
     yield from told or [f"Call `{shown.name}`."]
     yield ""
     yield from lines(" ".join([role, *_history(shown)]), WIDTH)
-    if shown.params:
+    told_params = [(param.ident, text) for param in shown.params if (text := _param(param))]
+    if told_params:
         yield ""
         yield "Args:"
-        for param in shown.params:
-            yield from _item(param.ident, _param(param))
-    if shown.result is not None:
+        for ident, text in told_params:
+            yield from _item(ident, text)
+    if shown.result is not None and shown.result.doc:
         yield ""
         yield "Returns:"
-        yield from _hang(shown.result.doc or "What the method answers.")
+        yield from _hang(shown.result.doc)
     if shown.errors:
         yield ""
         yield "Raises:"
