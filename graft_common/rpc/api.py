@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from graft.dispatcher.v1 import dispatcher_pb2 as pb
 from graft_common.declarations.api import Api, Origin, Source
-from graft_common.declarations.reader import read_document
+from graft_common.declarations.model import Document
+from graft_common.declarations.reader import DeclarationError, read_documents
 from graft_common.errors import service_unavailable
 from graft_common.rpc.client import stream
 from graft_common.rpc.uploads import CHUNK
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
 MAX_SIZE = 256 << 20
 """Bytes of declarations that are taken."""
+
+_FILE: Final = "declarations.xml"
 
 SOURCES = {
     Source.BUILT_IN: pb.METHOD_SOURCE_BUILT_IN,
@@ -57,11 +61,21 @@ async def fetch(dispatcher: DispatcherServiceAsyncStub, known: Api | None = None
         raise service_unavailable("dispatcher", "its description of the methods has no head")
     if known is not None and head.digest == known.digest:
         return known
+    try:
+        # Much may be declared, and the caller's event loop has others to serve.
+        document = await asyncio.to_thread(_read, bytes(xml))
+    except DeclarationError as error:
+        raise service_unavailable("dispatcher", f"its declarations cannot be read: {error}") from error
     return Api(
-        read_document(bytes(xml), "declarations.xml"),
+        document,
         _origins(method for method in head.methods if method.declared),
         _origins(method for method in head.methods if not method.declared),
     )
+
+
+def _read(xml: bytes) -> Document:
+    # The dispatcher has asked the schema, which takes most of the time, and has written this itself.
+    return read_documents({_FILE: xml}, formed=True)[_FILE]
 
 
 def _methods(api: Api, *, declared: bool) -> Iterator[pb.ApiMethod]:
