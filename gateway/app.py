@@ -17,8 +17,10 @@ from gateway.logins import Logins
 from gateway.methods.api import MethodsApi
 from gateway.methods.calls import MethodCalls
 from gateway.methods.endpoint import MethodsEndpoint
+from gateway.offer import Offer
 from gateway.pages import KNOWN_PATHS, XML_RPC_PATHS, Pages
 from gateway.readiness import Readiness
+from gateway.reference.endpoint import ReferenceEndpoint
 from gateway.xenapi import XenApi
 from gateway.xmlrpc_endpoint import XmlRpcEndpoint
 from graft_common.rpc.clients import DispatcherClients, RegistryClients
@@ -51,6 +53,8 @@ class GatewayApp:
             ambari_version=settings.ambari_version,
             max_archive=settings.mpack_max_archive,
         )
+        self._offer = Offer(dispatcher.dispatcher)
+        self._reference = ReferenceEndpoint(self._offer, self._load)
         self._stopping = False
         self._pages = Pages(Readiness(registry, dispatcher), lambda: self._stopping).asgi
         self.asgi: ASGIApp = Observed(self._route, KNOWN_PATHS)
@@ -76,6 +80,8 @@ class GatewayApp:
         """Let go of what the application holds. The clients belong to the caller."""
         self._xmlrpc.close()
         self._ambari.close()
+        self._reference.close()
+        await self._offer.close()
         await self._logins.close()
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -86,5 +92,7 @@ class GatewayApp:
             await self._methods(scope, receive, send)
         elif AmbariEndpoint.serves(scope["path"]):
             await self._ambari(scope, receive, send)
+        elif ReferenceEndpoint.serves(scope["path"]):
+            await self._reference(scope, receive, send)
         else:
             await self._pages(scope, receive, send)

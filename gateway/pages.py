@@ -23,6 +23,7 @@ Graft: methods and services added to a running platform.
 
 POST /, /RPC2, /xmlrpc   XenAPI calls in XML-RPC
      /api/v1/…           Ambari's REST interface: extensions, links, stacks
+GET  /docs/              the reference of every method
 GET  /healthz            whether this process lives
 GET  /readyz             whether calls can be served, and what is missing
 GET  /metrics            metrics for Prometheus

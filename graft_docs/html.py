@@ -155,9 +155,9 @@ def asset(name: str) -> bytes:
     return files("graft_docs").joinpath("assets", name).read_bytes()
 
 
-def away(reason: str) -> bytes:
+def away() -> bytes:
     """Make the page for when nothing is known of the platform."""
-    return _environment().get_template("away.html.j2").render(site=None, page="", reason=reason).encode()
+    return _environment().get_template("away.html.j2").render(site=None, page="").encode()
 
 
 def add_note(page: bytes, text: str) -> bytes:

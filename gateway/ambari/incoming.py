@@ -11,6 +11,7 @@ from starlette.types import Scope
 
 from gateway.ambari.errors import AmbariError
 from gateway.ambari.table import PREFIX
+from gateway.encodings import takes_gzip
 
 OVERRIDE = "x-http-method-override"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -53,11 +54,7 @@ class Incoming:
     @property
     def takes_gzip(self) -> bool:
         """Whether the answer may be packed."""
-        for part in self.headers.get("accept-encoding", "").split(","):
-            name, _, weight = part.strip().lower().partition(";")
-            if name.strip() == "gzip":
-                return not re.fullmatch(r"\s*q\s*=\s*0(\.0*)?\s*", weight)
-        return False
+        return takes_gzip(self.headers.get("accept-encoding", ""))
 
 
 def read_head(scope: Scope) -> Incoming:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -32,6 +32,7 @@ from graft.registry.v1 import (
     registry_pb2,
     registry_pb2_grpc,
 )
+from graft_common.declarations.api import Api
 from graft_common.errors import (
     GraftError,
     handle_invalid,
@@ -39,6 +40,7 @@ from graft_common.errors import (
     parameter_count_mismatch,
     session_invalid,
 )
+from graft_common.rpc.api import responses
 from graft_common.rpc.clients import DispatcherClients, RegistryClients
 from graft_common.rpc.context import (
     MIN_REVISION,
@@ -86,6 +88,12 @@ class FakePlatform:
     running: int = 0
     list_error: GraftError | None = None
     """What listing the methods fails with."""
+    api: Api = field(default_factory=Api)
+    """What it describes."""
+    describe_error: GraftError | None = None
+    """What describing the methods fails with."""
+    described: int = 0
+    """How often it was asked."""
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     """Opened by a test that has calls of `Test.wait` waiting."""
 
@@ -193,6 +201,15 @@ class FakeDispatcher(dispatcher_pb2_grpc.DispatcherServiceServicer):
             raise self._platform.list_error
         methods = [dispatcher_pb2.Method(name=name, role="pool-admin") for name in sorted(self._platform.methods)]
         return dispatcher_pb2.ListMethodsResponse(methods=methods)
+
+    async def DescribeApi(
+        self, request: dispatcher_pb2.DescribeApiRequest, context: CallContext
+    ) -> AsyncGenerator[dispatcher_pb2.DescribeApiResponse, None]:
+        self._platform.described += 1
+        if self._platform.describe_error is not None:
+            raise self._platform.describe_error
+        for response in responses(self._platform.api, request.known_digest):
+            yield response
 
     def _accept(self, method: str, data: bytes, context: CallContext) -> tuple[Handler, Sequence[Value]]:
         params = decode_values(data)

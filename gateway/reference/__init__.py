@@ -1,0 +1,1 @@
+"""The reference of all methods, at `/docs`."""
