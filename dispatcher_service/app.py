@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager, suppress
+from pathlib import Path
 from typing import Self
 
 from dispatcher_service.builtins.base import CallerContext
 from dispatcher_service.builtins.extensions import extension_builtins
 from dispatcher_service.builtins.system import system_builtins
+from dispatcher_service.bundles.bundles import Bundles
+from dispatcher_service.bundles.cache import BundleCache
+from dispatcher_service.bundles.loading import Loader
 from dispatcher_service.calls.calls import Calls
 from dispatcher_service.calls.listing import MethodInfo, list_methods
 from dispatcher_service.calls.runner import Execution, ExecutionMeter, Runner
@@ -25,6 +29,7 @@ from dispatcher_service.sessions.authenticator import Authenticator
 from dispatcher_service.sessions.follower import RegistryFollower
 from dispatcher_service.sessions.touches import TouchReporter
 from dispatcher_service.state import DispatcherState
+from dispatcher_service.typed.services import TypedServices
 from graft_common.declarations.api import Source
 from graft_common.declarations.platform import platform_document
 from graft_common.errors import StartupError, method_unknown, service_unavailable
@@ -45,8 +50,10 @@ class _Following:
 
     def __init__(self, settings: Settings, registry: RegistryClients) -> None:
         token = _token(settings)
+        self._data_dir = settings.data_dir
         self.follower = RegistryFollower(registry, token)
         self.touches = TouchReporter(registry, token, settings.session_idle)
+        self.loader = Loader(registry, token, BundleCache(settings.data_dir / "cache" / "bundles"))
         self.authenticator = Authenticator(self.follower, self.touches, registry, token)
 
     async def start(self, resources: AsyncExitStack) -> None:
@@ -58,6 +65,15 @@ class _Following:
         resources.push_async_callback(self.touches.close)
         await self.follower.wait_synced(SYNC_WAIT)
 
+    async def follow_bundles(self, declarations: Declarations, resources: AsyncExitStack) -> Bundles:
+        """Let what is linked bring its methods; to be called before `start`."""
+        bundles = Bundles(self.loader, declarations.holds, declarations.take)
+        with _cache_errors(self._data_dir):
+            await bundles.open()
+        resources.push_async_callback(bundles.close)
+        self.follower.on_bundles = bundles.follow
+        return bundles
+
 
 class DispatcherApp:
     """A dispatcher that serves."""
@@ -68,10 +84,14 @@ class DispatcherApp:
         state: DispatcherState,
         engine: Engine,
         dropins: DropIns,
+        declarations: Declarations,
+        bundles: Bundles,
         following: _Following,
         resources: AsyncExitStack,
     ) -> None:
         self.engine = engine
+        self.declarations = declarations
+        self._bundles = bundles
         self._state = state
         self._dropins = dropins
         self._follower = following.follower
@@ -80,10 +100,6 @@ class DispatcherApp:
         self._runner = Runner(engine, dropins, Slots(settings.call_concurrency, settings.call_queue), _limits(settings))
         self._runner.show_metrics()
         sessions = following.authenticator
-        self.declarations = Declarations(
-            platform_document(), lambda: (dropins.executables(), frozenset(dropins.names()))
-        )
-        dropins.on_change = self.declarations.changed
         self._calls = Calls(
             authenticator=sessions,
             declarations=self.declarations,
@@ -104,7 +120,9 @@ class DispatcherApp:
         self._hooks = Hooks(engine, settings.data_dir / "cache" / "hooks", _limits(settings), state.audit)
         self._hooks.sweep()
         hooks = HookServicer(self._hooks, _token(settings))
-        self.services: Sequence[RpcService] = (dispatcher.service(), hooks.service(), *state.services(sessions))
+        typed = TypedServices(self._calls, lambda: self.declarations.in_force.api)
+        described = replace(dispatcher.service(), dynamic=typed)
+        self.services: Sequence[RpcService] = (described, hooks.service(), *state.services(sessions))
 
     @classmethod
     async def open(cls, settings: Settings, registry: RegistryClients, engine: Engine | None = None) -> Self:
@@ -133,13 +151,24 @@ class DispatcherApp:
             resources.push_async_callback(state.close)
             dropins = await _open_dropins(settings)
             resources.push_async_callback(dropins.close)
+            declarations = Declarations(
+                platform_document(), lambda: (dropins.executables(), frozenset(dropins.names()))
+            )
+            dropins.on_change = declarations.changed
+            bundles = await following.follow_bundles(declarations, resources)
             await following.start(resources)
-            return cls(settings, state, engine, dropins, following, resources.pop_all())
+            with suppress(TimeoutError):
+                async with asyncio.timeout(SYNC_WAIT if following.follower.synced else 0):
+                    await bundles.wait_settled()
+            return cls(settings, state, engine, dropins, declarations, bundles, following, resources.pop_all())
 
     @property
     def ready(self) -> bool:
-        """Whether calls are answered: the registry has been heard once, and nothing is being shut down."""
-        return self._follower.synced and not self._draining
+        """Whether calls are answered: the registry has been heard once, and nothing is being shut down.
+
+        Methods of linked extensions count as heard when each has been loaded, or could not be.
+        """
+        return self._follower.synced and self._bundles.settled and not self._draining
 
     async def findings(self) -> list[Finding]:
         """Tell what this host allows the engine and lacks."""
@@ -219,11 +248,17 @@ def _token(settings: Settings) -> str:
 
 async def _open_dropins(settings: Settings) -> DropIns:
     dropins = DropIns(settings.extensions_path, settings.data_dir / "cache" / "dropins")
-    try:
+    with _cache_errors(settings.data_dir):
         await dropins.open()
+    return dropins
+
+
+@contextmanager
+def _cache_errors(data_dir: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise StartupError(
-            f"{settings.data_dir / 'cache'} cannot be written: {error.strerror}. "
+            f"{data_dir / 'cache'} cannot be written: {error.strerror}. "
             "Let this user own the directory, or set GRAFT_DATA_DIR to another."
         ) from error
-    return dropins

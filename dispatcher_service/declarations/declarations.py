@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from dispatcher_service.declarations.in_force import InForce, Noted
 from dispatcher_service.declarations.sources import Holds, LinkedBundle
@@ -29,6 +29,7 @@ class Declarations:
         self._platform = platform
         self._executables = executables
         self._bundles: tuple[LinkedBundle, ...] = ()
+        self._bundle_notes: tuple[Noted, ...] = ()
         self._in_force: InForce | None = None
 
     @property
@@ -38,9 +39,9 @@ class Declarations:
             self._in_force = self._joined()
         return self._in_force
 
-    def take(self, bundles: Sequence[LinkedBundle]) -> None:
-        """Let these, and no others, be the extension versions that bring methods."""
-        self._bundles = tuple(bundles)
+    def take(self, bundles: Sequence[LinkedBundle], notes: Sequence[Noted] = ()) -> None:
+        """Let these, and no others, be the extension versions that bring methods; `notes` tell of those that do not."""
+        self._bundles, self._bundle_notes = tuple(bundles), tuple(notes)
         self.changed()
 
     def changed(self) -> None:
@@ -52,7 +53,7 @@ class Declarations:
         return InForce(
             joined.api,
             joined.candidates,
-            tuple(_refusals(self._bundles)),
+            self._bundle_notes,
             {bundle.place: bundle for bundle in self._bundles},
         )
 
@@ -73,7 +74,3 @@ def _contribution(bundle: LinkedBundle) -> Contribution:
         version=bundle.version,
         link_id=bundle.link_id,
     )
-
-
-def _refusals(_bundles: Iterable[LinkedBundle]) -> Iterator[Noted]:
-    yield from ()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import aclosing, suppress
 
 import structlog
 from prometheus_client import Gauge
 
+from dispatcher_service.bundles.marks import BundleMark, read_mark
 from dispatcher_service.sessions.session import Session
 from dispatcher_service.sessions.view import RegistryView
 from graft.registry.v1 import identity_pb2, registry_pb2
@@ -27,7 +28,7 @@ SILENCE = 75.0
 """Seconds without a response, bookmarks included, after which the stream counts as dead; bookmarks come every 30."""
 _FIRST_DELAY = 0.1
 _LAST_DELAY = 5.0
-_KINDS = (registry_pb2.RESOURCE_KIND_SESSION,)
+_KINDS = (registry_pb2.RESOURCE_KIND_SESSION, registry_pb2.RESOURCE_KIND_METHOD_BUNDLE)
 _FIXES = {
     "SERVICE_TOKEN_INVALID": "set the same GRAFT_SERVICE_TOKEN for the registry and the dispatcher",
     "SESSION_INVALID": "set the same GRAFT_SERVICE_TOKEN for the registry and the dispatcher",
@@ -41,6 +42,8 @@ class RegistryFollower:
         self.view = RegistryView()
         self.connected = False
         """Whether the present stream has brought anything yet."""
+        self.on_bundles: Callable[[Mapping[str, BundleMark]], None] = _nothing
+        """Is told all bundles of methods that are linked, by place, when they may have changed."""
         self._registry = registry
         self._metadata = call_metadata(token)
         self._synced = asyncio.Event()
@@ -122,11 +125,14 @@ class RegistryFollower:
                     case registry_pb2.WATCH_PHASE_SNAPSHOT_COMPLETE:
                         _apply(snapshot, response.changes)
                         self._advance(snapshot, response.revision)
+                        self.on_bundles(snapshot.bundles)
                         _log.info("registry.synced", revision=response.revision, sessions=len(snapshot.sessions))
                         self._synced.set()
                     case registry_pb2.WATCH_PHASE_CHANGES:
                         _apply(self.view, response.changes)
                         self._advance(self.view, response.revision)
+                        if any(change.kind == registry_pb2.RESOURCE_KIND_METHOD_BUNDLE for change in response.changes):
+                            self.on_bundles(self.view.bundles)
                     case _:
                         self._advance(self.view, response.revision)
                 yield
@@ -156,6 +162,15 @@ def _apply(view: RegistryView, changes: Iterable[registry_pb2.Change]) -> None:
                 view.sessions.pop(change.key, None)
             else:
                 view.sessions[change.key] = read_session(change.session)
+        elif change.kind == registry_pb2.RESOURCE_KIND_METHOD_BUNDLE:
+            if gone:
+                view.bundles.pop(change.key, None)
+            else:
+                view.bundles[change.key] = read_mark(change.method_bundle)
+
+
+def _nothing(_bundles: Mapping[str, BundleMark]) -> None:
+    return
 
 
 def read_session(message: identity_pb2.Session) -> Session:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from dispatcher_service.bundles.marks import BundleMark
 from dispatcher_service.sessions.session import Session
 
 
@@ -15,3 +16,5 @@ class RegistryView:
     """0 until a snapshot is complete."""
     sessions: dict[str, Session] = field(default_factory=dict)
     """By digest."""
+    bundles: dict[str, BundleMark] = field(default_factory=dict)
+    """The methods of linked extension versions, by place."""

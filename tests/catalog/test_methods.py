@@ -236,7 +236,7 @@ def test_the_schema_is_asked_once_also_over_a_restart(
     tree.method_files("E/1", {"a.xml": declarations(method("A.b"))})
     catalog = tree.read()
     save_reading(catalog.reading, tmp_path / "cache")
-    monkeypatch.setattr("graft_common.declarations.reader._schema_findings", None)
+    monkeypatch.setattr("registry_service.catalog.method_reader.check_form", None)
     again = read_catalog(tree.root, load_reading(tmp_path / "cache"))
     assert again.extension("E", "1") == catalog.extension("E", "1")
 
