@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from dispatcher_service.calls.calls import Arguments
+from typing import TYPE_CHECKING
+
 from dispatcher_service.calls.result import CallResult
 from graft_common.declarations.json_form import MethodJson, dump, parse, undeclared_arguments, write_untyped
 from graft_common.declarations.model import Method, Types
 from graft_common.errors import internal_error
 from graft_common.values import Value
+
+if TYPE_CHECKING:
+    # It needs the tasks, which need this.
+    from dispatcher_service.calls.calls import Arguments
 
 _MAX_FORMS = 4096
 _forms: dict[int, tuple[Method, Types, MethodJson]] = {}
