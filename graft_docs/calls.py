@@ -1,4 +1,4 @@
-"""How a method is called, in each language that needs no generated code.
+"""How a method is called: over HTTP and gRPC, from the command line, and in each language that SDKs are made in.
 
 The texts go by names that a reader sets once: GRAFT_URL is the gateway, GRAFT_DISPATCHER the dispatcher's gRPC, and
 GRAFT_SESSION the reference of a session.
@@ -12,13 +12,17 @@ import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from graft_common.declarations.api import Api
 from graft_common.declarations.json_form import JsonWriters
 from graft_common.declarations.model import Method
 from graft_common.values import DateTime, Value
+from graft_docs.grpc_requests import Requests
 from graft_docs.samples import Sample, sample_arguments
+from graft_sdk.examples import LANGUAGES, example
+from graft_sdk.languages import find
 
 _INT32: Final = 2**31
 _TYPED: Final = re.compile(r"@|(?:str|int|float|bool|nil|json|date|base64):")
@@ -42,19 +46,32 @@ class Calls:
 
     def __init__(self, api: Api) -> None:
         self._api = api
-        self._writers = JsonWriters(api.types)
+        self._json = JsonWriters(api.types)
 
     def of(self, method: Method) -> Sequence[Call]:
-        """Return a call in each language, the plainest first."""
+        """Return a call in each language, the plainest first.
+
+        There is none over gRPC for the built-in methods of sessions, and none with an SDK for removed methods: those
+        do not have them.
+        """
         samples = sample_arguments(method, self._api.types)
-        return (
+        calls = [
             Call("curl", "curl", "sh", self._curl(method, samples)),
             Call("graft", "graft", "sh", _graft(method, samples)),
+            Call("grpcurl", "grpcurl", "sh", self._requests.grpcurl(method, samples)),
             Call("xenapi", "Python (XenAPI)", "python", _xenapi(method, samples)),
-        )
+        ]
+        for name in LANGUAGES:
+            language = find(name)
+            calls.append(Call(name, f"{language.title} SDK", language.fence, example(self._api, method, name).rstrip()))
+        return [call for call in calls if call.text]
+
+    @cached_property
+    def _requests(self) -> Requests:
+        return Requests(self._api)
 
     def _curl(self, method: Method, samples: Sequence[Sample]) -> str:
-        body = {sample.param.name: self._writers.of(sample.param.type)(sample.value) for sample in samples}
+        body = {sample.param.name: self._json.of(sample.param.type)(sample.value) for sample in samples}
         lines = [f'curl "$GRAFT_URL/api/v1/methods/{method.name}"']
         if method.session:
             lines.append('-H "Authorization: Bearer $GRAFT_SESSION"')

@@ -29,6 +29,7 @@ from graft_docs.prose import Block, Code, CodeBlock, Inline, Link, Listing, Para
 from graft_docs.search import search_script
 from graft_docs.secrets import without_secrets
 from graft_docs.uses import Uses
+from graft_sdk.platform_errors import PLATFORM_ERRORS
 
 NOTE: Final = b"<!-- note -->"
 """Where a page has room for a note, once; `add_note` puts one there."""
@@ -56,6 +57,7 @@ class HtmlSite:
         self.words = words
         self.naming = naming
         self.roles = ROLES
+        self.platform_errors = PLATFORM_ERRORS
         self._calls = Calls(self.api)
         self._types: dict[Type, Markup] = {}
         self._classes: Mapping[str, str] = {f"{page}{SUFFIX}": name for name, page in self.links.class_pages.items()}

@@ -23,22 +23,6 @@ _CHANGES: Final = {
 _SIZES: Final = ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"))
 
 
-PLATFORM_ERRORS: Final = (
-    ("SESSION_AUTHENTICATION_FAILED", ("user", "reason"), "The user or the password is wrong."),
-    ("SESSION_INVALID", ("session",), "There is no such session, or it has ended."),
-    ("RBAC_PERMISSION_DENIED", ("permission", "message"), "The session has no role that may call the method."),
-    ("MESSAGE_METHOD_UNKNOWN", ("method",), "There is no such method, or it cannot be called now."),
-    ("MESSAGE_PARAMETER_COUNT_MISMATCH", ("method", "expected", "received"), "Too few or too many parameters."),
-    ("MESSAGE_REMOVED", (), "The method was removed in some release."),
-    ("FIELD_TYPE_ERROR", ("place", "expected", "got"), "A value of another type than the declared one."),
-    ("INVALID_VALUE", ("place", "value", "reason"), "A value of the right type that cannot be."),
-    ("SERVER_BUSY", ("reason",), "As many calls are running and waiting as may; try again."),
-    ("SERVICE_UNAVAILABLE", ("service", "reason"), "A part of the platform does not answer; try again."),
-    ("INTERNAL_ERROR", ("reason",), "Something went wrong that is not the caller's mistake."),
-)
-"""What a call can answer whatever its method: code, parameters, and when it comes."""
-
-
 def last_change(lifecycle: Lifecycle) -> str:
     """Say when and why something came to its state."""
     for transition in reversed(lifecycle.transitions):
