@@ -75,7 +75,7 @@ def write_declarations(documents: Mapping[str, Document], known: Types, out: Pat
     try:
         read_documents({str(file): data for file, data in contents.items()}, known)
     except DeclarationError as error:
-        raise CliError(_told("nothing is written, since it would not be valid:", error.findings)) from None
+        raise CliError(told("nothing is written, since it would not be valid:", error.findings)) from None
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -102,10 +102,10 @@ def read_declarations(paths: Sequence[Path]) -> list[Document]:
     try:
         documents = read_documents(contents)
     except DeclarationError as error:
-        raise CliError(_told("the declarations are not valid:", error.findings)) from None
+        raise CliError(told("the declarations are not valid:", error.findings)) from None
     clashes = list(_clashes(documents))
     if clashes:
-        raise CliError(_told("the declarations contradict each other:", clashes))
+        raise CliError(told("the declarations contradict each other:", clashes))
     return list(documents.values())
 
 
@@ -125,7 +125,8 @@ def _clashes(documents: Mapping[str, Document]) -> Iterator[str]:
                 yield f"{file}: the {kind} {name} is declared in {first} already"
 
 
-def _told(what: str, findings: Sequence[object]) -> str:
+def told(what: str, findings: Sequence[object]) -> str:
+    """Write findings below each other, the first of them at least."""
     more = [f"and {len(findings) - _SHOWN_FINDINGS} more"] if len(findings) > _SHOWN_FINDINGS else []
     return "\n".join([what, *(f"  {finding}" for finding in findings[:_SHOWN_FINDINGS]), *more])
 

@@ -11,6 +11,9 @@ UNREACHABLE = 3
 NOT_LOGGED_IN = 4
 """There is no session, it has ended, or user and password do not fit."""
 
+REFUSED = 5
+"""`graft try`: a client would be told a named error, of the method's own or because the arguments do not fit."""
+
 HELP = """\
 \b
 Exit codes: 0 success; 1 failure; 2 wrong usage; 3 the service does not answer; 4 not logged in."""

@@ -12,6 +12,7 @@ import typer
 from graft_cli.commands import (
     access,
     audit,
+    authoring,
     call,
     clusters,
     datamodel,
@@ -82,6 +83,7 @@ for _group in (
     clusters,
     mpack,
     new,
+    authoring,
     validate,
     datamodel,
     sdk,

@@ -22,7 +22,7 @@ class State(enum.Enum):
 
 class Mode(str, enum.Enum):
     fast = "fast"
-    SLOW = "Slow one"
+    SLOW = "Slow-one"
 
 
 Speed = Literal["low", "high"]

@@ -310,11 +310,12 @@ def _fields(record: "Any") -> "List[Tuple[str, Shape, bool]]":
             for name, field in told.items()
             if field.init
         ]
-    if hasattr(record, "__total__"):
-        defaults = getattr(record, "__optional_keys__", () if record.__total__ else hints)
-    else:
-        defaults = record._field_defaults
-    return [(name, _shape(hint), name in defaults) for name, hint in hints.items()]
+    if not hasattr(record, "__total__"):
+        return [(name, _shape(hint), name in record._field_defaults) for name, hint in hints.items()]
+    absent = getattr(record, "__optional_keys__", () if record.__total__ else hints)
+    shapes = ((name, _shape(hint), name in absent) for name, hint in hints.items())
+    # What may be absent is an option, as in the declaration.
+    return [(name, ("option", kind) if out and kind[0] != "option" else kind, out) for name, kind, out in shapes]
 
 
 def _name(shape: "Shape") -> str:
@@ -375,6 +376,8 @@ def _record(shape: "Shape", value: "Dict[str, Any]", place: str) -> "Any":
             taken[name] = None
         elif not filled:
             raise Failure("FIELD_TYPE_ERROR", f"{place}.{name}", _name(kind), "nothing")
+        if filled and taken.get(name, place) is None and hasattr(shape[2], "__total__"):
+            del taken[name]
     return shape[2](**taken)
 
 
