@@ -19,6 +19,7 @@ from dispatcher_service.calls.listing import MethodInfo, list_methods
 from dispatcher_service.calls.runner import Execution, ExecutionMeter, Runner
 from dispatcher_service.calls.slots import Slots
 from dispatcher_service.declarations.declarations import Declarations
+from dispatcher_service.declarations.directory import DeclarationFiles
 from dispatcher_service.dropins.view import DropIns
 from dispatcher_service.engines import factory
 from dispatcher_service.engines.base import Engine, EngineUnavailable, Finding, Limits
@@ -29,7 +30,6 @@ from dispatcher_service.sessions.authenticator import Authenticator
 from dispatcher_service.sessions.follower import RegistryFollower
 from dispatcher_service.sessions.touches import TouchReporter
 from dispatcher_service.state import DispatcherState
-from dispatcher_service.typed.services import TypedServices
 from graft_common.declarations.api import Source
 from graft_common.declarations.platform import platform_document
 from graft_common.errors import StartupError, method_unknown, service_unavailable
@@ -112,7 +112,6 @@ class DispatcherApp:
             **extension_builtins(state.hosts, self._has_extension, self._run_extension),
             **system_builtins(lambda: [method.name for method in self.methods()]),
         }
-        self.declarations.builtins = frozenset(name for name in self._calls.builtins if not name.endswith(":"))
         following.touches.busy = lambda: self._calls.busy_sessions() | state.tasks.busy_sessions()
         dispatcher = DispatcherServicer(
             self._calls, state.tasks, self._methods_if_ready, self.declarations, state.audit, sessions
@@ -120,9 +119,7 @@ class DispatcherApp:
         self._hooks = Hooks(engine, settings.data_dir / "cache" / "hooks", _limits(settings), state.audit)
         self._hooks.sweep()
         hooks = HookServicer(self._hooks, _token(settings))
-        typed = TypedServices(self._calls, lambda: self.declarations.in_force.api)
-        described = replace(dispatcher.service(), dynamic=typed)
-        self.services: Sequence[RpcService] = (described, hooks.service(), *state.services(sessions))
+        self.services: Sequence[RpcService] = (dispatcher.service(), hooks.service(), *state.services(sessions))
 
     @classmethod
     async def open(cls, settings: Settings, registry: RegistryClients, engine: Engine | None = None) -> Self:
@@ -155,6 +152,8 @@ class DispatcherApp:
                 platform_document(), lambda: (dropins.executables(), frozenset(dropins.names()))
             )
             dropins.on_change = declarations.changed
+            dropins.declared = declarations.named_executables
+            await _open_declarations(settings, declarations, resources)
             bundles = await following.follow_bundles(declarations, resources)
             await following.start(resources)
             with suppress(TimeoutError):
@@ -244,6 +243,15 @@ def _token(settings: Settings) -> str:
             f"The service token in {settings.data_dir / 'keys'} cannot be read or made: {error.strerror}. "
             "Let this user own the directory, or set GRAFT_DATA_DIR to another."
         ) from error
+
+
+async def _open_declarations(settings: Settings, declarations: Declarations, resources: AsyncExitStack) -> None:
+    cache = settings.data_dir / "cache" / "declarations" / "in-force"
+    files = DeclarationFiles(settings.declarations_path, cache, declarations.refused)
+    declarations.files = lambda: files.settled
+    files.on_change = declarations.changed
+    await files.open()
+    resources.push_async_callback(files.close)
 
 
 async def _open_dropins(settings: Settings) -> DropIns:

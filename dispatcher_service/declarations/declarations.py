@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from dispatcher_service.declarations.in_force import InForce, Noted
+from dispatcher_service.builtins.names import builtin_names
+from dispatcher_service.declarations.in_force import InForce
 from dispatcher_service.declarations.sources import Holds, LinkedBundle
 from dispatcher_service.dropins.rules import name_fault
 from graft_common.declarations.api import Source
-from graft_common.declarations.joining import Contribution, join
+from graft_common.declarations.joining import Contribution, join, reserved
 from graft_common.declarations.model import Document
+from graft_common.declarations.reader import Finding
+from graft_common.declarations.settling import Noted, Settled
 
 
 class Declarations:
@@ -24,9 +27,11 @@ class Declarations:
         """
         self.holds = Holds()
         """Whoever keeps the folders of bundles asks here whether calls use them."""
-        self.builtins: frozenset[str] = frozenset()
-        """The built-in methods that are served."""
+        self.files: Callable[[], Settled] = Settled
+        """Returns what is in force of the declarations of drop-ins."""
         self._platform = platform
+        self._builtins = frozenset(name for name in builtin_names() if not name.endswith(":"))
+        self._own = self._builtins | {method.name for method in platform.methods}
         self._executables = executables
         self._bundles: tuple[LinkedBundle, ...] = ()
         self._bundle_notes: tuple[Noted, ...] = ()
@@ -44,24 +49,43 @@ class Declarations:
         self._bundles, self._bundle_notes = tuple(bundles), tuple(notes)
         self.changed()
 
+    def refused(self, method: str) -> str:
+        """Tell why nobody but the platform can declare a method of that name; empty where others can."""
+        return reserved(method) or ("a method of the platform itself has this name" if method in self._own else "")
+
+    def named_executables(self) -> frozenset[str]:
+        """Name the files that the declarations of drop-ins name."""
+        files = self.files().files.values()
+        return frozenset(method.file_name for file in files for method in file.document.methods)
+
     def changed(self) -> None:
         """Take note that a source has changed."""
         self._in_force = None
 
     def _joined(self) -> InForce:
-        joined = join(self._contributions())
+        settled = self.files()
+        joined = join(self._contributions(settled))
         return InForce(
             joined.api,
             joined.candidates,
-            self._bundle_notes,
+            (*settled.notes, *self._bundle_notes, *self._losses()),
             {bundle.place: bundle for bundle in self._bundles},
         )
 
-    def _contributions(self) -> Iterator[Contribution]:
-        yield Contribution(Source.BUILT_IN, self._platform, self.builtins, self.builtins)
+    def _contributions(self, settled: Settled) -> Iterator[Contribution]:
+        yield Contribution(Source.BUILT_IN, self._platform, self._builtins, self._builtins)
         executables, methods = self._executables()
         yield Contribution(Source.DROP_IN, executables=executables, undeclared=methods)
+        for name, file in settled.files.items():
+            yield Contribution(Source.DROP_IN, file.document, executables, file=name, borrowed=file.borrowed)
         yield from map(_contribution, self._bundles)
+
+    def _losses(self) -> Iterator[Noted]:
+        """Tell which methods of extension versions can never count."""
+        for bundle in self._bundles:
+            for method in bundle.document.methods:
+                if reason := self.refused(method.name):
+                    yield Noted(Finding(bundle.place, 0, "", f"{method.name} is left out: {reason}"))
 
 
 def _contribution(bundle: LinkedBundle) -> Contribution:

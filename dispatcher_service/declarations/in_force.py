@@ -10,17 +10,10 @@ from graft_common.declarations.api import Api, Origin, Source
 from graft_common.declarations.checking import MethodChecks
 from graft_common.declarations.joining import Candidate
 from graft_common.declarations.model import Method
-from graft_common.declarations.reader import Finding
+from graft_common.declarations.settling import Noted
 from graft_common.roles import POOL_ADMIN
 
-
-@dataclass(frozen=True, slots=True)
-class Noted:
-    """Something that is wrong, or was refused."""
-
-    finding: Finding
-    last_good: bool = False
-    """Whether an earlier version of the file, which was good, is still in force."""
+__all__ = ["InForce", "Noted", "Target"]
 
 
 @dataclass(frozen=True)

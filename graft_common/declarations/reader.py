@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 from itertools import islice
-from pathlib import Path
 from xml.etree.ElementTree import Element
 
-import xmlschema
-from xmlschema.validators.exceptions import XMLSchemaChildrenValidationError, XMLSchemaValidationError
-
-from graft_common.declarations import rules
+from graft_common.declarations import quick_form, rules
 from graft_common.declarations.building import Builder, children
 from graft_common.declarations.model import Document, Types
-from graft_common.declarations.rules import Place
+from graft_common.declarations.rules import Fault, Place
 from graft_common.declarations.texts import NAMESPACE
 from graft_common.xml_documents import LinedElement, XmlError, parse_with_lines
 
-SCHEMA = Path(__file__).parent / "methods.xsd"
 MAX_FINDINGS = 100
 """Of one file."""
 _MAX_TEXT = 500
 _LINE = re.compile(r"line (\d+)(?:, column \d+)?: ")
-_PREFIX = f"{{{NAMESPACE}}}"
-_ROOT = f"{_PREFIX}methods"
+_ROOT = f"{{{NAMESPACE}}}methods"
+_TAGS = ("class", "enum", "record", "method")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +61,32 @@ def read_document(data: bytes, file: str, known: Types | None = None) -> Documen
     root, document = _read_form(data, file)
     _raise(_rule_findings(root, document, file, known))
     return document
+
+
+class Form:
+    """A file as far as it can be judged without others: XML that holds to the schema, with types that can be read."""
+
+    def __init__(self, file: str, data: bytes) -> None:
+        """Read it.
+
+        Raises:
+            DeclarationError: it is no such file.
+        """
+        self.file = file
+        self.data = data
+        root, self.document = _read_form(data, file)
+        self._lines = {tag: [_line(child) for child in children(root, tag)] for tag in _TAGS}
+
+    def finding(self, kind: str, number: int, reason: str) -> Finding:
+        """Blame one class, enum, record or method, counted from 0."""
+        return Finding(self.file, self._lines[kind][number], f"/methods/{kind}[{number + 1}]", reason)
+
+    def findings(self, faults: Iterable[Fault]) -> list[Finding]:
+        """Blame what rules have found, the first by line."""
+        # The elements are not kept for files that have no faults, which most are.
+        root = parse_with_lines(self.data)
+        found = [_finding(root, self.file, place, reason) for place, reason in islice(faults, MAX_FINDINGS)]
+        return sorted(found, key=_order)
 
 
 def check_form(data: bytes, file: str) -> None:
@@ -121,8 +141,12 @@ def _read_form(data: bytes, file: str, *, formed: bool = False) -> tuple[LinedEl
     if root.tag != _ROOT:
         reason = f'the root element is <{root.tag}>; <methods xmlns="{NAMESPACE}"> is expected'
         raise DeclarationError((Finding(file, root.sourceline, f"/{_plain(root.tag)}", reason),))
-    if not formed:
-        _raise(_schema_findings(root, file))
+    if not formed and not quick_form.holds(root):
+        # It takes a quarter of a second to load, and is hardly ever asked.
+        from graft_common.declarations.schema_findings import schema_findings  # noqa: PLC0415
+
+        found = (Finding(file, line, path, reason) for line, path, reason in schema_findings(root))
+        _raise(found)
     builder = Builder()
     document = builder.document(root)
     _raise(_finding(root, file, place, reason) for place, reason in builder.faults)
@@ -133,48 +157,15 @@ def _rule_findings(root: LinedElement, document: Document, file: str, known: Typ
     return (_finding(root, file, place, reason) for place, reason in rules.faults(document, known))
 
 
-@cache
-def _schema() -> xmlschema.XMLSchema11:
-    return xmlschema.XMLSchema11(str(SCHEMA), allow="sandbox", defuse="always")
-
-
 def _raise(findings: Iterator[Finding]) -> None:
     """Raise for the first findings, by line, if there are any."""
     found = [finding for _, finding in zip(range(MAX_FINDINGS), findings, strict=False)]
     if found:
-        raise DeclarationError(tuple(sorted(found, key=lambda finding: (finding.line, finding.path, finding.reason))))
+        raise DeclarationError(tuple(sorted(found, key=_order)))
 
 
-def _schema_findings(root: LinedElement, file: str) -> Iterator[Finding]:
-    # The document is a tree already, made by the parser that refuses definitions; nothing is fetched for it.
-    resource = xmlschema.XMLResource(root, allow="none")
-    for error in _schema().iter_errors(resource):
-        yield _schema_finding(error, file)
-
-
-def _schema_finding(error: XMLSchemaValidationError, file: str) -> Finding:
-    element = error.elem
-    path = (error.path or "").replace(_PREFIX, "")
-    reason = error.reason or error.message
-    if isinstance(error, XMLSchemaChildrenValidationError) and error.invalid_child is not None:
-        element = error.invalid_child
-        path = f"{path}/{_plain(element.tag)}"
-        reason = _misplaced(element, error)
-    line = getattr(element, "sourceline", None) or 0
-    return Finding(file, line, path[:_MAX_TEXT], reason.replace(_PREFIX, "")[:_MAX_TEXT])
-
-
-def _misplaced(child: Element, error: XMLSchemaChildrenValidationError) -> str:
-    """Tell of an element that cannot stand where it stands: it is unknown there, or there once too often."""
-    parent = "" if error.elem is None else _plain(error.elem.tag)
-    group = error.validator
-    elements = group.iter_elements() if isinstance(group, xmlschema.validators.XsdGroup) else ()
-    allowed = [_plain(element.name) for element in elements if element.name]
-    tag = child.tag.removeprefix(_PREFIX)
-    if tag in allowed:
-        return f"<{tag}> stands more than once in <{parent}>"
-    expected = ", ".join(f"<{name}>" for name in allowed)
-    return f"<{tag}> cannot stand in <{parent}>; there can be {expected}"
+def _order(finding: Finding) -> tuple[int, str, str]:
+    return finding.line, finding.path, finding.reason
 
 
 def _finding(root: LinedElement, file: str, place: Place, reason: str) -> Finding:
@@ -186,7 +177,11 @@ def _finding(root: LinedElement, file: str, place: Place, reason: str) -> Findin
             break
         element = below[number]
         path += f"/{tag}[{number + 1}]"
-    return Finding(file, getattr(element, "sourceline", 0), path, reason[:_MAX_TEXT])
+    return Finding(file, _line(element), path, reason[:_MAX_TEXT])
+
+
+def _line(element: Element) -> int:
+    return int(getattr(element, "sourceline", 0))
 
 
 def _plain(name: str) -> str:

@@ -9,7 +9,8 @@ import pytest
 
 from graft_common.declarations.checking import MethodChecks
 from graft_common.declarations.model import Document, State, Types
-from graft_common.declarations.reader import SCHEMA, DeclarationError, read_document
+from graft_common.declarations.quick_form import SCHEMA
+from graft_common.declarations.reader import DeclarationError, read_document
 from graft_common.errors import GraftError
 from graft_common.xml_documents import parse_document
 
