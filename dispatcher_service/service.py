@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
-
-import structlog
+from dataclasses import replace
 
 from dispatcher_service.audit.log import AuditLog
 from dispatcher_service.audit.messages import list_call_records
+from dispatcher_service.calls.arriving import request_of
 from dispatcher_service.calls.calls import CallRequest, Calls
 from dispatcher_service.calls.json_calls import arguments_of, result_json
 from dispatcher_service.calls.listing import MethodInfo
@@ -17,15 +17,13 @@ from dispatcher_service.declarations.declarations import Declarations
 from dispatcher_service.declarations.messages import explain
 from dispatcher_service.messages import usage_message
 from dispatcher_service.sessions.admission import SessionSource, admit
+from dispatcher_service.typed.services import TypedServices
 from graft.dispatcher.v1 import dispatcher_pb2, dispatcher_pb2_grpc
 from graft_common.errors import internal_error, value_not_supported
 from graft_common.rpc.api import SOURCES, responses
-from graft_common.rpc.context import MIN_REVISION, REQUEST_ID, CallContext, bearer, metadata_value, peer_address
+from graft_common.rpc.context import CallContext
 from graft_common.rpc.service import RpcService
 from graft_common.values import Value, ValueDecodeError, ValueEncodeError, decode_values, encode_value
-
-_FOR_EVER = 1e6
-"""Seconds from which a deadline is none; gRPC tells a huge number where the client has set none."""
 
 
 class DispatcherServicer:
@@ -48,9 +46,13 @@ class DispatcherServicer:
         self._sessions = sessions
 
     def service(self) -> RpcService:
-        """Return what a server needs."""
-        descriptor = dispatcher_pb2.DESCRIPTOR.services_by_name["DispatcherService"]
-        return RpcService(descriptor, self, dispatcher_pb2_grpc.add_DispatcherServiceServicer_to_server)
+        """Return what a server needs, the declared methods as services of their own among it."""
+        return RpcService(
+            dispatcher_pb2.DESCRIPTOR.services_by_name["DispatcherService"],
+            self,
+            dispatcher_pb2_grpc.add_DispatcherServiceServicer_to_server,
+            TypedServices(self._calls, lambda: self._declarations.in_force.api),
+        )
 
     async def Invoke(  # noqa: N802  (gRPC's name)
         self, request: dispatcher_pb2.InvokeRequest, context: CallContext
@@ -107,23 +109,8 @@ class DispatcherServicer:
 def _read_request(
     request: dispatcher_pb2.InvokeRequest | dispatcher_pb2.InvokeAsyncRequest, context: CallContext
 ) -> CallRequest:
-    revision = metadata_value(context, MIN_REVISION)
-    left = context.time_remaining()
-    return CallRequest(
-        method=request.method,
-        params=_read_params(request),
-        read=arguments_of(request.method, request.arguments_json) if request.arguments_json else None,
-        credential=bearer(context),
-        min_revision=int(revision) if revision.isdecimal() and len(revision) < 19 else 0,
-        request_id=metadata_value(context, REQUEST_ID) or _given_request_id(),
-        peer=peer_address(context),
-        seconds=left if left is not None and left < _FOR_EVER else None,
-    )
-
-
-def _given_request_id() -> str:
-    """Return the id that the guard has given to a request without one."""
-    return str(structlog.contextvars.get_contextvars().get("request_id", ""))
+    read = arguments_of(request.method, request.arguments_json) if request.arguments_json else None
+    return replace(request_of(request.method, context), params=_read_params(request), read=read)
 
 
 def _read_params(request: dispatcher_pb2.InvokeRequest | dispatcher_pb2.InvokeAsyncRequest) -> list[Value]:

@@ -35,15 +35,21 @@ _seen_results: set[str] = set()
 UnaryHandler = Callable[[Any, CallContext], Awaitable[Any]]
 
 
-def guard_unary(rpc: str, handler: UnaryHandler) -> UnaryHandler:
-    """Wrap a servicer's method with one answer; what it is asked is one request, or an iterator of them."""
+def guard_unary(rpc: str, handler: UnaryHandler, label: str = "") -> UnaryHandler:
+    """Wrap a servicer's method with one answer; what it is asked is one request, or an iterator of them.
+
+    Args:
+        rpc: its full name.
+        handler: the method.
+        label: what metrics call it, where there are so many that they must share one.
+    """
 
     async def guarded(request: Any, context: CallContext) -> Any:
         request_id = metadata_value(context, REQUEST_ID) or uuid.uuid4().hex
         with (
             structlog.contextvars.bound_contextvars(request_id=request_id),
             tracing.server_span(rpc, context.invocation_metadata() or ()),
-            _observed(rpc, request_id),
+            _observed(label or rpc, request_id),
         ):
             return await handler(request, context)
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
 from grpc_status import rpc_status
 
 from graft_common.errors import GraftError
 from graft_common.rpc.errors import error_limit, to_status
 from graft_common.rpc.guard import guard_stream, guard_unary
-from graft_common.rpc.service import RpcService
+from graft_common.rpc.reflection import add_reflection
+from graft_common.rpc.service import DynamicServices, RpcService
 
 MAX_MESSAGE = 32 << 20
 MAX_METADATA = 256 << 10
@@ -34,16 +34,17 @@ class RpcServer:
     """Serves services at one address."""
 
     def __init__(self, services: Sequence[RpcService], max_concurrent_rpcs: int = 4096) -> None:
+        dynamic = [service.dynamic for service in services if service.dynamic is not None]
         self._server = grpc.aio.server(
-            options=OPTIONS, interceptors=[_GuardInterceptor()], maximum_concurrent_rpcs=max_concurrent_rpcs
+            options=OPTIONS, interceptors=[_GuardInterceptor(dynamic)], maximum_concurrent_rpcs=max_concurrent_rpcs
         )
-        self._health = health.aio.HealthServicer()
+        self._health = _Health(dynamic)
         self._names = ["", *(service.name for service in services)]
         for service in services:
             service.register(service.servicer, self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        reflected = [service.name for service in services]
-        reflection.enable_server_reflection([*reflected, health.SERVICE_NAME, reflection.SERVICE_NAME], self._server)
+        add_reflection(self._server, [*(service.name for service in services), health.SERVICE_NAME], dynamic)
+        self._server.add_generic_rpc_handlers(tuple(map(_DynamicHandlers, dynamic)))
 
     async def start(self, address: str, *, serving: bool = True) -> int:
         """Listen, answer health checks with SERVING or NOT_SERVING, and return the port.
@@ -71,8 +72,42 @@ class RpcServer:
         await self._server.stop(grace)
 
 
+class _Health(health.aio.HealthServicer):
+    """Lets services that come and go be as healthy as the whole while they are there."""
+
+    def __init__(self, dynamic: Sequence[DynamicServices]) -> None:
+        super().__init__()
+        self._dynamic = dynamic
+
+    async def Check(self, request: Any, context: Any) -> Any:  # noqa: N802  (gRPC's name)
+        return await super().Check(self._known(request), context)
+
+    async def Watch(self, request: Any, context: Any) -> None:  # noqa: N802  (gRPC's name)
+        await super().Watch(self._known(request), context)
+
+    def _known(self, request: Any) -> Any:
+        if any(services.has(request.service) for services in self._dynamic):
+            return health_pb2.HealthCheckRequest()
+        return request
+
+
+class _DynamicHandlers(grpc.GenericRpcHandler):
+    """Finds what answers an RPC at the time of the call."""
+
+    def __init__(self, services: DynamicServices) -> None:
+        self._services = services
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any] | None:
+        service, _, name = handler_call_details.method.removeprefix("/").partition("/")
+        handler = self._services.handler(service, name)
+        return None if handler is None else grpc.unary_unary_rpc_method_handler(handler)
+
+
 class _GuardInterceptor(grpc.aio.ServerInterceptor):
     """Puts every handler behind the guard, and Graft's errors into the status."""
+
+    def __init__(self, dynamic: Sequence[DynamicServices]) -> None:
+        self._dynamic = dynamic
 
     async def intercept_service(
         self,
@@ -85,7 +120,7 @@ class _GuardInterceptor(grpc.aio.ServerInterceptor):
             return handler
         if handler.unary_unary is not None:
             return grpc.unary_unary_rpc_method_handler(
-                _unary_on_wire(guard_unary(rpc, handler.unary_unary)),  # type: ignore[arg-type]  # typed for sync servers
+                _unary_on_wire(guard_unary(rpc, handler.unary_unary, self._label(rpc))),  # type: ignore[arg-type]  # typed for sync servers
                 handler.request_deserializer,
                 handler.response_serializer,
             )
@@ -106,6 +141,11 @@ class _GuardInterceptor(grpc.aio.ServerInterceptor):
             handler.request_deserializer,
             handler.response_serializer,
         )
+
+    def _label(self, rpc: str) -> str:
+        """Return what metrics call an RPC: by its service where declarations name it, perhaps thousands of them."""
+        service = rpc[1:].partition("/")[0]
+        return f"/{service}" if any(services.has(service) for services in self._dynamic) else rpc
 
 
 def _unary_on_wire(guarded: Callable[[Any, Any], Awaitable[Any]]) -> Callable[[Any, Any], Awaitable[Any]]:

@@ -98,20 +98,7 @@ class MethodMessages:
         return field_type_error(param.name, str(param.type), NOTHING, {"message": text})
 
 
-def _classes(method: Method, types: Types) -> tuple[type[Message], type[Message]]:
-    """Return the classes of a method's messages, made from nothing but what it needs."""
-    enums, records = _needed(method, types)
-    document = Document(enums=tuple(enums.values()), records=tuple(records.values()), methods=(method,))
-    pool = DescriptorPool()
-    for file in IMPORTS:
-        pool.AddSerializedFile(file.serialized_pb)
-    for made in describe(Api.of(document)).files.values():
-        pool.AddSerializedFile(made.SerializeToString())
-    rpc = pool.FindServiceByName(f"{PACKAGE}.{method.class_name}").methods[0]
-    return GetMessageClass(rpc.input_type), GetMessageClass(rpc.output_type)
-
-
-def _needed(method: Method, types: Types) -> tuple[dict[str, EnumDeclaration], dict[str, Record]]:
+def needed_types(method: Method, types: Types) -> tuple[dict[str, EnumDeclaration], dict[str, Record]]:
     """Return the enums and records that a method's messages are made of."""
     enums: dict[str, EnumDeclaration] = {}
     records: dict[str, Record] = {}
@@ -126,3 +113,16 @@ def _needed(method: Method, types: Types) -> tuple[dict[str, EnumDeclaration], d
                 record = records[leaf.name] = types.records[leaf.name]
                 kinds.extend(field.type for field in record.fields)
     return enums, records
+
+
+def _classes(method: Method, types: Types) -> tuple[type[Message], type[Message]]:
+    """Return the classes of a method's messages, made from nothing but what it needs."""
+    enums, records = needed_types(method, types)
+    document = Document(enums=tuple(enums.values()), records=tuple(records.values()), methods=(method,))
+    pool = DescriptorPool()
+    for file in IMPORTS:
+        pool.AddSerializedFile(file.serialized_pb)
+    for made in describe(Api.of(document)).files.values():
+        pool.AddSerializedFile(made.SerializeToString())
+    rpc = pool.FindServiceByName(f"{PACKAGE}.{method.class_name}").methods[0]
+    return GetMessageClass(rpc.input_type), GetMessageClass(rpc.output_type)

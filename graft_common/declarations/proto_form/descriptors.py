@@ -17,7 +17,7 @@ from google.protobuf.descriptor_pb2 import (
 )
 
 from graft.common.v1 import value_pb2
-from graft_common.declarations.api import Api
+from graft_common.declarations.api import Api, Source
 from graft_common.declarations.model import ClassDeclaration, EnumDeclaration, Field, Lifecycle, Method, State
 from graft_common.declarations.proto_form import comments
 from graft_common.declarations.proto_form.naming import (
@@ -56,6 +56,7 @@ _SCALAR_TYPES = {
     "bool": FieldDescriptorProto.TYPE_BOOL,
 }
 _ENDED = frozenset({State.DEPRECATED, State.REMOVED})
+_SESSION = "session"
 _MADE = "Made from declarations; do not edit."
 
 
@@ -74,14 +75,50 @@ class ProtoFiles:
         return [f"{PACKAGE}.{name}" for name in self.class_files]
 
 
+def offered(api: Api, class_name: str) -> Sequence[Method]:
+    """Return the methods of a class that are RPCs.
+
+    Those of sessions that are a part of Graft are not: the registry serves them as `IdentityService`.
+    """
+    return [
+        method
+        for method in api.methods_of(class_name)
+        if class_name != _SESSION or api.origins[method.name].source is not Source.BUILT_IN
+    ]
+
+
+def has_service(api: Api, service: str) -> bool:
+    """Tell whether there is a service of that full name."""
+    package, _, class_name = service.rpartition(".")
+    return package == PACKAGE and bool(offered(api, class_name))
+
+
+def method_of(api: Api, service: str, rpc: str) -> Method | None:
+    """Return the method that an RPC of a service calls; None for no such RPC.
+
+    Args:
+        api: what the platform offers.
+        service: the full name of the service.
+        rpc: the name of the RPC.
+    """
+    package, _, class_name = service.rpartition(".")
+    if package != PACKAGE:
+        return None
+    methods = {method.short_name: method for method in offered(api, class_name)}
+    if rpc in methods and identifier(rpc) == rpc:
+        return methods[rpc]
+    return next((methods[short] for short, name in rpc_names(methods).items() if name == rpc), None)
+
+
 def describe(api: Api) -> ProtoFiles:
     """Make the descriptors of all methods of a platform, with what the declarations tell as comments.
 
     Raises:
         LookupError: a type names what is not declared, which the reader of declarations would have told.
     """
-    classes = [declared for name, declared in api.classes.items() if api.methods_of(name)]
-    names = _Names(api, classes)
+    methods = {name: offered(api, name) for name in api.classes}
+    classes = [declared for name, declared in api.classes.items() if methods[name]]
+    names = _Names(api, {declared.name: methods[declared.name] for declared in classes})
     types = _File(TYPES_FILE, names, "The records and enums that the declared methods share.")
     types.shared(api)
     files = {TYPES_FILE: types.proto}
@@ -90,7 +127,7 @@ def describe(api: Api) -> ProtoFiles:
     for declared in classes:
         path = f"graft/ext/{paths.take(declared.name, between='_')}.proto"
         file = _File(path, names, f"The methods of {declared.name}.")
-        file.service(declared, api.methods_of(declared.name))
+        file.service(declared, methods[declared.name])
         files[path] = file.proto
         class_files[declared.name] = path
     return ProtoFiles(files, class_files)
@@ -99,8 +136,8 @@ def describe(api: Api) -> ProtoFiles:
 class _Names:
     """What the package has on its top: the names of services are those of classes, and others give way."""
 
-    def __init__(self, api: Api, classes: Sequence[ClassDeclaration]) -> None:
-        scope = Exact(declared.name for declared in classes)
+    def __init__(self, api: Api, classes: Mapping[str, Sequence[Method]]) -> None:
+        scope = Exact(classes)
         self.enums: dict[str, str] = {}
         self.enum_values: dict[str, list[str]] = {}
         for declared in api.types.enums.values():
@@ -109,8 +146,8 @@ class _Names:
         self.records = {name: scope.take(f"{pascal_case(name)}Record") for name in api.types.records}
         self.methods = {
             method.name: scope.take(pascal_case(method.name), "Request", "Response")
-            for declared in classes
-            for method in api.methods_of(declared.name)
+            for methods in classes.values()
+            for method in methods
         }
 
     def type_name(self, kind: Type) -> tuple[str, str]:
