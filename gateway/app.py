@@ -16,6 +16,7 @@ from gateway.load import Load
 from gateway.logins import Logins
 from gateway.methods.api import MethodsApi
 from gateway.methods.calls import MethodCalls
+from gateway.methods.descriptions import Descriptions
 from gateway.methods.endpoint import MethodsEndpoint
 from gateway.offer import Offer
 from gateway.pages import KNOWN_PATHS, XML_RPC_PATHS, Pages
@@ -43,7 +44,9 @@ class GatewayApp:
         xenapi = XenApi(backends, settings.call_timeout)
         self._xmlrpc = XmlRpcEndpoint(xenapi, bounds, self._load)
         calls = MethodCalls(backends, xenapi, settings.call_timeout)
-        self._methods = MethodsEndpoint(MethodsApi(calls, Access(self._logins)), bounds, self._load)
+        self._offer = Offer(dispatcher.dispatcher)
+        descriptions = Descriptions(self._offer)
+        self._methods = MethodsEndpoint(MethodsApi(calls, descriptions, Access(self._logins)), bounds, self._load)
         self._ambari = AmbariEndpoint(
             backends,
             self._logins,
@@ -53,7 +56,6 @@ class GatewayApp:
             ambari_version=settings.ambari_version,
             max_archive=settings.mpack_max_archive,
         )
-        self._offer = Offer(dispatcher.dispatcher)
         self._reference = ReferenceEndpoint(self._offer, self._load)
         self._stopping = False
         self._pages = Pages(Readiness(registry, dispatcher), lambda: self._stopping).asgi

@@ -22,6 +22,8 @@ _ABOUT = """\
 Graft: methods and services added to a running platform.
 
 POST /, /RPC2, /xmlrpc   XenAPI calls in XML-RPC
+POST /api/v1/methods/…   calls in JSON, as /api/v1/methods/openapi.json describes them
+GET  /api/v1/tasks/…     the tasks of asynchronous calls
      /api/v1/…           Ambari's REST interface: extensions, links, stacks
 GET  /docs/              the reference of every method
 GET  /healthz            whether this process lives
@@ -72,7 +74,8 @@ async def _refuse(request: Request, error: Exception) -> Response:
     path = request.url.path
     if path not in KNOWN_PATHS:
         text = (
-            "There is nothing at this path; XML-RPC is at /, /RPC2 and /xmlrpc, Ambari's REST interface at /api/v1.\n"
+            "There is nothing at this path; XML-RPC is at /, /RPC2 and /xmlrpc, methods with JSON at /api/v1/methods,"
+            " Ambari's REST interface at /api/v1.\n"
         )
         return PlainTextResponse(text, 404)
     if isinstance(error, HTTPException) and error.status_code not in {404, 405}:

@@ -41,6 +41,9 @@ Besides `name=value` there are `!=`, `<`, `<=`, `>`, `>=`, `name.in(a,b)`, `name
 `&`, `|`, `!` and brackets between them. Instances can be asked with predicates, too: an instance for which they do not
 hold is answered as an empty list.
 
+**Methods** that are declared, and the tasks of asynchronous calls, have a document of their own, which changes with
+them: `/api/v1/methods/openapi.json`.
+
 **Errors** have a status and a message. Where the settings ask for Ambari's own statuses, most broken rules are
 answered with 500 instead of 404 and 409.
 """
@@ -133,6 +136,7 @@ def document(roots: Sequence[Place], pages: Sequence[Described], prefix: str) ->
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": prefix}],
+        "externalDocs": {"url": f"{prefix}/methods/openapi.json", "description": "Methods and tasks, in JSON."},
         "security": [{"basic": []}, {"session": []}],
         "tags": [*({"name": one.segment, "description": one.doc} for one in roots), _OTHER],
         "paths": paths,

@@ -13,7 +13,9 @@ import orjson
 from gateway.access import Access
 from gateway.backends import Caller
 from gateway.body import RefusedError
+from gateway.encodings import takes_gzip
 from gateway.methods.calls import LOGOUT, MethodCalls
+from gateway.methods.descriptions import Descriptions
 from gateway.methods.errors import task_error
 from graft.dispatcher.v1 import task_pb2
 from graft_common.errors import value_not_supported
@@ -92,8 +94,9 @@ class Place:
 class MethodsApi:
     """Finds what serves a path, and serves it."""
 
-    def __init__(self, calls: MethodCalls, access: Access) -> None:
+    def __init__(self, calls: MethodCalls, descriptions: Descriptions, access: Access) -> None:
         self._calls = calls
+        self._descriptions = descriptions
         self._access = access
         self._stopping = asyncio.Event()
 
@@ -104,8 +107,12 @@ class MethodsApi:
     def place(self, path: str) -> Place | None:
         """Find what is at a path."""
         match path.removeprefix(PREFIX).split("/"):
+            case ["", "methods"]:
+                return Place(METHODS, {"GET": self._list})
+            case ["", "methods", "openapi.json"]:
+                return Place(f"{METHODS}/openapi.json", {"GET": self._document})
             case ["", "methods", name] if name:
-                return Place(f"{METHODS}/{{method}}", {"POST": self._call}, name, name)
+                return Place(f"{METHODS}/{{method}}", {"GET": self._describe, "POST": self._call}, name, name)
             case ["", "tasks", ref] if ref:
                 handlers = {"GET": self._task, "DELETE": self._forget}
                 return Place(f"{TASKS}/{{ref}}", handlers, ref)
@@ -126,6 +133,23 @@ class MethodsApi:
         if handler is None:
             raise NotAnsweredError(asked.verb, place.verbs)
         return await handler(asked, place.name)
+
+    async def _list(self, _asked: Asked, _name: str) -> Answer:
+        return Answer(200, await self._descriptions.listing())
+
+    async def _describe(self, _asked: Asked, method: str) -> Answer:
+        return Answer(200, await self._descriptions.method(method))
+
+    async def _document(self, asked: Asked, _name: str) -> Answer:
+        found = await self._descriptions.openapi()
+        packed = takes_gzip(asked.headers.get("accept-encoding", ""))
+        tag = f'"{found.digest[:32]}{"-gzip" if packed else ""}"'
+        headers = (("etag", tag), ("cache-control", "no-cache"), ("vary", "Accept-Encoding"))
+        if tag in asked.headers.get("if-none-match", ""):
+            return Answer(304, headers=headers)
+        if packed:
+            return Answer(200, found.packed, (*headers, ("content-encoding", "gzip")))
+        return Answer(200, found.body, headers)
 
     async def _call(self, asked: Asked, method: str) -> Answer:
         # What keeps other sites' pages from calls with credentials that a browser remembers: without asking first,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from google.protobuf.duration_pb2 import Duration
 
@@ -11,11 +10,11 @@ from gateway.backends import Backends, Caller
 from gateway.sessions import SESSION_METHODS
 from gateway.xenapi import LIST_METHODS, MAX_METHOD_NAME, QUEUE_WAIT, START_TIMEOUT, XenApi
 from graft.dispatcher.v1 import dispatcher_pb2, task_pb2
+from graft_common.declarations.json_form import MethodJson, dump, parse
+from graft_common.declarations.model import Types
+from graft_common.declarations.platform import platform_document
 from graft_common.errors import GraftError, method_unknown, session_invalid
 from graft_common.rpc.client import call
-
-if TYPE_CHECKING:
-    from graft_common.declarations.json_form import MethodJson
 
 TASK_TIMEOUT = 10.0
 """Seconds that a question about a task may take, on top of the time that it is to wait."""
@@ -122,8 +121,6 @@ class MethodCalls:
 
     async def _own(self, method: str, arguments: bytes, session: str, caller: Caller) -> bytes:
         """Serve a method that the gateway knows."""
-        from graft_common.declarations.json_form import dump, parse  # noqa: PLC0415  (see `_forms`)
-
         form = self._forms[method]
         if form.method.session and not session:
             raise session_invalid("")
@@ -133,11 +130,6 @@ class MethodCalls:
 
     @cached_property
     def _forms(self) -> dict[str, MethodJson]:
-        # Reading the declarations takes longer than the gateway's start should.
-        from graft_common.declarations.json_form import MethodJson  # noqa: PLC0415
-        from graft_common.declarations.model import Types  # noqa: PLC0415
-        from graft_common.declarations.platform import platform_document  # noqa: PLC0415
-
         document = platform_document()
         types = Types.of(document)
         own = SESSION_METHODS.keys() | {LIST_METHODS}

@@ -20,7 +20,8 @@ from graft_common.errors import GraftError, internal_error, service_unavailable
 
 _log = structlog.get_logger("graft.gateway")
 
-_HEADERS = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
+_HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
+_WITHOUT_BODY = frozenset({204, 304})
 _NOT_FOUND = "There is nothing at this path; methods are at /api/v1/methods/{name}, tasks at /api/v1/tasks/{ref}."
 _CODES: Mapping[int, str] = {
     404: "NOT_FOUND",
@@ -115,8 +116,9 @@ class MethodsEndpoint:
             metrics.REST_CALLS.labels(place.pattern, outcome).inc()
 
     async def _send(self, answer: Answer, receive: Receive, send: Send, *, unread: bool = False) -> None:
-        headers = [*_HEADERS, *((name.encode(), value.encode("latin-1", "replace")) for name, value in answer.headers)]
-        if answer.status != 204:
+        told = {**_HEADERS, **dict(answer.headers)}
+        headers = [(name.encode(), value.encode("latin-1", "replace")) for name, value in told.items()]
+        if answer.status not in _WITHOUT_BODY:
             headers += [(b"content-type", JSON.encode()), (b"content-length", str(len(answer.body)).encode())]
         if unread or self._stopping:
             headers.append((b"connection", b"close"))
