@@ -87,6 +87,10 @@ class _Builder:
         self._records |= {
             name: self._types.name(name, "record") for name in self._used.records if name in self._class_records
         }
+        self._record_types = {
+            name: {form: self._types.name(pattern.format(ident)) for form, pattern in self._style.record_types.items()}
+            for name, ident in self._records.items()
+        }
         self._refs = {name: self._types.name(name, "ref") for name in self._used.refs}
         self._errors = {error.code: error for error in self._all_errors()}
         self._flat = Scope(style, style.methods, style.taken_methods)
@@ -130,7 +134,15 @@ class _Builder:
         offered = [field for field in declared.fields if field.lifecycle.state is not State.REMOVED]
         idents = scope.all(field.name for field in offered)
         fields = tuple(self._field(field, idents[field.name]) for field in offered)
-        return RecordView(name, self._records[name], declared.doc, fields, name in self._class_records)
+        return RecordView(
+            name=name,
+            ident=self._records[name],
+            doc=declared.doc,
+            fields=fields,
+            of_class=name in self._class_records,
+            types=self._record_types[name],
+            given=name in self._used.given,
+        )
 
     def _field(self, field: Field, ident: str) -> FieldView:
         return FieldView(
@@ -219,6 +231,8 @@ class _Used:
     enums: tuple[str, ...]
     records: tuple[str, ...]
     refs: tuple[str, ...]
+    given: frozenset[str]
+    """The records among them that parameters lead to."""
 
 
 class _Needs:
@@ -251,9 +265,12 @@ class _Needs:
                 if field.lifecycle.state is not State.REMOVED:
                     self.type(field.type)
 
-    def method(self, method: Method) -> None:
+    def params(self, method: Method) -> None:
         for param in method.params:
             self.type(param.type)
+
+    def method(self, method: Method) -> None:
+        self.params(method)
         if method.result is not None:
             self.type(method.result.type)
 
@@ -261,6 +278,7 @@ class _Needs:
 def _used(api: Api, wanted: Sequence[str], methods: Mapping[str, Sequence[Method]], *, whole: bool) -> _Used:
     """Tell what the methods of these classes need; of the whole API, everything."""
     needs = _Needs(api)
+    given = _Needs(api)
     if whole:
         needs.enums.update(api.types.enums)
     for name in api.types.records:
@@ -269,10 +287,12 @@ def _used(api: Api, wanted: Sequence[str], methods: Mapping[str, Sequence[Method
     for name in wanted:
         for method in methods[name]:
             needs.method(method)
+            given.params(method)
     return _Used(
         tuple(name for name in api.types.enums if name in needs.enums),
         tuple(name for name in api.types.records if name in needs.records),
         tuple(_ordered(needs.refs, api.classes)),
+        frozenset(given.records),
     )
 
 

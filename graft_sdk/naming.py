@@ -77,6 +77,8 @@ class Style:
     class_types: Mapping[str, str] = field(default_factory=lambda: {"methods": "{}_methods"})
     """The types that each class needs besides its record and reference, as `<form>: <pattern of the class's name>`;
     a template finds their names as `class_.types.<form>`."""
+    record_types: Mapping[str, str] = field(default_factory=dict)
+    """Further types of each record, as `<form>: <pattern of the record's type>`; `record.types.<form>`."""
     methods: Case = snake
     method_forms: Mapping[str, str] = field(default_factory=lambda: {"start": "start_{}"})
     """Further functions of each method, as `<form>: <pattern of the method's name>`; `method.forms.<form>`."""

@@ -84,6 +84,10 @@ class RecordView:
     doc: str
     fields: tuple[FieldView, ...]
     of_class: bool = False
+    types: Mapping[str, str] = field(default_factory=dict)
+    """Names of further types that the language has for it, by `Style.record_types`."""
+    given: bool = False
+    """Whether a caller gives it: a parameter's type leads to it."""
 
 
 @dataclass(frozen=True)

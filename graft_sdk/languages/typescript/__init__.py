@@ -1,0 +1,1 @@
+"""TypeScript for Node 20 and browsers, with nothing but `fetch`."""

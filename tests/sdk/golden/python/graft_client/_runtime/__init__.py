@@ -1,1 +1,0 @@
-"""What the SDKs of all APIs have in common; nothing here is to be imported from outside of the package."""
