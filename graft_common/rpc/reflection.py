@@ -133,7 +133,7 @@ def _finder(request: pb.ServerReflectionRequest, kind: str) -> Callable[[Any], A
         case "file_by_filename":
             return lambda pool: pool.FindFileByName(request.file_by_filename)
         case "file_containing_symbol":
-            return lambda pool: pool.FindFileContainingSymbol(request.file_containing_symbol)
+            return lambda pool: _file_of(pool, request.file_containing_symbol)
         case "file_containing_extension":
             asked = request.file_containing_extension
             return lambda pool: (
@@ -145,6 +145,14 @@ def _finder(request: pb.ServerReflectionRequest, kind: str) -> Callable[[Any], A
         extension.number
         for extension in pool.FindAllExtensions(pool.FindMessageTypeByName(request.all_extension_numbers_of_type))
     )
+
+
+def _file_of(pool: Any, symbol: str) -> Any:
+    try:
+        return pool.FindFileContainingSymbol(symbol)
+    except KeyError:
+        # It finds everything but the methods of services.
+        return pool.FindMethodByName(symbol).containing_service.file
 
 
 def _failed(response: pb.ServerReflectionResponse, code: grpc.StatusCode, message: str) -> pb.ServerReflectionResponse:
