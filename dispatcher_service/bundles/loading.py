@@ -113,22 +113,19 @@ class Loader:
         digest, received = hashlib.sha256(), 0
         request = registry_pb2.FetchMethodBundleRequest(digest=mark.digest)
         fetch = self._registry.registry.FetchMethodBundle
-        file = await self._in_thread(self._cache.archive(mark.digest).open, "wb")
-        try:
-            async with aclosing(stream(fetch, request, metadata=self._metadata, service="registry")) as responses:
-                while True:
-                    async with asyncio.timeout(SILENCE):
-                        response = await anext(responses, None)
-                    if response is None:
-                        break
-                    received += len(response.chunk)
-                    if received > min(mark.size, MAX_SIZE):
-                        raise LoadError(f"it cannot be fetched: more than its {mark.size} bytes came")
-                    digest.update(response.chunk)
-                    await self._in_thread(file.write, response.chunk)
-        finally:
-            # What is still unwritten then may find the disk full.
-            await self._in_thread(file.close)
+        archive = self._cache.archive(mark.digest)
+        await self._in_thread(archive.write_bytes, b"")
+        async with aclosing(stream(fetch, request, metadata=self._metadata, service="registry")) as responses:
+            while True:
+                async with asyncio.timeout(SILENCE):
+                    response = await anext(responses, None)
+                if response is None:
+                    break
+                received += len(response.chunk)
+                if received > min(mark.size, MAX_SIZE):
+                    raise LoadError(f"it cannot be fetched: more than its {mark.size} bytes came")
+                digest.update(response.chunk)
+                await self._in_thread(_append, archive, response.chunk)
         if received < mark.size:
             raise LoadError(f"it cannot be fetched: only {received} of its {mark.size} bytes came")
         if digest.hexdigest() != mark.digest:
@@ -136,6 +133,12 @@ class Loader:
 
     async def _in_thread(self, function: Callable[..., T], *args: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, function, *args)
+
+
+def _append(archive: Path, chunk: bytes) -> None:
+    # Opened for each piece: whoever waits may go away at any moment, and would leave it open.
+    with archive.open("ab") as file:
+        file.write(chunk)
 
 
 def _read(folder: Path) -> Content:
