@@ -21,6 +21,7 @@ from graft_cli.commands import (
     links,
     mpack,
     new,
+    proto,
     resources,
     sdk,
     serve,
@@ -87,6 +88,7 @@ for _group in (
     validate,
     datamodel,
     sdk,
+    proto,
     settings,
     doctor,
 ):

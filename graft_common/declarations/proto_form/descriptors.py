@@ -43,6 +43,8 @@ from graft_common.declarations.types import DescribedType, EnumType, RecordType,
 
 PACKAGE = "graft.ext"
 TYPES_FILE = "graft/ext/types.proto"
+MADE = "Made from declarations; do not edit."
+"""Stands on top of each file."""
 IMPORTS: Sequence[FileDescriptor] = (timestamp_pb2.DESCRIPTOR, value_pb2.DESCRIPTOR)
 """The files that those of declarations import besides each other."""
 
@@ -57,7 +59,6 @@ _SCALAR_TYPES = {
 }
 _ENDED = frozenset({State.DEPRECATED, State.REMOVED})
 _SESSION = "session"
-_MADE = "Made from declarations; do not edit."
 
 
 @dataclass(frozen=True)
@@ -179,7 +180,7 @@ class _File:
         self.proto = FileDescriptorProto(name=path, package=PACKAGE, syntax="proto3")
         self._names = names
         self._imports: set[str] = set()
-        self._comment(_SYNTAX_PATH, f"{about}\n\n{_MADE}")
+        self._comment(_SYNTAX_PATH, f"{about}\n\n{MADE}")
 
     def shared(self, api: Api) -> None:
         """Fill the file of the types that all share."""
