@@ -195,8 +195,8 @@ def _all(checks: list[_Check]) -> _Check:
 def _facet(name: str, value: str) -> list[_Check]:
     match name:
         case "pattern":
-            # The schema's `.` matches no carriage return; nothing that is written so is taken for sure.
-            pattern = re.compile(value.replace(".*", r"[^\r\n]*"), re.ASCII)
+            # The schema's `.` matches no carriage return; and what is white space beyond ASCII is not decided here.
+            pattern = re.compile(value.replace(".*", r"[^\r\n]*").replace(r"\S", "[!-~]"), re.ASCII)
             return [pattern.fullmatch]
         case "minLength":
             least = int(value)
