@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from registry_service.catalog.value_types import Finding, Value
+from registry_service.catalog.value_types import File, Finding, Value
 
 
 class MethodFile(Value, frozen=True):
@@ -35,12 +35,12 @@ class MethodsFolder(Value, frozen=True):
 class Methods(Value, frozen=True):
     """What an extension version brings, with all that it inherits.
 
-    `declarations` is one `<methods>` document, `declared` names its methods, and `digest` is made of all that a bundle
-    has. `warnings` are of the version's own files.
+    `declarations` is one `<methods>` document, `declared` has the files in which its methods are declared, by their
+    names, and `digest` is made of all that a bundle has. `warnings` are of the version's own files.
     """
 
     declarations: bytes
-    declared: tuple[str, ...]
+    declared: dict[str, File]
     files: dict[str, MethodFile]
     digest: str
     warnings: tuple[Finding, ...] = ()

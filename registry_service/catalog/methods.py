@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar
 
 from graft_common.declarations import rules
 from graft_common.declarations.building import Builder, children
+from graft_common.declarations.joining import reserved
 from graft_common.declarations.model import Document, Types
 from graft_common.declarations.platform import platform_document
 from graft_common.declarations.reader import MAX_FINDINGS, DeclarationError, read_documents
@@ -20,11 +21,9 @@ from graft_common.method_bundles import MAX_DECLARATIONS
 from graft_common.xml_documents import MAX_TAGS, parse_document, parse_with_lines
 from registry_service.catalog.method_definitions import MethodFile, Methods, MethodsFolder
 from registry_service.catalog.method_reader import bound_faults
-from registry_service.catalog.value_types import Finding
+from registry_service.catalog.value_types import File, Finding
 
 _KINDS = ("class", "enum", "record", "method")
-_RESERVED_CLASSES = frozenset({"session", "system", "Async", "InternalAsync"})
-"""Nobody else's methods can be of these, whatever they are called (dispatcher_service/dropins/rules.py)."""
 
 
 class _Named(Protocol):
@@ -71,7 +70,7 @@ def inherit_methods(own: MethodsFolder | None, inherited: Methods | None, errors
     if faults:
         return None
     warnings = tuple(_warnings(own, documents, joined, bundled))
-    declared = tuple(method.name for method in joined.methods)
+    declared = {**(inherited.declared if inherited is not None else {}), **dict(_declaring(own, documents))}
     return Methods(declarations, declared, bundled, _digest(declarations, bundled), warnings)
 
 
@@ -114,6 +113,12 @@ def _of_kind(document: Document, kind: str) -> Sequence[_Named]:
     return found[kind]
 
 
+def _declaring(own: MethodsFolder, documents: Mapping[str, Document]) -> Iterator[tuple[str, File]]:
+    for path, document in documents.items():
+        file = File(path, hashlib.sha256(own.documents[path.removeprefix(f"{own.path}/")]).hexdigest())
+        yield from ((method.name, file) for method in document.methods)
+
+
 def _repeated(own: MethodsFolder, documents: Mapping[str, Document]) -> Iterator[str]:
     """Tell of what several files declare; within one file the reader does."""
     seen: dict[tuple[str, str], str] = {}
@@ -149,8 +154,9 @@ def _warnings(
     for method in joined.methods:
         # Of what is wholly inherited the version that it comes from was told.
         is_own = method.name in declared_here
-        if is_own and (method.name in builtin or method.class_name in _RESERVED_CLASSES):
-            yield warning(method.name, f"{method.name} is a method of the platform itself; this one is not called")
+        if is_own and (method.name in builtin or reserved(method.name)):
+            reason = reserved(method.name) or f"{method.name} is a method of the platform itself"
+            yield warning(method.name, f"{reason}; this one is not called")
             continue
         answering = files.get(method.file_name)
         if answering is None and is_own:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -14,9 +14,11 @@ import structlog
 from graft_common.method_bundles import write_bundle
 from registry_service.catalog.catalog import VersionKey
 from registry_service.catalog.method_definitions import Methods
+from registry_service.links.declaring import declare
 from registry_service.links.ground import Ground
-from registry_service.resources import MethodBundle
+from registry_service.resources import Declaration, MethodBundle
 from registry_service.store.change import Change
+from registry_service.watch.values import Kind
 
 _log = structlog.get_logger("graft.registry")
 
@@ -54,7 +56,21 @@ async def publish(change: Change, before: Ground, ground: Ground) -> Ground:
         await change.delete_resources(gone)
         named = {bundle.digest for bundle in bundles.values()}
         await change.release_bundles({bundle.digest for bundle in before.bundles.values()} - named)
+        await _publish_declarations(change, ground, bundles)
     return replace(ground, bundles=bundles if put or gone else before.bundles, unsettled=frozenset(unsettled))
+
+
+async def _publish_declarations(change: Change, ground: Ground, bundles: Mapping[VersionKey, MethodBundle]) -> None:
+    brought = []
+    for key, bundle in bundles.items():
+        effective = ground.effective(key)
+        if effective is not None and effective.valid and effective.methods is not None:
+            brought.append((bundle, effective.methods))
+    now = {item.method: item for item in await asyncio.to_thread(lambda: list(declare(brought)))}
+    every = await change.every_resource(Kind.DECLARATION)
+    before = {item.method: item for item in every if isinstance(item, Declaration)}
+    await change.put_resources([item for name, item in now.items() if before.get(name) != item])
+    await change.delete_resources([item for name, item in before.items() if name not in now])
 
 
 def make_bundle(root: Path, methods: Methods) -> bytes:

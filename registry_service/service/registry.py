@@ -117,7 +117,7 @@ class RegistryServicer:
         """List the declarations."""
         await self._access.need_role(bearer(context), f"{Kind.DECLARATION.value}.get_all", roles.READ_ONLY)
         page = paging.read_page(request.page_size, request.page_token)
-        # They are whole documents, which followers hold; the registry itself keeps none of them in memory.
+        # They are whole documents; the registry itself keeps none of them in memory.
         async with self._store.read() as view:
             listed = await view.resources(Kind.DECLARATION, after=page.after, limit=page.size + 1)
         cut, more = paging.cut(listed, page.size)

@@ -258,6 +258,47 @@ class TestUnused:
         assert (raised.value.code, raised.value.params) == ("BUNDLE_NOT_FOUND", (digest,))
 
 
+async def declared(client: Client) -> dict[str, pb.Declaration]:
+    answer = await client("ListDeclarations", pb.ListDeclarationsRequest(page_size=1000))
+    return {item.method: item for item in answer.declarations}
+
+
+async def test_declarations_in_force_are_listed(start: Start, tree: Resources) -> None:  # noqa: F811
+    enum = '<enum name="state"><value name="on"/></enum>'
+    record = '<record name="r"><field name="s" type="enum state set"/></record><record name="unused"/>'
+    body = "<param name='r' type='r record option'/><result type='(string -> int) map'/>"
+    content = declarations(
+        enum, record, "<class name='A'><doc>x</doc></class>", method("A.one", body), method("task.x")
+    )
+    tree.method_files("EXT/1.0", {"a.xml": content})
+    tree.method_files("EXT/3.0", {"c.xml": declarations(method("A.two"), method("session.no"), method("task.cancel"))})
+    client = await started(start, tree)
+    assert await declared(client) == {}
+    first, _ = await client.create("EXT/2.0 HDP/2.4", "EXT/3.0 HDP/2.5")
+    found = await declared(client)
+    assert {name: item.extension_version for name, item in found.items()} == {
+        "A.one": "EXT/2.0",
+        # The executable of this one is missing.
+        "A.two": "EXT/2.0",
+        "task.x": "EXT/2.0",
+    }
+    one = found["A.one"]
+    assert (one.source, one.role) == ("extensions/EXT/1.0/methods/a.xml", "pool-admin")
+    assert one.digest == hashlib.sha256(content.encode()).hexdigest()
+    document = read_document(one.xml.encode(), "one")
+    assert [item.name for item in (*document.enums, *document.records, *document.methods)] == ["state", "r", "A.one"]
+
+    await client("UpdateLink", pb.UpdateLinkRequest(id=first, extension_name="EXT", extension_version="1.0"))
+    after = await declared(client)
+    assert {name: item.extension_version for name, item in after.items()} == {
+        "A.one": "EXT/1.0",
+        "A.two": "EXT/3.0",
+        "task.x": "EXT/1.0",
+    }
+    await client("DeleteLink", pb.DeleteLinkRequest(id=first))
+    assert list(await declared(client)) == ["A.two"]
+
+
 async def test_large_ones_come_in_pieces(start: Start, tree: Resources) -> None:  # noqa: F811
     tree.method_files("EXT/1.0", {"large": "x" * (3 * CHUNK + 17)})
     client = await started(start, tree)
