@@ -14,6 +14,8 @@ from gateway.body import Bounds
 from gateway.exchange import Observed
 from gateway.load import Load
 from gateway.logins import Logins
+from gateway.mcp.endpoint import McpEndpoint
+from gateway.mcp.origins import read_origins
 from gateway.methods.api import MethodsApi
 from gateway.methods.calls import MethodCalls
 from gateway.methods.descriptions import Descriptions
@@ -45,8 +47,10 @@ class GatewayApp:
         self._xmlrpc = XmlRpcEndpoint(xenapi, bounds, self._load)
         calls = MethodCalls(backends, xenapi, settings.call_timeout)
         self._offer = Offer(dispatcher.dispatcher)
-        descriptions = Descriptions(self._offer)
-        self._methods = MethodsEndpoint(MethodsApi(calls, descriptions, Access(self._logins)), bounds, self._load)
+        access = Access(self._logins)
+        self._methods = MethodsEndpoint(MethodsApi(calls, Descriptions(self._offer), access), bounds, self._load)
+        origins = read_origins(settings.mcp_origins)
+        self._mcp = McpEndpoint(backends, calls, self._offer, access, bounds, self._load, origins)
         self._ambari = AmbariEndpoint(
             backends,
             self._logins,
@@ -71,6 +75,7 @@ class GatewayApp:
         self._stopping = True
         self._xmlrpc.refuse_new()
         self._methods.refuse_new()
+        self._mcp.refuse_new()
         self._ambari.refuse_new()
         try:
             async with asyncio.timeout(timeout):
@@ -83,6 +88,7 @@ class GatewayApp:
         self._xmlrpc.close()
         self._ambari.close()
         self._reference.close()
+        await self._mcp.close()
         await self._offer.close()
         await self._logins.close()
 
@@ -92,6 +98,8 @@ class GatewayApp:
             await self._xmlrpc(scope, receive, send)
         elif MethodsEndpoint.serves(scope["path"]):
             await self._methods(scope, receive, send)
+        elif McpEndpoint.serves(scope["path"]):
+            await self._mcp(scope, receive, send)
         elif AmbariEndpoint.serves(scope["path"]):
             await self._ambari(scope, receive, send)
         elif ReferenceEndpoint.serves(scope["path"]):

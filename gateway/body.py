@@ -28,10 +28,12 @@ class Bounds:
 class RefusedError(Exception):
     """A request is answered with an HTTP status and one sentence, before anything is made of its content."""
 
-    def __init__(self, status: int, sentence: str) -> None:
+    def __init__(self, status: int, sentence: str, allow: str = "") -> None:
         super().__init__(sentence)
         self.status = status
         self.sentence = sentence
+        self.allow = allow
+        """The methods that are answered, where it is the method that is refused."""
 
 
 class ClientGoneError(Exception):

@@ -22,6 +22,11 @@ REST_CALLS = Counter(
     "Requests for methods and tasks over REST, by path and how they ended: OK, the code of a common error, or OTHER.",
     ["path", "outcome"],
 )
+MCP_REQUESTS = Counter(
+    "graft_mcp_requests_total",
+    "Requests at the MCP end point, by how they ended; what a tool answers is none of them.",
+    ["outcome"],
+)
 
 OK = "OK"
 OTHER = "OTHER"

@@ -24,6 +24,7 @@ Graft: methods and services added to a running platform.
 POST /, /RPC2, /xmlrpc   XenAPI calls in XML-RPC
 POST /api/v1/methods/…   calls in JSON, as /api/v1/methods/openapi.json describes them
 GET  /api/v1/tasks/…     the tasks of asynchronous calls
+POST /mcp                methods as tools for language models (MCP)
      /api/v1/…           Ambari's REST interface: extensions, links, stacks
 GET  /docs/              the reference of every method
 GET  /healthz            whether this process lives
@@ -74,8 +75,8 @@ async def _refuse(request: Request, error: Exception) -> Response:
     path = request.url.path
     if path not in KNOWN_PATHS:
         text = (
-            "There is nothing at this path; XML-RPC is at /, /RPC2 and /xmlrpc, methods with JSON at /api/v1/methods,"
-            " Ambari's REST interface at /api/v1.\n"
+            "There is nothing at this path; XML-RPC is at /, /RPC2 and /xmlrpc, calls in JSON at /api/v1/methods,"
+            " tools at /mcp, Ambari's REST interface at /api/v1.\n"
         )
         return PlainTextResponse(text, 404)
     if isinstance(error, HTTPException) and error.status_code not in {404, 405}:

@@ -69,6 +69,7 @@ class Settings(BaseSettings):
     metrics: str | None = Field(None, description="where this process shows Prometheus metrics; `off` for nowhere")
     http_max_body: Bytes = Field(4 << 20, description="the largest HTTP request body")
     http_body_timeout: Seconds = Field(30.0, description="the longest wait for a request's body")
+    mcp_origins: str = Field("", description="origins of web pages that may use /mcp, with commas between them")
     ambari_status_compat: bool = Field(False, description="answer refused links with 500 at /api/v1, as Ambari does")
     mpack_max_archive: Bytes = Field(512 << 20, description="the largest archive of a management pack")
     ambari_version: str = Field("2.7.8", description="the version of Ambari that REST clients and packs are told")

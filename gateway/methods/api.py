@@ -11,6 +11,7 @@ from urllib.parse import parse_qs
 import orjson
 
 from gateway.access import Access
+from gateway.answers import JSON, Answer
 from gateway.backends import Caller
 from gateway.body import RefusedError
 from gateway.encodings import takes_gzip
@@ -27,7 +28,6 @@ NOWHERE = f"{METHODS}/…"
 """Stands in metrics for every path that leads to nothing."""
 MAX_WAIT = 60.0
 """Seconds for which an answer waits for the end of a task."""
-JSON = "application/json"
 
 _ASYNC = "Async."
 _STATUSES = {
@@ -49,23 +49,6 @@ class Asked:
     """By name in small letters."""
     body: bytes
     caller: Caller
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What is answered."""
-
-    status: int = 200
-    body: bytes = b""
-    headers: tuple[tuple[str, str], ...] = ()
-
-
-class NotAnsweredError(RefusedError):
-    """A path does not answer a method."""
-
-    def __init__(self, verb: str, verbs: str) -> None:
-        super().__init__(405, f"{verb} is not answered at this path; use {verbs}.")
-        self.verbs = verbs
 
 
 Handler = Callable[[Asked, str], Awaitable[Answer]]
@@ -131,7 +114,7 @@ class MethodsApi:
             return Answer(204, headers=(("allow", place.verbs),))
         handler = place.handlers.get("GET" if asked.verb == "HEAD" else asked.verb)
         if handler is None:
-            raise NotAnsweredError(asked.verb, place.verbs)
+            raise RefusedError(405, f"{asked.verb} is not answered at this path; use {place.verbs}.", place.verbs)
         return await handler(asked, place.name)
 
     async def _list(self, _asked: Asked, _name: str) -> Answer:

@@ -9,28 +9,18 @@ import structlog
 from starlette.types import Receive, Scope, Send
 
 from gateway import metrics
+from gateway.answers import Answer, failed, read_headers, refused, send_answer
 from gateway.backends import Caller
-from gateway.body import Bounds, ClientGoneError, RefusedError, check_head, discard_body, read_body
+from gateway.body import Bounds, ClientGoneError, RefusedError, check_head, read_body
 from gateway.exchange import Exchange, exchange_of, loggable_method
 from gateway.load import Load
-from gateway.methods.api import JSON, METHODS, NOWHERE, TASKS, Answer, Asked, MethodsApi, NotAnsweredError, Place
-from gateway.methods.errors import body_of, headers_of, refusal, status_of
+from gateway.methods.api import METHODS, NOWHERE, TASKS, Asked, MethodsApi, Place
 from graft_common import tracing
 from graft_common.errors import GraftError, internal_error, service_unavailable
 
 _log = structlog.get_logger("graft.gateway")
 
-_HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
-_WITHOUT_BODY = frozenset({204, 304})
 _NOT_FOUND = "There is nothing at this path; methods are at /api/v1/methods/{name}, tasks at /api/v1/tasks/{ref}."
-_CODES: Mapping[int, str] = {
-    404: "NOT_FOUND",
-    405: "METHOD_NOT_ALLOWED",
-    408: "REQUEST_TIMEOUT",
-    413: "CONTENT_TOO_LARGE",
-    415: "UNSUPPORTED_MEDIA_TYPE",
-}
-"""What stands as the code of what HTTP refuses, and no call."""
 
 
 class MethodsEndpoint:
@@ -64,9 +54,9 @@ class MethodsEndpoint:
                 return
             except asyncio.CancelledError:
                 # The server's time for an orderly end is over.
-                await self._send(_failed(_stopping(), exchange), receive, send)
+                await send_answer(_failed(_stopping(), exchange), receive, send, closing=True)
                 raise
-            await self._send(answer, receive, send, unread=unread)
+            await send_answer(answer, receive, send, unread=unread, closing=self._stopping)
 
     async def _answer(
         self, scope: Scope, headers: Mapping[str, str], receive: Receive, exchange: Exchange
@@ -89,7 +79,7 @@ class MethodsEndpoint:
                 return answer, False
         except RefusedError as error:
             exchange.outcome = "REFUSED"
-            return _refused(error), unread
+            return refused(error), unread
         except GraftError as error:
             return _failed(error, exchange), unread
         except ClientGoneError:
@@ -115,41 +105,10 @@ class MethodsEndpoint:
             outcome = metrics.outcome_label(exchange.outcome)
             metrics.REST_CALLS.labels(place.pattern, outcome).inc()
 
-    async def _send(self, answer: Answer, receive: Receive, send: Send, *, unread: bool = False) -> None:
-        told = {**_HEADERS, **dict(answer.headers)}
-        headers = [(name.encode(), value.encode("latin-1", "replace")) for name, value in told.items()]
-        if answer.status not in _WITHOUT_BODY:
-            headers += [(b"content-type", JSON.encode()), (b"content-length", str(len(answer.body)).encode())]
-        if unread or self._stopping:
-            headers.append((b"connection", b"close"))
-        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        # The server leaves the body out where the method is HEAD.
-        if unread:
-            await send({"type": "http.response.body", "body": answer.body, "more_body": True})
-            await discard_body(receive)
-            await send({"type": "http.response.body", "body": b""})
-        else:
-            await send({"type": "http.response.body", "body": answer.body})
-
-
-def read_headers(scope: Scope) -> dict[str, str]:
-    """Return the headers by name in small letters; the values of one that comes several times are joined."""
-    headers: dict[str, str] = {}
-    for name, value in scope["headers"]:
-        key, text = name.decode("latin-1"), value.decode("latin-1")
-        headers[key] = f"{headers[key]}, {text}" if key in headers else text
-    return headers
-
-
-def _refused(error: RefusedError) -> Answer:
-    allow = (("allow", error.verbs),) if isinstance(error, NotAnsweredError) else ()
-    return Answer(error.status, refusal(error.status, _CODES.get(error.status, "REFUSED"), error.sentence), allow)
-
 
 def _failed(error: GraftError, exchange: Exchange) -> Answer:
     exchange.outcome = error.code
-    status = status_of(error)
-    return Answer(status, body_of(error), headers_of(status))
+    return failed(error)
 
 
 def _stopping() -> GraftError:

@@ -108,7 +108,7 @@ def _operation(method: Method, schemas: Schemas) -> Schema:
     return {
         "operationId": method.name,
         "summary": first_sentence(method.doc) or method.name,
-        "description": "\n\n".join(_told(method)),
+        "description": description_of(method),
         "tags": [method.class_name],
         **({"deprecated": True} if is_deprecated(method.lifecycle) else {}),
         **({} if method.session else {"security": []}),
@@ -120,6 +120,11 @@ def _operation(method: Method, schemas: Schemas) -> Schema:
             **_failures(*_FAILURES, *_ALSO),
         },
     }
+
+
+def description_of(method: Method) -> str:
+    """Say all that a caller of a method needs to know besides its types."""
+    return "\n\n".join(_told(method))
 
 
 def _told(method: Method) -> Iterator[str]:
