@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,7 +48,8 @@ def save(kept: Kept, path: Path) -> None:
         staged.replace(path)
     except OSError as error:
         _log.warning("declarations.not_kept", path=str(path), reason=error.strerror)
-        staged.unlink(missing_ok=True)
+        with suppress(OSError):
+            staged.unlink()
 
 
 def load(path: Path) -> Kept | None:

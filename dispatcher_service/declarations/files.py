@@ -72,22 +72,30 @@ def look(directory: Path, before: Seen) -> Seen:
     total = 0
     unsettled = False
     for number, name in enumerate(names):
-        old = before.files.get(name)
-        try:
-            found = SeenFile(None, fault=_too_many()) if number >= MAX_FILES else _read(directory / name, top, old)
-        except FileNotFoundError:
+        found, arriving = _look_at(directory / name, top, before.files.get(name))
+        unsettled |= arriving
+        if found is None:
             continue
-        except BeingWritten:
-            unsettled = True
-            if old is None:
-                continue
-            found = SeenFile(None, old.data, old.digest, old.fault)
-        total += len(found.data)
-        if total > MAX_BYTES:
-            total -= len(found.data)
+        if number >= MAX_FILES:
+            found = SeenFile(None, fault=_too_many())
+        elif total + len(found.data) > MAX_BYTES:
             found = SeenFile(None, fault=f"with it the files would have more than {MAX_BYTES >> 20} MiB together")
+        total += len(found.data)
         files[name] = found
     return Seen(files, unsettled=unsettled)
+
+
+def _look_at(path: Path, top: os.stat_result, old: SeenFile | None) -> tuple[SeenFile | None, bool]:
+    """Return what a file is, if it is there at all, and whether it is being written; then it is what it was."""
+    try:
+        return _read(path, top, old), False
+    except FileNotFoundError:
+        return None, False
+    except OSError as error:
+        fault = f"it cannot be read ({error.strerror}); let the dispatcher's user read it"
+        return SeenFile(None, fault=fault), False
+    except BeingWritten:
+        return old and SeenFile(None, old.data, old.digest, old.fault), True
 
 
 def _too_many() -> str:
@@ -109,14 +117,9 @@ def _read(path: Path, top: os.stat_result, old: SeenFile | None) -> SeenFile:
     """Read a file while nobody writes to it, having made sure of the very file that was opened."""
     if old is not None and old.stamp is not None and Stamp.of(path.stat()) == old.stamp:
         return old
+    # Should it be a pipe, opening it must not wait for a writer.
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
-        # Should it be a pipe, opening it must not wait for a writer.
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        return SeenFile(None, fault=f"it cannot be opened ({error.strerror}); let the dispatcher's user read it")
-    with os.fdopen(descriptor, "rb") as file:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
             return SeenFile(Stamp.of(found), fault="it is no regular file; put the declarations themselves here")
@@ -125,7 +128,17 @@ def _read(path: Path, top: os.stat_result, old: SeenFile | None) -> SeenFile:
         if found.st_size > MAX_FILE:
             return SeenFile(Stamp.of(found), fault=f"the file has more than {MAX_FILE} bytes; at most that is read")
         with held_still(descriptor):
-            data = file.read(MAX_FILE + 1)
+            data = _content(descriptor)
             if Stamp.of(os.fstat(descriptor)) != Stamp.of(found):
                 raise BeingWritten
         return SeenFile(Stamp.of(found), data, hashlib.sha256(data).hexdigest())
+    finally:
+        os.close(descriptor)
+
+
+def _content(descriptor: int) -> bytes:
+    """Read a file of the size that is allowed, or a little more, which its reader refuses."""
+    data = bytearray()
+    while len(data) <= MAX_FILE and (piece := os.read(descriptor, 1 << 20)):
+        data += piece
+    return bytes(data)
