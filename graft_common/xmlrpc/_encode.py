@@ -113,7 +113,11 @@ def _bool(value: bool) -> str:
 
 
 def _double(value: float) -> str:
-    return f"<value><double>{value:.16g}</double></value>"
+    """Write 16 digits as xapi does, and one more where another number would be read otherwise, even infinity."""
+    text = f"{value:.16g}"
+    if float(text) != value and value == value:  # noqa: PLR0124 - NaN alone is not equal to itself
+        text = f"{value:.17g}"
+    return f"<value><double>{text}</double></value>"
 
 
 def _exact_double(value: float) -> str:
