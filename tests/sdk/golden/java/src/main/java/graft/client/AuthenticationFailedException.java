@@ -1,0 +1,36 @@
+// Made by graft (`graft sdk generate`) from the API 3a8b46cf8c18c4da.
+// Changes to it are lost when it is made again.
+package graft.client;
+
+import graft.client.runtime.ApiError;
+import graft.client.runtime.ApiException;
+
+/** The user's name or the password is wrong. */
+public final class AuthenticationFailedException extends ApiException {
+    /** The code of this error. */
+    public static final String CODE = "SESSION_AUTHENTICATION_FAILED";
+
+    private static final long serialVersionUID = 1L;
+
+    AuthenticationFailedException(ApiError error) {
+        super(error);
+    }
+
+    /**
+     * Returns the parameter <code>user</code>.
+     *
+     * @return the parameter; empty where the platform has left it out
+     */
+    public String user() {
+        return param(0);
+    }
+
+    /**
+     * Returns the parameter <code>reason</code>.
+     *
+     * @return the parameter; empty where the platform has left it out
+     */
+    public String reason() {
+        return param(1);
+    }
+}
