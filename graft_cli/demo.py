@@ -21,6 +21,7 @@ from graft_common.settings import Settings, is_loopback
 USER = PASSWORD = "admin"  # noqa: S105  (a demonstration, and on the loopback interface only)
 
 _RECORD = "demo.json"
+_METHODS = "/methods/"
 _REPOSITORY_EXAMPLES = Path(__file__).parent.parent / "examples"
 _MAX_DEPTH = 10
 
@@ -69,7 +70,8 @@ def install(settings: Settings) -> list[str]:
         for name, example in extensions:
             _install(example, settings.extensions_path / name, 0o755, name, installed)
         for name, example in resources:
-            _install(example, settings.resources_path / name, 0o644, f"resources/{name}", installed)
+            mode = 0o755 if _METHODS in name and not name.endswith(".xml") else 0o644
+            _install(example, settings.resources_path / name, mode, f"resources/{name}", installed)
         _write(record, json.dumps(installed, indent=2).encode(), 0o600)
     except OSError as error:
         raise CliError(f"cannot install the examples: {error.filename}: {error.strerror}") from None
@@ -112,11 +114,13 @@ and with curl:
   SESSION=$(curl -s {url} -H 'Content-Type: text/xml' -d '{login}' | grep -o 'OpaqueRef:[0-9a-f-]*')
   curl -s {url} -H 'Content-Type: text/xml' -d "{call}"; echo
 
-Ambari's side: an extension and a stack, with Ambari's files, are linked; then the stack has the extension's service.
+Ambari's side: an extension and a stack, with Ambari's files, are linked; then the stack has the extension's service,
+and the extension's methods can be called: declared ones, whose arguments are checked.
 
   {ask} ls{at}
   {ask} link EXT/1.0 HDP/2.4{at}
   {ask} show HDP/2.4/GREETER --explain{at}
+  {graft} call Greeter.greet World loud{at}
 
 This one fails, as an extension should; it exits with 1:
 

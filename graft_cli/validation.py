@@ -79,7 +79,7 @@ def check_extension(directory: Path, resources: Path) -> Report:
         catalog = read_catalog(tree)
         extension = catalog.extension(name, version)
         texts = extension.errors if extension is not None else ()
-        errors = [text.replace(f"{tree}/{EXTENSIONS}/{name}", str(directory.parent)) for text in texts]
+        errors = [text.replace(f"{tree}/", "").replace(f"{EXTENSIONS}/{name}", str(directory.parent)) for text in texts]
         found = {
             *(extension.warnings if extension is not None else ()),
             *_against_schemas(catalog, EXTENSIONS, name, [version]),

@@ -56,6 +56,11 @@ def test_its_extensions_and_stacks_are_as_they_should_be(settings: Settings) -> 
     report = check_tree(settings.resources_path)
     assert (report.errors, report.warnings) == ([], [])
     assert report.what.startswith("2 extension versions, 2 stack versions, ")
+    methods = settings.resources_path / "extensions/EXT/1.0/methods"
+    assert {path.name: path.stat().st_mode & 0o777 for path in methods.iterdir()} == {
+        "Greeter.greet": 0o755,
+        "greeter.xml": 0o644,
+    }
 
 
 def test_a_resources_directory_of_somebodys_own_is_left_alone(settings: Settings, tmp_path: Path) -> None:

@@ -164,6 +164,7 @@ def test_the_commands_that_it_prints_work_when_pasted(demo: Up) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "link 1: EXT/1.0 to HDP/2.4" in done.stdout
     assert "display_name: extensions/EXT/1.0" in done.stdout
+    assert "HELLO, WORLD!" in done.stdout
     done = shell(demo, failing)
     assert (done.returncode, done.stdout) == (1, "")
     assert "COFFEE_OUT_OF_BEANS" in done.stderr
