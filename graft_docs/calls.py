@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
+import structlog
+
 from graft_common.declarations.api import Api
 from graft_common.declarations.json_form import JsonWriters
 from graft_common.declarations.model import Method
@@ -23,6 +25,8 @@ from graft_docs.grpc_requests import Requests
 from graft_docs.samples import Sample, sample_arguments
 from graft_sdk.examples import LANGUAGES, example
 from graft_sdk.languages import find
+
+_log = structlog.get_logger("graft.reference")
 
 _INT32: Final = 2**31
 _TYPED: Final = re.compile(r"@|(?:str|int|float|bool|nil|json|date|base64):")
@@ -63,8 +67,15 @@ class Calls:
         ]
         for name in LANGUAGES:
             language = find(name)
-            calls.append(Call(name, f"{language.title} SDK", language.fence, example(self._api, method, name).rstrip()))
+            calls.append(Call(name, f"{language.title} SDK", language.fence, self._sdk(method, name)))
         return [call for call in calls if call.text]
+
+    def _sdk(self, method: Method, language: str) -> str:
+        try:
+            return example(self._api, method, language).rstrip()
+        except Exception:  # noqa: BLE001  (languages are folders that anybody may add; one must not take the pages away)
+            _log.exception("reference.example_failed", language=language, method=method.name)
+            return ""
 
     @cached_property
     def _requests(self) -> Requests:

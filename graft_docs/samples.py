@@ -18,6 +18,7 @@ from graft_common.declarations.types import (
     Type,
 )
 from graft_common.values import DateTime, Value
+from graft_sdk.samples import REF
 
 _MAX_DEPTH: Final = 4
 _SCALARS: Final[dict[str, Value]] = {
@@ -26,7 +27,6 @@ _SCALARS: Final[dict[str, Value]] = {
     "bool": True,
     "datetime": DateTime("2026-01-01T00:00:00Z"),
 }
-_REF: Final = "OpaqueRef:00000000-0000-0000-0000-000000000000"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def made_up(name: str, kind: Type, types: Types, depth: int = 0) -> Value:
             declared = types.enums.get(enum)
             return declared.values[0].name if declared and declared.values else name
         case RefType():
-            return _REF
+            return REF
         case OptionType():
             return []
         case _:

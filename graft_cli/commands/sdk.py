@@ -59,9 +59,9 @@ def generate(
     that was changed since, is not touched: then nothing is written.
     """
     from graft_cli.output import plain, print_json
+    from graft_cli.output_folder import OutputError, write
     from graft_sdk.generation import Options, generate, generator
     from graft_sdk.languages import find
-    from graft_sdk.output import OutputError, write
 
     try:
         language = find(lang)
