@@ -45,7 +45,7 @@ class MethodCalls:
                 self._backends.dispatcher.dispatcher.Invoke,
                 request,
                 timeout=self._timeout,
-                metadata=self._backends.metadata(caller, session),
+                metadata=self._backends.metadata(caller, session or None),
                 service="dispatcher",
             )
         except GraftError as error:
@@ -67,7 +67,7 @@ class MethodCalls:
                 self._backends.dispatcher.dispatcher.InvokeAsync,
                 request,
                 timeout=START_TIMEOUT,
-                metadata=self._backends.metadata(caller, session),
+                metadata=self._backends.metadata(caller, session or None),
                 service="dispatcher",
             )
         except GraftError as error:
@@ -86,7 +86,7 @@ class MethodCalls:
             self._backends.dispatcher.tasks.GetTask,
             task_pb2.GetTaskRequest(ref=ref, wait=wait),
             timeout=seconds + TASK_TIMEOUT,
-            metadata=self._backends.metadata(caller, session),
+            metadata=self._backends.metadata(caller, session or None),
             service="dispatcher",
         )
         return response.task
@@ -101,7 +101,7 @@ class MethodCalls:
             self._backends.dispatcher.tasks.CancelTask,
             task_pb2.CancelTaskRequest(ref=ref),
             timeout=TASK_TIMEOUT,
-            metadata=self._backends.metadata(caller, session),
+            metadata=self._backends.metadata(caller, session or None),
             service="dispatcher",
         )
 
@@ -115,7 +115,7 @@ class MethodCalls:
             self._backends.dispatcher.tasks.DestroyTask,
             task_pb2.DestroyTaskRequest(ref=ref),
             timeout=TASK_TIMEOUT,
-            metadata=self._backends.metadata(caller, session),
+            metadata=self._backends.metadata(caller, session or None),
             service="dispatcher",
         )
 

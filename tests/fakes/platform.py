@@ -33,6 +33,7 @@ from graft.registry.v1 import (
     registry_pb2_grpc,
 )
 from graft_common.declarations.api import Api
+from graft_common.declarations.json_form import dump, parse, undeclared_arguments, write_untyped
 from graft_common.errors import (
     GraftError,
     handle_invalid,
@@ -113,7 +114,7 @@ class FakePlatform:
     def dispatcher_services(self) -> list[RpcService]:
         return [
             _service(dispatcher_pb2, "DispatcherService", FakeDispatcher(self), dispatcher_pb2_grpc),
-            _service(task_pb2, "TaskService", task_pb2_grpc.TaskServiceServicer(), task_pb2_grpc),
+            _service(task_pb2, "TaskService", FakeTasks(self), task_pb2_grpc),
             _service(host_pb2, "HostService", FakeHosts(self), host_pb2_grpc),
             _service(hook_pb2, "HookService", hook_pb2_grpc.HookServiceServicer(), hook_pb2_grpc),
         ]
@@ -179,19 +180,23 @@ class FakeDispatcher(dispatcher_pb2_grpc.DispatcherServiceServicer):
     async def Invoke(
         self, request: dispatcher_pb2.InvokeRequest, context: CallContext
     ) -> dispatcher_pb2.InvokeResponse:
-        handler, params = self._accept(request.method, request.params, context)
+        handler, params = self._accept(request, context)
         self._platform.running += 1
         try:
-            return dispatcher_pb2.InvokeResponse(value=encode_value(await handler(self._platform, params)))
+            value = await handler(self._platform, params)
+            if request.arguments_json:
+                return dispatcher_pb2.InvokeResponse(value_json=dump(write_untyped(value)))
+            return dispatcher_pb2.InvokeResponse(value=encode_value(value))
         finally:
             self._platform.running -= 1
 
     async def InvokeAsync(
         self, request: dispatcher_pb2.InvokeAsyncRequest, context: CallContext
     ) -> dispatcher_pb2.InvokeAsyncResponse:
-        self._accept(request.method, request.params, context)
+        self._accept(request, context)
         ref = f"OpaqueRef:{uuid.uuid4()}"
-        self._platform.tasks[ref] = task_pb2.Task(ref=ref, status=task_pb2.TASK_STATUS_SUCCESS)
+        name = f"Async.{request.method}"
+        self._platform.tasks[ref] = task_pb2.Task(ref=ref, name_label=name, status=task_pb2.TASK_STATUS_SUCCESS)
         return dispatcher_pb2.InvokeAsyncResponse(task_ref=ref)
 
     async def ListMethods(
@@ -211,8 +216,11 @@ class FakeDispatcher(dispatcher_pb2_grpc.DispatcherServiceServicer):
         for response in responses(self._platform.api, request.known_digest):
             yield response
 
-    def _accept(self, method: str, data: bytes, context: CallContext) -> tuple[Handler, Sequence[Value]]:
-        params = decode_values(data)
+    def _accept(
+        self, request: dispatcher_pb2.InvokeRequest | dispatcher_pb2.InvokeAsyncRequest, context: CallContext
+    ) -> tuple[Handler, Sequence[Value]]:
+        method, given = request.method, request.arguments_json
+        params = undeclared_arguments(method, parse(given)) if given else decode_values(request.params)
         self._platform.seen.append(
             Seen(
                 method,
@@ -229,6 +237,42 @@ class FakeDispatcher(dispatcher_pb2_grpc.DispatcherServiceServicer):
         if handler is None:
             raise method_unknown(method)
         return handler, params
+
+
+class FakeTasks(task_pb2_grpc.TaskServiceServicer):
+    def __init__(self, platform: FakePlatform) -> None:
+        self._platform = platform
+
+    async def GetTask(self, request: task_pb2.GetTaskRequest, context: CallContext) -> task_pb2.GetTaskResponse:
+        task = self._task(request.ref, context)
+        if task.status == task_pb2.TASK_STATUS_PENDING and request.wait.ToTimedelta():
+            self._platform.running += 1
+            try:
+                async with asyncio.timeout(request.wait.ToTimedelta().total_seconds()):
+                    await self._platform.gate.wait()
+            except TimeoutError:
+                pass
+            finally:
+                self._platform.running -= 1
+        return task_pb2.GetTaskResponse(task=task)
+
+    async def CancelTask(
+        self, request: task_pb2.CancelTaskRequest, context: CallContext
+    ) -> task_pb2.CancelTaskResponse:
+        self._task(request.ref, context).status = task_pb2.TASK_STATUS_CANCELLING
+        return task_pb2.CancelTaskResponse()
+
+    async def DestroyTask(
+        self, request: task_pb2.DestroyTaskRequest, context: CallContext
+    ) -> task_pb2.DestroyTaskResponse:
+        del self._platform.tasks[self._task(request.ref, context).ref]
+        return task_pb2.DestroyTaskResponse()
+
+    def _task(self, ref: str, context: CallContext) -> task_pb2.Task:
+        self._platform.check(context)
+        if ref not in self._platform.tasks:
+            raise handle_invalid("task", ref)
+        return self._platform.tasks[ref]
 
 
 class FakeHosts(host_pb2_grpc.HostServiceServicer):
