@@ -249,6 +249,7 @@ async def _open_declarations(settings: Settings, declarations: Declarations, res
     cache = settings.data_dir / "cache" / "declarations" / "in-force"
     files = DeclarationFiles(settings.declarations_path, cache, declarations.refused)
     declarations.files = lambda: files.settled
+    declarations.notice = files.notice
     files.on_change = declarations.changed
     await files.open()
     resources.push_async_callback(files.close)

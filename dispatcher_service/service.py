@@ -79,12 +79,14 @@ class DispatcherServicer:
         self, _request: dispatcher_pb2.ListMethodsRequest, _context: CallContext
     ) -> dispatcher_pb2.ListMethodsResponse:
         """List the methods that can be called now; fails while none can."""
+        await self._declarations.notice()
         return dispatcher_pb2.ListMethodsResponse(methods=map(_method_message, self._methods()))
 
     async def DescribeApi(  # noqa: N802  (gRPC's name)
         self, request: dispatcher_pb2.DescribeApiRequest, _context: CallContext
     ) -> AsyncGenerator[dispatcher_pb2.DescribeApiResponse, None]:
         """Tell what is declared, unless the caller has it already."""
+        await self._declarations.notice()
         api = self._declarations.in_force.api
         # Of thousands of methods, the digest takes a while.
         await asyncio.to_thread(lambda: api.digest)
@@ -96,6 +98,7 @@ class DispatcherServicer:
     ) -> dispatcher_pb2.ExplainMethodsResponse:
         """Tell where methods come from."""
         await admit(self._sessions, context, "methods.explain")
+        await self._declarations.notice()
         return explain(self._declarations.in_force, request.method)
 
     async def ListCallRecords(  # noqa: N802  (gRPC's name)

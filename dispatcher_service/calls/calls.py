@@ -229,6 +229,7 @@ class Calls:
 
         Returns whether it has gone, though it may still be in force because the look takes too long.
         """
+        await self._declarations.notice()
         target = self._declarations.in_force.target(method)
         if target is None or target.bundle is not None:
             # Nothing, or an extension: unless there is a drop-in now.

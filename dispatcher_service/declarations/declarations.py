@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 from dispatcher_service.builtins.names import builtin_names
 from dispatcher_service.declarations.in_force import InForce
@@ -29,6 +29,8 @@ class Declarations:
         """Whoever keeps the folders of bundles asks here whether calls use them."""
         self.files: Callable[[], Settled] = Settled
         """Returns what is in force of the declarations of drop-ins."""
+        self.notice: Callable[[], Awaitable[None]] = _nothing
+        """Sees to it that files of declarations which have just come are in force."""
         self._platform = platform
         self._builtins = frozenset(name for name in builtin_names() if not name.endswith(":"))
         self._own = self._builtins | {method.name for method in platform.methods}
@@ -86,6 +88,10 @@ class Declarations:
             for method in bundle.document.methods:
                 if reason := self.refused(method.name):
                     yield Noted(Finding(bundle.place, 0, "", f"{method.name} is left out: {reason}"))
+
+
+async def _nothing() -> None:
+    return
 
 
 def _contribution(bundle: LinkedBundle) -> Contribution:

@@ -14,7 +14,7 @@ import structlog
 from prometheus_client import Gauge
 
 from dispatcher_service.declarations.cache import Kept, load, save
-from dispatcher_service.declarations.files import Seen, look
+from dispatcher_service.declarations.files import Seen, look, mark_of
 from dispatcher_service.dropins.watch import changes
 from graft_common.declarations.reader import DeclarationError, Finding, Form
 from graft_common.declarations.settling import GoodFile, Noted, Refused, Settled, settle
@@ -24,6 +24,7 @@ _log = structlog.get_logger("graft.declarations")
 T = TypeVar("T")
 
 FINDINGS = Gauge("graft_declaration_findings", "Things that are wrong with the declarations of drop-ins.")
+_NOTICE = 1.0
 _SETTLE = 0.1
 """Seconds until a file that was being written is looked at again."""
 
@@ -90,6 +91,16 @@ class DeclarationFiles:
     async def rescan(self) -> None:
         """Look at the directory, and return when what it holds is in force."""
         await self._rescan(None)
+
+    async def notice(self) -> None:
+        """Look at the directory if files have come, gone or been replaced; that takes at most a second."""
+        if mark_of(self._directory) == self._state.seen.mark:
+            return
+        try:
+            async with asyncio.timeout(_NOTICE):
+                await self.rescan()
+        except TimeoutError:
+            _log.info("declarations.not_seen_yet", waited=_NOTICE)
 
     async def _rescan(self, kept: Kept | None) -> None:
         async with self._turn:

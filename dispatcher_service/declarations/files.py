@@ -8,6 +8,7 @@ import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeAlias
 
 from dispatcher_service.dropins.rules import directory_fault, file_fault
 from dispatcher_service.dropins.tree import Stamp
@@ -33,6 +34,19 @@ class SeenFile:
     fault: str = ""
 
 
+Mark: TypeAlias = tuple[int, int, int, int]
+"""Tells whether files may have come, gone or been replaced in a directory; changes within files do not show."""
+
+
+def mark_of(directory: Path) -> Mark | None:
+    """Look at the directory itself; None where it cannot be reached."""
+    try:
+        found = os.stat(directory)  # noqa: PTH116  (on every call; a Path costs more)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_mode, found.st_mtime_ns
+
+
 @dataclass(frozen=True)
 class Seen:
     """One look at the directory."""
@@ -43,6 +57,8 @@ class Seen:
     """Why nothing in it counts."""
     unsettled: bool = False
     """Whether something is being written, so that it is to be looked at again soon."""
+    mark: Mark | None = None
+    """Of the directory as it was before the look; None where there was none."""
 
     @property
     def digests(self) -> dict[str, str]:
@@ -56,18 +72,19 @@ def look(directory: Path, before: Seen) -> Seen:
     Raises:
         OSError: it cannot be read, for another reason than that it is missing or closed to this user.
     """
+    mark = mark_of(directory)
     try:
         top = directory.stat()
     except FileNotFoundError:
-        return Seen()
+        return Seen(mark=mark)
     except PermissionError as error:
-        return Seen(fault=f"it cannot be reached ({error.strerror}); let the dispatcher's user do so")
+        return Seen(fault=f"it cannot be reached ({error.strerror}); let the dispatcher's user do so", mark=mark)
     if fault := directory_fault(top):
-        return Seen(fault=fault)
+        return Seen(fault=fault, mark=mark)
     try:
         names = _names(directory)
     except PermissionError as error:
-        return Seen(fault=f"it cannot be read ({error.strerror}); let the dispatcher's user do so")
+        return Seen(fault=f"it cannot be read ({error.strerror}); let the dispatcher's user do so", mark=mark)
     files: dict[str, SeenFile] = {}
     total = 0
     unsettled = False
@@ -82,7 +99,7 @@ def look(directory: Path, before: Seen) -> Seen:
             found = SeenFile(None, fault=f"with it the files would have more than {MAX_BYTES >> 20} MiB together")
         total += len(found.data)
         files[name] = found
-    return Seen(files, unsettled=unsettled)
+    return Seen(files, unsettled=unsettled, mark=mark)
 
 
 def _look_at(path: Path, top: os.stat_result, old: SeenFile | None) -> tuple[SeenFile | None, bool]:
