@@ -1,4 +1,4 @@
-"""`graft new extension`: a whole extension version to begin with."""
+"""`graft new extension`: a whole extension version to begin with; the group that `graft new method` is in, too."""
 
 from __future__ import annotations
 
@@ -7,19 +7,21 @@ from typing import Annotated
 
 import typer
 
+from graft_cli.commands.new_method import EXAMPLES, method
 from graft_cli.exits import USAGE, CliError
 from graft_cli.options import Json
 
 _new = typer.Typer(
     help="Write the beginnings of something.",
     no_args_is_help=True,
-    epilog="\b\nExample:\n  graft new extension EXT/1.0 --stack HDP/2.4",
+    epilog="\b\nExamples:\n  graft new extension EXT/1.0 --stack HDP/2.4\n  graft new method Volume.resize",
 )
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.add_typer(_new, name="new")
+    _new.command(epilog=EXAMPLES)(method)
 
 
 @_new.callback()
