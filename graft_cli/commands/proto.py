@@ -71,7 +71,7 @@ def export(
         services = [f"{PACKAGE}.{name}" for name in classes]
         print_json({"directory": str(out), "files": sorted(texts), "services": services})
         return
-    typer.echo(plain(f"{out}: {len(texts)} files with {len(classes)} services"))
+    typer.echo(plain(f"{out}: {len(texts)} files with {len(classes)} service{'' if len(classes) == 1 else 's'}"))
 
 
 def _write(out: Path, texts: Mapping[str, str], *, force: bool) -> None:
