@@ -168,7 +168,7 @@ class MethodView:
     role: str
     """The least role that may call it; empty: none is needed."""
     session: bool
-    """Whether the call needs a session."""
+    """Whether the call needs a session. Without need, a client does not log in for it, but sends the session it has."""
     params: tuple[ParamView, ...]
     result: ResultView | None
     errors: tuple[ErrorUse, ...]
@@ -176,6 +176,11 @@ class MethodView:
     idempotent: bool
     """It may be called again when nobody knows whether the first call arrived."""
     examples: tuple[Example, ...] = ()
+
+    @property
+    def startable(self) -> bool:
+        """Whether it can be run as a task; sessions cannot be opened and closed by one."""
+        return self.class_name != "session"
 
     @property
     def required(self) -> tuple[ParamView, ...]:

@@ -29,7 +29,7 @@ from graft_common.declarations.scalars import utc_time
 from graft_common.declarations.writer import write_document
 from graft_sdk.generation import Options, generate
 from graft_sdk.languages import find
-from support.running import Platform, make_platform
+from support.running import ADMIN, PASSWORD, Platform, make_platform
 
 SDK_TESTS = Path(__file__).parents[1] / "sdk"
 API = SDK_TESTS / "api.xml"
@@ -76,6 +76,21 @@ def make_sdk(api: Api, language: str, out: Path, **options: Any) -> Path:
     return out
 
 
+READER = "reader"
+"""A user with no role but read-only."""
+READER_PASSWORD = "a password of the reader's own"
+
+
+def access(platform: Platform) -> dict[str, str]:
+    """Return the environment that tells a language's test programs where the platform is, and who they are."""
+    return {
+        "GRAFT_URL": platform.url,
+        "GRAFT_USER": ADMIN,
+        "GRAFT_PASSWORD": PASSWORD,
+        "READER_PASSWORD": READER_PASSWORD,
+    }
+
+
 @contextmanager
 def echoing_platform(root: Path) -> Iterator[Platform]:
     """Run a platform that offers echo.xml."""
@@ -86,6 +101,9 @@ def echoing_platform(root: Path) -> Iterator[Platform]:
     (platform.extensions / EXECUTABLE.name).chmod(0o755)
     try:
         platform.start_all()
+        platform.log_in()
+        added = platform.graft("user", "add", READER, GRAFT_NEW_PASSWORD=READER_PASSWORD)
+        assert added.returncode == 0, added.stderr
         yield platform
     finally:
         platform.kill_all()
@@ -105,7 +123,21 @@ TEXTS = [
     "$x",
 ]
 INTS = [0, 1, -1, 2**31 - 1, -(2**31), 2**53, 2**53 + 1, -(2**53) - 1, 2**63 - 1, -(2**63)]
-FLOATS = [0.0, -0.0, 1.0, -1.5, 0.1, 1e-300, 1e300, 5e-324, 1.7976931348623157e308, "NaN", "Infinity", "-Infinity"]
+FLOATS = [
+    0.0,
+    -0.0,
+    1.0,
+    -1.5,
+    0.1,
+    0.1 + 0.2,
+    1e-300,
+    1e300,
+    5e-324,
+    1.7976931348623157e308,
+    "NaN",
+    "Infinity",
+    "-Infinity",
+]
 TIMES = [
     "1970-01-01T00:00:00Z",
     "2026-01-01T12:34:56Z",

@@ -114,13 +114,14 @@ class BaseAsyncClient:
 
     async def _send(self, name: str, arguments: Any, session: bool, timeout: Optional[float]) -> Response:
         limit = self._timeout if timeout is None else timeout
-        if not session:
-            return await self._transport.send(self._calls.call(name, arguments, None, limit))
-        return await self._with_session(lambda ref: self._calls.call(name, arguments, ref, limit))
+        return await self._with_session(lambda ref: self._calls.call(name, arguments, ref, limit), session)
 
-    async def _with_session(self, make: Callable[[str], Request]) -> Response:
-        """Send a request; where the session has ended, log in anew and send it once more."""
-        ref = await self._session(None)
+    async def _with_session(self, make: Callable[[Optional[str]], Request], needed: bool = True) -> Response:
+        """Send a request; where the session has ended, log in anew and send it once more.
+
+        One that needs no session is sent with that which is open, if there is one.
+        """
+        ref = await self._session(None) if needed else self._ref
         response = await self._transport.send(make(ref))
         if response.status != 401 or self._user is None:
             return response

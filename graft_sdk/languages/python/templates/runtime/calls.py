@@ -96,16 +96,16 @@ class Calls:
             raise ValueError(f"the arguments of {method} cannot be written: {error}") from None
         return self._request("POST", f"/api/v1/methods/{quote(method, safe='')}", session, timeout, body)
 
-    def task(self, ref: str, wait: float, session: str, timeout: float) -> Request:
+    def task(self, ref: str, wait: float, session: Optional[str], timeout: float) -> Request:
         """Ask for a task, at the latest when so many seconds have passed."""
         query = f"?wait={wait:g}" if wait > 0 else ""
         return self._request("GET", f"/api/v1/tasks/{quote(ref, safe='')}{query}", session, timeout + wait)
 
-    def cancel(self, ref: str, session: str, timeout: float) -> Request:
+    def cancel(self, ref: str, session: Optional[str], timeout: float) -> Request:
         """Ask a task to stop."""
         return self._request("POST", f"/api/v1/tasks/{quote(ref, safe='')}/cancel", session, timeout)
 
-    def destroy(self, ref: str, session: str, timeout: float) -> Request:
+    def destroy(self, ref: str, session: Optional[str], timeout: float) -> Request:
         """Forget a task."""
         return self._request("DELETE", f"/api/v1/tasks/{quote(ref, safe='')}", session, timeout)
 

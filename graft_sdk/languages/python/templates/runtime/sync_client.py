@@ -113,13 +113,14 @@ class BaseClient:
 
     def _send(self, name: str, arguments: Any, session: bool, timeout: Optional[float]) -> Response:
         limit = self._timeout if timeout is None else timeout
-        if not session:
-            return self._transport.send(self._calls.call(name, arguments, None, limit))
-        return self._with_session(lambda ref: self._calls.call(name, arguments, ref, limit))
+        return self._with_session(lambda ref: self._calls.call(name, arguments, ref, limit), session)
 
-    def _with_session(self, make: Callable[[str], Request]) -> Response:
-        """Send a request; where the session has ended, log in anew and send it once more."""
-        ref = self._session(None)
+    def _with_session(self, make: Callable[[Optional[str]], Request], needed: bool = True) -> Response:
+        """Send a request; where the session has ended, log in anew and send it once more.
+
+        One that needs no session is sent with that which is open, if there is one.
+        """
+        ref = self._session(None) if needed else self._ref
         response = self._transport.send(make(ref))
         if response.status != 401 or self._user is None:
             return response

@@ -85,6 +85,9 @@ class Moment(datetime):
             return NotImplemented
         return datetime.__eq__(self, other) and nanosecond_of(other) == self._nanosecond
 
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
     def __hash__(self) -> int:
         return hash((datetime.__hash__(self), self._nanosecond)) if self._nanosecond else datetime.__hash__(self)
 

@@ -158,7 +158,7 @@ export class BaseClient {
   /** Calls a declared method; the methods of classes do it. */
   async invokeMethod<Result>(method: Method<Result>, values: readonly unknown[], options: CallOptions): Promise<Result> {
     const request = this.#call(method.name, argumentsOf(method, values), options);
-    const answer = method.session ? await this.#withSession(request) : await this.#send(request, undefined);
+    const answer = await this.#withSession(request, method.session);
     return method.result.decode(this.#value(answer));
   }
 
@@ -223,9 +223,12 @@ export class BaseClient {
     };
   }
 
-  /** Sends a request; where the session has ended, logs in anew and sends it once more. */
-  async #withSession(request: Request): Promise<Answer> {
-    const ref = await this.#session(undefined);
+  /**
+   * Sends a request; where the session has ended, logs in anew and sends it once more. One that needs no session is sent
+   * with that which is open, if there is one.
+   */
+  async #withSession(request: Request, needed = true): Promise<Answer> {
+    const ref = needed ? await this.#session(undefined) : this.#ref;
     const answer = await this.#send(request, ref);
     if (answer.status !== 401 || this.#user === undefined) {
       return answer;
