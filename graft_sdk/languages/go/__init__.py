@@ -1,0 +1,1 @@
+"""Go, with nothing but the standard library."""

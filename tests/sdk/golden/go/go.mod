@@ -1,0 +1,6 @@
+// Made by graft (`graft sdk generate`) from the API 3a8b46cf8c18c4da.
+// Changes to it are lost when it is made again.
+
+module graftclient
+
+go 1.21

@@ -1,0 +1,97 @@
+"""The SDK in Go: formatted, without a finding of `go vet`, and used on a running platform."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from graft_cli.api_source import load_api
+from graft_common.declarations.api import Api
+from graft_sdk import example
+from support.datamodels import SAMPLE, sample
+from support.running import Platform
+from support.sdk import SDK_TESTS, access, check_corpus, corpus, corpus_lines, echo_api, golden_api, make_sdk
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("go") is None, reason="there is no go; Debian has it as golang-go, of which 1.21 is needed"
+)
+
+PROGRAM = SDK_TESTS / "support" / "go" / "main.go"
+MODULE = """module program
+
+go 1.22
+
+require graftclient v0.1.0
+
+replace graftclient => {sdk}
+"""
+
+
+def go(folder: Path, *arguments: str) -> str:
+    """Run the go command without a network: what is made needs nothing."""
+    own = {"GOFLAGS": "-mod=mod", "GOPROXY": "off", "GOTOOLCHAIN": "local", "GOWORK": "off", "CGO_ENABLED": "0"}
+    return run(["nice", "go", *arguments], folder, **own)
+
+
+def run(command: list[str], folder: Path, given: str = "", **environment: str) -> str:
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=os.environ | environment,
+        input=given,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def check(folder: Path) -> None:
+    """Check the form of all that is there, and what the compiler and `go vet` say to it."""
+    assert run(["gofmt", "-s", "-l", "-d", "."], folder) == ""
+    go(folder, "vet", "./...")
+
+
+def beside(sdk: Path, folder: Path) -> Path:
+    """Make a module that uses the SDK."""
+    folder.mkdir()
+    (folder / "go.mod").write_text(MODULE.format(sdk=sdk))
+    return folder
+
+
+def write_examples(api: Api, folder: Path) -> None:
+    """Write the example of each method as a program."""
+    for number, method in enumerate(api.methods.values()):
+        text = example(api, method, "go")
+        if text:
+            (folder / f"example{number}").mkdir()
+            (folder / f"example{number}" / "main.go").write_text(text)
+
+
+def test_it_is_formatted_and_vetted_and_so_are_examples(tmp_path: Path) -> None:
+    sdk = make_sdk(golden_api(), "go", tmp_path / "sdk")
+    check(sdk)
+    examples = beside(sdk, tmp_path / "examples")
+    write_examples(golden_api(), examples)
+    check(examples)
+
+
+def test_what_is_made_of_a_datamodel_is_too(tmp_path: Path) -> None:
+    sample()
+    check(make_sdk(load_api([SAMPLE]), "go", tmp_path / "sample", package="example.com/xen/go-xen/v2"))
+
+
+@pytest.mark.e2e
+def test_it_is_used_on_a_platform(sdk_server: Platform, tmp_path: Path) -> None:
+    folder = beside(make_sdk(echo_api(), "go", tmp_path / "sdk"), tmp_path / "program")
+    shutil.copy(PROGRAM, folder)
+    go(folder, "build", "-o", "program", ".")
+    assert run(["./program", "walk"], folder, **access(sdk_server)) == "ok\n"
+    sent = corpus()
+    check_corpus(sent, run(["./program", "corpus"], folder, corpus_lines(sent), **access(sdk_server)))
