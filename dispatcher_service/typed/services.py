@@ -13,11 +13,13 @@ from dispatcher_service.calls.calls import Calls
 from dispatcher_service.typed.forms import Forms
 from graft_common.declarations.api import Api
 from graft_common.declarations.model import Method, Types
-from graft_common.declarations.proto_form.descriptors import IMPORTS, describe, has_service, method_of
+from graft_common.declarations.proto_form.descriptors import IMPORTS, PACKAGE, describe, has_service, method_of
 from graft_common.errors import method_unknown
 from graft_common.rpc.context import CallContext
 from graft_common.rpc.service import BytesHandler, DescribedServices
 from graft_common.values import Value
+
+_PREFIX = f"{PACKAGE}."
 
 
 class TypedServices:
@@ -38,11 +40,11 @@ class TypedServices:
 
     def has(self, service: str) -> bool:
         """Tell whether a class is declared that is offered as that service."""
-        return has_service(self._api(), service)
+        return service.startswith(_PREFIX) and has_service(self._api(), service)
 
     def handler(self, service: str, rpc: str) -> BytesHandler | None:
         """Return what calls the method; None where none is declared."""
-        method = method_of(self._api(), service, rpc)
+        method = method_of(self._api(), service, rpc) if service.startswith(_PREFIX) else None
         if method is None:
             return None
         name = method.name

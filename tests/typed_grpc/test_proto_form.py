@@ -162,7 +162,7 @@ def test_what_is_told_stands_in_the_comments() -> None:
     text = "".join(sources(describe(api), describe(api).files).values())
     for line in (
         "  // `on-line`: It works.\n  STATE_ON_LINE = 1;",
-        "  optional string gone = 1 [deprecated = true, debug_redact = true];",
+        "  // It is secret, and kept out of logs.\n  optional string gone = 1 [deprecated = true];",
         "  // Deprecated in 2.0: Use more.",
         "  // Needs the role pool-operator.\n",
         "  // - DISK_IN_USE [disk]: It is mounted.\n",

@@ -30,10 +30,10 @@ def of_class(declared: ClassDeclaration) -> str:
 
 def of_method(method: Method) -> str:
     """Tell what a method does, who may call it, how it fails, and since when it is there."""
-    if method.role != ANYONE:
-        who = f"Needs the role {method.role}."
-    else:
-        who = "Needs a session of any role." if method.session else "Needs no session."
+    who = "Needs a session of any role." if method.role == ANYONE else f"Needs the role {method.role}."
+    if not method.session:
+        # Of the platform's own methods it needs none, and of others one all the same.
+        who = ""
     return _paragraphs(method.doc, who, *_errors(method), *_changes(method.lifecycle))
 
 
@@ -51,12 +51,12 @@ def of_param(param: Param) -> str:
     """Tell what a parameter means, and what the method gets without it."""
     left_out = "It may be left out." if param.optional else ""
     since = f"Since {param.since}." if param.since else ""
-    return _paragraphs(param.doc, _kind(param.type), left_out, _default(param), since)
+    return _paragraphs(param.doc, _kind(param.type), left_out, _default(param), since, _secret(param))
 
 
 def of_result(result: Result) -> str:
     """Tell what a result means."""
-    return _paragraphs(result.doc, _kind(result.type))
+    return _paragraphs(result.doc, _kind(result.type), _secret(result))
 
 
 def of_record(record: Record) -> str:
@@ -66,7 +66,7 @@ def of_record(record: Record) -> str:
 
 def of_field(field: Field) -> str:
     """Tell what a field of a record means."""
-    return _paragraphs(field.doc, _kind(field.type), _default(field), *_changes(field.lifecycle))
+    return _paragraphs(field.doc, _kind(field.type), _default(field), *_changes(field.lifecycle), _secret(field))
 
 
 def of_enum(declared: EnumDeclaration) -> str:
@@ -101,6 +101,10 @@ def _default(declared: Param | Field) -> str:
     if len(shown) > _SHOWN_DEFAULT:
         shown = f"{shown[: _SHOWN_DEFAULT - 1]}…"
     return f"Left out it is `{shown}`." if shown else "Left out it is empty."
+
+
+def _secret(declared: Param | Result | Field) -> str:
+    return "It is secret, and kept out of logs." if declared.secret else ""
 
 
 def _errors(method: Method) -> Iterator[str]:

@@ -18,7 +18,7 @@ from google.protobuf.descriptor_pb2 import (
 
 from graft.common.v1 import value_pb2
 from graft_common.declarations.api import Api, Source
-from graft_common.declarations.model import ClassDeclaration, EnumDeclaration, Field, Lifecycle, Method, State
+from graft_common.declarations.model import ClassDeclaration, EnumDeclaration, Lifecycle, Method, State
 from graft_common.declarations.proto_form import comments
 from graft_common.declarations.proto_form.naming import (
     Alike,
@@ -192,7 +192,8 @@ class _File:
             self._comment(path, comments.of_record(record))
             self._fields(message, path, record_slots(record), [comments.of_field(field) for field in record.fields])
             for made, declared_field in zip(message.field, record.fields, strict=True):
-                _mark(made, declared_field)
+                if _ended(declared_field.lifecycle):
+                    made.options.deprecated = True
         self._finish()
 
     def service(self, declared: ClassDeclaration, methods: Sequence[Method]) -> None:
@@ -219,14 +220,9 @@ class _File:
         request = self._message(f"{stem}Request", comments.of_request(method))
         params = [comments.of_param(param) for param in method.params]
         self._fields(request, self._last_message(), request_slots(method), params)
-        for made, param in zip(request.field, method.params, strict=True):
-            if param.secret:
-                made.options.debug_redact = True
         response = self._message(f"{stem}Response", comments.of_response(method))
         if method.result is not None:
             self._fields(response, self._last_message(), response_slots(method), [comments.of_result(method.result)])
-            if method.result.secret:
-                response.field[0].options.debug_redact = True
 
     def _message(self, name: str, comment: str) -> DescriptorProto:
         message = self.proto.message_type.add(name=name)
@@ -357,13 +353,6 @@ def _json_name(name: str) -> str:
     """Return the name that protoc gives a field in JSON."""
     first, *rest = name.split("_")
     return first + "".join(part[:1].upper() + part[1:] for part in rest)
-
-
-def _mark(made: FieldDescriptorProto, declared: Field) -> None:
-    if declared.secret:
-        made.options.debug_redact = True
-    if _ended(declared.lifecycle):
-        made.options.deprecated = True
 
 
 def _ended(lifecycle: Lifecycle) -> bool:

@@ -158,8 +158,7 @@ class _Source:
                 kind = f"repeated {kind}"
             elif field.proto3_optional:
                 kind = f"optional {kind}"
-        options = [f"{name} = true" for name in ("deprecated", "debug_redact") if getattr(field.options, name)]
-        told = f" [{', '.join(options)}]" if options else ""
+        told = " [deprecated = true]" if field.options.deprecated else ""
         yield f"{kind} {field.name} = {field.number}{told};"
 
     def _type(self, field: FieldDescriptorProto, message: str, scope: frozenset[str]) -> str:
