@@ -16,6 +16,7 @@ from prometheus_client import Gauge
 from dispatcher_service.declarations.cache import Kept, load, save
 from dispatcher_service.declarations.files import Seen, look, mark_of
 from dispatcher_service.dropins.watch import changes
+from graft_common.collecting import no_collection
 from graft_common.declarations.reader import DeclarationError, Finding, Form
 from graft_common.declarations.settling import GoodFile, Noted, Refused, Settled, settle
 
@@ -73,7 +74,7 @@ class DeclarationFiles:
 
     async def open(self) -> None:
         """Look at the directory for the first time, with what was good at the last stop, and begin to follow it."""
-        kept = await self._in_thread(lambda: load(self._cache))
+        kept = await self._in_thread(self._load)
         if kept is not None:
             self._state = _State(files=kept.files)
         await self._rescan(kept)
@@ -115,6 +116,11 @@ class DeclarationFiles:
             self._trouble = ""
             self._take(state)
 
+    @no_collection()
+    def _load(self) -> Kept | None:
+        return load(self._cache)
+
+    @no_collection()
     def _look(self, before: _State, kept: Kept | None) -> _State:
         seen = look(self._directory, before.seen)
         if kept is not None and not seen.fault and seen.digests == kept.digests:
