@@ -44,6 +44,8 @@ MAX_SECONDS = 365 * 24 * 3600.0
 MAX_SIZE = 10**15 - 1
 MAX_COUNT = 10**6
 MAX_PARAMS = 256
+MAX_FIELDS = 1000
+"""Of a record; Protocol Buffers for Python take about four times as many."""
 
 
 def faults(document: Document, known: Types | None = None) -> Iterator[Fault]:
@@ -92,6 +94,8 @@ class _Rules:
         self.converters = Converters(types)
 
     def fields(self, place: Place, fields: tuple[Field, ...]) -> Iterator[Fault]:
+        if len(fields) > MAX_FIELDS:
+            yield place, f"it has {len(fields)} fields; at most {MAX_FIELDS} are taken"
         yield from _unique("field", "field", (field.name for field in fields), place)
         for number, field in enumerate(fields):
             here = (*place, ("field", number))

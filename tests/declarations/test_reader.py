@@ -208,3 +208,10 @@ def test_records_in_a_long_row_do_no_harm() -> None:
     document = read(f"{''.join(records)}<record name='r2000'/>{method}")
     with pytest.raises(GraftError, match="FIELD_TYPE_ERROR"):
         MethodChecks(document.methods[0], Types.of(document)).arguments([{}])
+
+
+@pytest.mark.parametrize("kind", ["record", "class"])
+def test_records_of_too_many_fields_are_refused(kind: str) -> None:
+    fields = "".join(f'<field name="f{n}" type="int"/>' for n in range(1001))
+    [finding] = told(f'<{kind} name="big">{fields}</{kind}>')
+    assert finding.endswith("it has 1001 fields; at most 1000 are taken")
