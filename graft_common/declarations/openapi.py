@@ -142,6 +142,8 @@ def _error_line(error: ErrorDeclaration) -> str:
 
 def _examples(method: Method, schemas: Schemas) -> Iterator[tuple[str, Schema]]:
     for number, example in enumerate(method.examples, 1):
+        if example.error:
+            continue
         try:
             value = example_arguments(method, example, schemas)
         except (LookupError, LiteralError, MisfitError):
