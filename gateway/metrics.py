@@ -24,7 +24,7 @@ REST_CALLS = Counter(
 )
 MCP_REQUESTS = Counter(
     "graft_mcp_requests_total",
-    "Requests at the MCP end point, by how they ended; what a tool answers is none of them.",
+    "Requests at the MCP end point, by how they ended: OK, the code of a common error, or OTHER.",
     ["outcome"],
 )
 

@@ -65,6 +65,7 @@ class McpEndpoint:
         self._roles: OrderedDict[str, tuple[float, tuple[str, ...]]] = OrderedDict()
         self._tools: Toolbox | None = None
         self._server: McpServer | None = None
+        self._making = asyncio.Lock()
         self._starting = asyncio.Lock()
         self._stopping = False
 
@@ -174,9 +175,10 @@ class McpEndpoint:
 
     async def _toolbox(self) -> Toolbox:
         api = (await self._offer.known()).api
-        if self._tools is None or self._tools.api is not api:
-            self._tools = await asyncio.to_thread(Toolbox, api)
-        return self._tools
+        async with self._making:
+            if self._tools is None or self._tools.api is not api:
+                self._tools = await asyncio.to_thread(Toolbox, api)
+            return self._tools
 
     async def _call(self, method: str, arguments: bytes, caller: McpCaller) -> bytes:
         async def invoke(session: str) -> bytes:

@@ -15,6 +15,7 @@ from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.shared.exceptions import MCPError
 from starlette.types import Receive, Scope, Send
 
+from gateway.exchange import exchange_of
 from gateway.mcp.callers import McpCaller, caller_of
 from gateway.mcp.tools import RESULT, Tool, Toolbox
 from gateway.methods.errors import sentence
@@ -83,6 +84,7 @@ class McpServer:
             await self._ending.wait()
 
     async def _list_tools(self, context: Context, params: types.PaginatedRequestParams | None) -> types.ListToolsResult:
+        exchange_of(context.request.scope).rpc = "tools/list"
         caller = caller_of(context.request.scope)
         tools = (await self._toolbox()).offered(caller.roles, caller.classes)
         after = params.cursor if params is not None else None
@@ -96,11 +98,14 @@ class McpServer:
         tool = (await self._toolbox()).find(params.name)
         if tool is None:
             raise MCPError(types.INVALID_PARAMS, f"Unknown tool: {params.name[:128]}")
+        exchange = exchange_of(context.request.scope)
+        exchange.rpc = tool.method
         # What does not fit into JSON as the dispatcher takes it, is told by the dispatcher.
         arguments = json.dumps(params.arguments or {}).encode()
         try:
             value = await self._call(tool.method, arguments, caller_of(context.request.scope))
         except GraftError as error:
+            exchange.outcome = error.code
             shown = {"code": error.code, "params": list(error.params), "message": sentence(error)}
             text = orjson.dumps(shown, option=orjson.OPT_INDENT_2).decode()
             return types.CallToolResult(content=[types.TextContent(text=text)], is_error=True)
