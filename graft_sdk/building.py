@@ -212,7 +212,8 @@ class _Builder:
             if own is not None:
                 lists.insert(0, own.params)
             params = max(lists, key=len)
-            scope = Scope(self._style, self._style.fields, self._style.taken_fields)
+            taken = self._style.taken_fields | self._style.taken_error_params
+            scope = Scope(self._style, self._style.fields, taken)
             names = [scope.name(name) for name in params]
             doc = own.doc if own is not None else next((error.doc for error in declared if error.doc), "")
             yield ErrorView(

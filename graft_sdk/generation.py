@@ -15,6 +15,7 @@ Templates are Jinja2's, with blocks on lines of their own. They find, besides wh
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -26,8 +27,9 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from graft_common.declarations.api import Api
-from graft_common.declarations.literals import read_literal
+from graft_common.declarations.texts import clean
 from graft_common.roles import at_least, exists
+from graft_sdk import literals
 from graft_sdk.building import About, build
 from graft_sdk.language import Language
 from graft_sdk.view import ApiView, MethodView, boxed, leads_to
@@ -40,6 +42,9 @@ def generator() -> str:
         return f"graft {version('graft-platform')}"
     except PackageNotFoundError:
         return "graft"
+
+
+_VERSION = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9}){1,3}(?:[-+.]?[0-9A-Za-z]{1,32}){0,4}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +66,7 @@ def generate(api: Api, language: Language, options: Options | None = None) -> di
 
     Raises:
         LookupError: a class that is wanted has no methods.
-        ValueError: the package's name cannot be one in this language.
+        ValueError: the package's name or version cannot be one.
     """
     view = view_of(api, language, options or Options())
     return dict(sorted((file, data) for file, data in _files(view, language)))
@@ -73,6 +78,8 @@ def view_of(api: Api, language: Language, options: Options) -> ApiView:
     Raises:
         LookupError, ValueError: as for `generate`.
     """
+    if not _VERSION.fullmatch(options.version):
+        raise ValueError(f"{options.version!r} is no version of a package; write one such as 1.2.0")
     package = language.package_name(options.package) if options.package else language.default_package
     return build(api, language.style, About(options.made_by, package, options.version), options.classes)
 
@@ -98,7 +105,7 @@ def _environment(language: Language, view: ApiView) -> Environment:
         **environment.globals,
         "api": view,
         "header": header(view),
-        "literal": lambda text, kind: language.literal(read_literal(text, kind), kind, view),
+        "literal": lambda text, kind: language.literal(literals.read(text, kind, view), kind, view),
         "lines": lines,
         "role": role_sentence,
         "role_names": role_names,
@@ -137,7 +144,7 @@ def header(view: ApiView) -> list[str]:
 def lines(text: str, width: int = 88) -> list[str]:
     """Fill a text's paragraphs to lines of the width; lists, code and anything indented stay as they are."""
     found: list[str] = []
-    for paragraph in _paragraphs(text):
+    for paragraph in _paragraphs(clean(text)):
         if found:
             found.append("")
         if any(line[:1] in " \t" or line.startswith(("- ", "* ", "|", "```")) for line in paragraph):

@@ -15,14 +15,17 @@ Case: TypeAlias = Callable[[str], str]
 """Turns a declaration's name into a name of a language."""
 
 # `VMs` and `IPv6` are one word each, `VIFMetrics` are two.
-_WORD = re.compile(
-    r"[A-Z]{2,}s(?![a-z])|IPv[46]|[A-Z]+[0-9]*(?=[A-Z][a-z])|[A-Z]?[a-z]+[0-9]*|[A-Z]+[0-9]*|[0-9]+|[^\W\d_a-zA-Z]+"
-)
+_WORD = re.compile(r"[A-Z]{2,}s(?![a-z])|IPv[46]|[A-Z]+[0-9]*(?=[A-Z][a-z])|[A-Z]?[a-z]+[0-9]*|[A-Z]+[0-9]*|[0-9]+")
+_STRANGE = re.compile(r"[^\x00-\x7f]")
 
 
 def words(name: str) -> list[str]:
-    """Split a name into its words, whose capitals are kept: `pool_update`, `VMRecord`, `5.6-x`."""
-    return _WORD.findall(name) or ["empty"]
+    """Split a name into its words, whose capitals are kept: `pool_update`, `VMRecord`, `5.6-x`.
+
+    All of them are ASCII: other characters, and signs where there is nothing else, are words by their numbers.
+    """
+    found = _WORD.findall(_STRANGE.sub(lambda match: f"_u{ord(match[0]):x}_", name))
+    return found or [f"x{ord(sign):x}" for sign in name] or ["empty"]
 
 
 def snake(name: str) -> str:
@@ -100,6 +103,9 @@ class Style:
     taken_params: frozenset[str] = frozenset()
     """Names that a generated method uses itself."""
     taken_fields: frozenset[str] = frozenset()
+    """Names that neither a record's field nor an error's parameter can have."""
+    taken_error_params: frozenset[str] = frozenset()
+    """Names that an error has besides its parameters."""
     taken_values: frozenset[str] = frozenset()
     escape: Case = "{}_".format
     """What is done to a reserved or taken name."""

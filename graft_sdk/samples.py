@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from graft_common.declarations.literals import LiteralError, read_literal
+from graft_common.declarations.literals import LiteralError
 from graft_common.declarations.model import Example
 from graft_common.declarations.types import (
     DescribedType,
@@ -16,6 +16,7 @@ from graft_common.declarations.types import (
     Type,
 )
 from graft_common.values import DateTime, Value
+from graft_sdk import literals
 from graft_sdk.view import ApiView, MethodView, ParamView
 
 MAX_DEPTH = 3
@@ -90,7 +91,7 @@ def _key(kind: Type, api: ApiView) -> str:
 
 def _read(literal: str, param: ParamView, api: ApiView) -> Value:
     try:
-        return read_literal(literal, param.type)
+        return literals.read(literal, param.type, api)
     except LiteralError:
         # The declarations' reader refuses such an example; one that did not come from it may still have it.
         return sample(param.type, api, param.name)

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
-from graft_common.declarations.literals import read_literal
 from graft_common.declarations.scalars import utc_time
 from graft_common.declarations.types import (
     DescribedType,
@@ -24,7 +23,7 @@ from graft_common.declarations.types import (
     Type,
 )
 from graft_common.values import DateTime, Value
-from graft_sdk import samples
+from graft_sdk import literals, samples
 from graft_sdk.generation import render, role_sentence
 from graft_sdk.language import File, Language
 from graft_sdk.languages.python import docs
@@ -77,7 +76,10 @@ class Python(Language):
         taken_members=frozenset({"call", "start", "login", "close", "session_ref"}),
         taken_methods=_ANNOTATIONS,
         taken_params=frozenset({"self", "timeout"}),
-        taken_fields=_ANNOTATIONS | {"self", "code", "params", "message", "status", "retry_after", "args", "field"},
+        taken_fields=_ANNOTATIONS | {"field", "timezone"},
+        taken_error_params=frozenset(
+            {"code", "params", "message", "status", "retry_after", "args", "add_note", "with_traceback"}
+        ),
         taken_values=frozenset(),
         number=lambda name, count: f"{name}{count}" if name[:1].isupper() and "_" not in name else f"{name}_{count}",
     )
@@ -206,7 +208,7 @@ def _literal(value: Value, kind: Type, api: ApiView) -> str:
         case RecordType(), dict():
             record = api.record(kind.name)
             given = (
-                f"{field.ident}={_literal(_lifted(value[field.name], field.type), field.type, api)}"
+                f"{field.ident}={_literal(value[field.name], field.type, api)}"
                 for field in record.fields
                 if field.name in value
             )
@@ -222,15 +224,6 @@ def _literal(value: Value, kind: Type, api: ApiView) -> str:
             return string(value)
         case _:
             return repr(value)
-
-
-def _lifted(value: Value, kind: Type) -> Value:
-    """Give a record's member what literals of records leave to the reader: the types that JSON lacks."""
-    if isinstance(kind, Scalar) and kind.name == "datetime" and isinstance(value, str):
-        return DateTime(value)
-    if isinstance(kind, Scalar) and kind.name == "float" and isinstance(value, str | int):
-        return float(value)
-    return value
 
 
 def _key(text: str, kind: Type, api: ApiView) -> str:
@@ -288,7 +281,7 @@ def _field_default(field: FieldView, api: ApiView) -> str:
     """Write what follows a field's annotation: ` = …` or nothing."""
     options = []
     if field.default is not None:
-        text = _literal(read_literal(field.default, field.type), field.type, api)
+        text = _literal(literals.read(field.default, field.type, api), field.type, api)
         if text[:1] in "[{" or isinstance(field.type, RecordType):
             options.append(f"default_factory=lambda: {text}" if text not in ("[]", "{}") else _EMPTY[text])
         else:

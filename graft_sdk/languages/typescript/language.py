@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar
 
-from graft_common.declarations.literals import read_literal
 from graft_common.declarations.scalars import utc_time
 from graft_common.declarations.types import (
     DescribedType,
@@ -22,7 +21,7 @@ from graft_common.declarations.types import (
     Type,
 )
 from graft_common.values import DateTime, Value
-from graft_sdk import samples
+from graft_sdk import literals, samples
 from graft_sdk.generation import render, role_sentence
 from graft_sdk.language import File, Language
 from graft_sdk.languages.typescript import docs
@@ -73,7 +72,9 @@ class TypeScript(Language):
             {"call", "start", "login", "close", "sessionRef", "invokeMethod", "startMethod", "taskRequest", "errorOf"}
         ),
         taken_params=frozenset({"options", "timeout", "signal"}),
-        taken_fields=frozenset({"code", "params", "message", "status", "retryAfter", "name", "stack", "cause"}),
+        taken_error_params=frozenset(
+            {"code", "params", "message", "status", "retryAfter", "name", "stack", "cause", "param"}
+        ),
         number=lambda name, count: f"{name}{count}",
     )
 
@@ -189,7 +190,7 @@ def _codec(kind: Type, api: ApiView, prefix: str) -> str:
 def _absent(field: FieldView, api: ApiView) -> str:
     """Write what an absent field is read as; empty where it must be there."""
     if field.default is not None:
-        text = _literal(read_literal(field.default, field.type), field.type, api, "t.")
+        text = _literal(literals.read(field.default, field.type, api), field.type, api, "t.")
         return f"({text})" if text.startswith("{") else text
     if isinstance(field.type, OptionType):
         return "[]" if boxed(field.type) else "null"
@@ -214,9 +215,7 @@ def _literal(value: Value, kind: Type, api: ApiView, prefix: str = "") -> str:
         case RecordType(), dict():
             fields = api.record(kind.name).fields
             given = (
-                f"{field.ident}: {inner(_lifted(value[field.name], field.type), field.type)}"
-                for field in fields
-                if field.name in value
+                f"{field.ident}: {inner(value[field.name], field.type)}" for field in fields if field.name in value
             )
             return f"{{ {', '.join(given)} }}"
         case OptionType(), list() if not boxed(kind):
@@ -228,15 +227,6 @@ def _literal(value: Value, kind: Type, api: ApiView, prefix: str = "") -> str:
             return f"new Map([{', '.join(pairs)}])" if value else "new Map()"
         case _:
             return json.dumps(value, ensure_ascii=False)
-
-
-def _lifted(value: Value, kind: Type) -> Value:
-    """Give a record's member what literals of records leave to the reader: the types that JSON lacks."""
-    if isinstance(kind, Scalar) and kind.name == "datetime" and isinstance(value, str):
-        return DateTime(value)
-    if isinstance(kind, Scalar) and kind.name == "float" and isinstance(value, str):
-        return float(value)
-    return value
 
 
 def _key(text: str, kind: Type, api: ApiView, prefix: str) -> str:
