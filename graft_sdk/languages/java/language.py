@@ -202,7 +202,7 @@ def _record_context(record: RecordView, api: ApiView) -> Mapping[str, Any]:
 
 def _class_context(class_: ClassView, api: ApiView) -> Mapping[str, Any]:
     scope = Scope(Java.style, upper_snake)
-    names = scope.all(method.ident for method in class_.methods)
+    names = {method.ident: scope.name(method.ident, "method") for method in class_.methods}
     used = ["CompletableFuture"]
     for method in class_.methods:
         used += [_type(param.type, api) for param in method.params]

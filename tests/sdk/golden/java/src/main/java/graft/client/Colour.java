@@ -16,7 +16,7 @@ public final class Colour extends OpenEnum {
     public static final Colour GREEN = new Colour("green");
 
     /** How it travels. */
-    public static final Codec<Colour> CODEC = Codecs.openEnum(Colour::of);
+    public static final Codec<Colour> CODEC = Codecs.openEnum(text -> new Colour(text));
 
     private static final Set<Colour> KNOWN = Set.of(RED, GREEN);
 

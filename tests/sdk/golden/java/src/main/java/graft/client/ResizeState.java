@@ -28,7 +28,7 @@ public final class ResizeState extends OpenEnum {
     public static final ResizeState CLASS = new ResizeState("class");
 
     /** How it travels. */
-    public static final Codec<ResizeState> CODEC = Codecs.openEnum(ResizeState::of);
+    public static final Codec<ResizeState> CODEC = Codecs.openEnum(text -> new ResizeState(text));
 
     private static final Set<ResizeState> KNOWN = Set.of(DONE, QUEUED, HALF_DONE, HALF_DONE_2, _5_6, CLASS);
 

@@ -10,7 +10,7 @@ import java.util.concurrent.CompletableFuture;
 
 /** Guests. */
 public final class VmMethods {
-    private static final Method<Double> PING =
+    private static final Method<Double> PING_METHOD =
             new Method<>("VM.ping", Codecs.FLOAT, false);
 
     private final Client client;
@@ -27,7 +27,7 @@ public final class VmMethods {
      * @return what the method answers
      */
     public double ping() {
-        return client.call(PING, ping_arguments(new PingOptions()));
+        return client.call(PING_METHOD, ping_arguments(new PingOptions()));
     }
 
     /**
@@ -39,7 +39,7 @@ public final class VmMethods {
      * @return what the method answers
      */
     public double ping(PingOptions options) {
-        return client.call(PING, ping_arguments(options));
+        return client.call(PING_METHOD, ping_arguments(options));
     }
 
     /**
@@ -48,7 +48,7 @@ public final class VmMethods {
      * @return what the method answers
      */
     public CompletableFuture<Double> pingAsync() {
-        return client.callAsync(PING, ping_arguments(new PingOptions()));
+        return client.callAsync(PING_METHOD, ping_arguments(new PingOptions()));
     }
 
     /**
@@ -58,7 +58,7 @@ public final class VmMethods {
      * @return what the method answers
      */
     public CompletableFuture<Double> pingAsync(PingOptions options) {
-        return client.callAsync(PING, ping_arguments(options));
+        return client.callAsync(PING_METHOD, ping_arguments(options));
     }
 
     /**
@@ -67,7 +67,7 @@ public final class VmMethods {
      * @return the task
      */
     public Task<Double> startPing() {
-        return client.start(PING, ping_arguments(new PingOptions()));
+        return client.start(PING_METHOD, ping_arguments(new PingOptions()));
     }
 
     /**
@@ -77,7 +77,7 @@ public final class VmMethods {
      * @return the task
      */
     public Task<Double> startPing(PingOptions options) {
-        return client.start(PING, ping_arguments(options));
+        return client.start(PING_METHOD, ping_arguments(options));
     }
 
     private static Arguments ping_arguments(PingOptions options) {

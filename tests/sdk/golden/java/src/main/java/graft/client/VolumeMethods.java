@@ -19,28 +19,28 @@ import java.util.concurrent.CompletableFuture;
  * filled to the width of the documentation.
  */
 public final class VolumeMethods {
-    private static final Method<ResizeState> RESIZE =
+    private static final Method<ResizeState> RESIZE_METHOD =
             new Method<>("Volume.resize", ResizeState.CODEC, true);
 
-    private static final Method<Map<VmRef, List<Disk>>> GET_VMS =
+    private static final Method<Map<VmRef, List<Disk>>> GET_VMS_METHOD =
             new Method<>("Volume.get_VMs", Codecs.map(VmRef.CODEC, Codecs.set(Disk.CODEC)), true);
 
-    private static final Method<List<VmRef>> GET_VMS_2 =
+    private static final Method<List<VmRef>> GET_VMS_2_METHOD =
             new Method<>("Volume.getVMs", Codecs.set(VmRef.CODEC), true);
 
-    private static final Method<VolumeRecord> GET_RECORD =
+    private static final Method<VolumeRecord> GET_RECORD_METHOD =
             new Method<>("Volume.get_record", VolumeRecord.CODEC, true);
 
-    private static final Method<Void> DELETE =
+    private static final Method<Void> DELETE_METHOD =
             new Method<>("Volume.delete", Codecs.VOID, true);
 
-    private static final Method<Void> START_RESIZE =
+    private static final Method<Void> START_RESIZE_METHOD =
             new Method<>("Volume.start_resize", Codecs.VOID, true);
 
-    private static final Method<Void> OLD =
+    private static final Method<Void> OLD_METHOD =
             new Method<>("Volume.old", Codecs.VOID, true);
 
-    private static final Method<Optional<Map<Colour, Optional<Long>>>> DRAFT =
+    private static final Method<Optional<Map<Colour, Optional<Long>>>> DRAFT_METHOD =
             new Method<>("Volume.draft", Codecs.option(Codecs.map(Colour.CODEC, Codecs.option(Codecs.INT))), true);
 
     private final Client client;
@@ -68,7 +68,7 @@ public final class VolumeMethods {
      * @throws HandleInvalidException There is no such volume.
      */
     public ResizeState resize(VolumeRef volume, List<Disk> disks) {
-        return client.call(RESIZE, resize_arguments(volume, disks, new ResizeOptions()));
+        return client.call(RESIZE_METHOD, resize_arguments(volume, disks, new ResizeOptions()));
     }
 
     /**
@@ -91,7 +91,7 @@ public final class VolumeMethods {
      * @throws HandleInvalidException There is no such volume.
      */
     public ResizeState resize(VolumeRef volume, List<Disk> disks, ResizeOptions options) {
-        return client.call(RESIZE, resize_arguments(volume, disks, options));
+        return client.call(RESIZE_METHOD, resize_arguments(volume, disks, options));
     }
 
     /**
@@ -102,7 +102,7 @@ public final class VolumeMethods {
      * @return What became of it.
      */
     public CompletableFuture<ResizeState> resizeAsync(VolumeRef volume, List<Disk> disks) {
-        return client.callAsync(RESIZE, resize_arguments(volume, disks, new ResizeOptions()));
+        return client.callAsync(RESIZE_METHOD, resize_arguments(volume, disks, new ResizeOptions()));
     }
 
     /**
@@ -114,7 +114,7 @@ public final class VolumeMethods {
      * @return What became of it.
      */
     public CompletableFuture<ResizeState> resizeAsync(VolumeRef volume, List<Disk> disks, ResizeOptions options) {
-        return client.callAsync(RESIZE, resize_arguments(volume, disks, options));
+        return client.callAsync(RESIZE_METHOD, resize_arguments(volume, disks, options));
     }
 
     /**
@@ -125,7 +125,7 @@ public final class VolumeMethods {
      * @return the task
      */
     public Task<ResizeState> startResize_2(VolumeRef volume, List<Disk> disks) {
-        return client.start(RESIZE, resize_arguments(volume, disks, new ResizeOptions()));
+        return client.start(RESIZE_METHOD, resize_arguments(volume, disks, new ResizeOptions()));
     }
 
     /**
@@ -137,7 +137,7 @@ public final class VolumeMethods {
      * @return the task
      */
     public Task<ResizeState> startResize_2(VolumeRef volume, List<Disk> disks, ResizeOptions options) {
-        return client.start(RESIZE, resize_arguments(volume, disks, options));
+        return client.start(RESIZE_METHOD, resize_arguments(volume, disks, options));
     }
 
     private static Arguments resize_arguments(VolumeRef volume, List<Disk> disks, ResizeOptions options) {
@@ -158,7 +158,7 @@ public final class VolumeMethods {
      * @return what the method answers
      */
     public Map<VmRef, List<Disk>> getVms(VolumeRef self) {
-        return client.call(GET_VMS, getVms_arguments(self));
+        return client.call(GET_VMS_METHOD, getVms_arguments(self));
     }
 
     /**
@@ -168,7 +168,7 @@ public final class VolumeMethods {
      * @return what the method answers
      */
     public CompletableFuture<Map<VmRef, List<Disk>>> getVmsAsync(VolumeRef self) {
-        return client.callAsync(GET_VMS, getVms_arguments(self));
+        return client.callAsync(GET_VMS_METHOD, getVms_arguments(self));
     }
 
     /**
@@ -178,7 +178,7 @@ public final class VolumeMethods {
      * @return the task
      */
     public Task<Map<VmRef, List<Disk>>> startGetVms(VolumeRef self) {
-        return client.start(GET_VMS, getVms_arguments(self));
+        return client.start(GET_VMS_METHOD, getVms_arguments(self));
     }
 
     private static Arguments getVms_arguments(VolumeRef self) {
@@ -194,7 +194,7 @@ public final class VolumeMethods {
      * @return what the method answers
      */
     public List<VmRef> getVms_2() {
-        return client.call(GET_VMS_2, new Arguments());
+        return client.call(GET_VMS_2_METHOD, new Arguments());
     }
 
     /**
@@ -203,7 +203,7 @@ public final class VolumeMethods {
      * @return what the method answers
      */
     public CompletableFuture<List<VmRef>> getVmsAsync_2() {
-        return client.callAsync(GET_VMS_2, new Arguments());
+        return client.callAsync(GET_VMS_2_METHOD, new Arguments());
     }
 
     /**
@@ -212,7 +212,7 @@ public final class VolumeMethods {
      * @return the task
      */
     public Task<List<VmRef>> startGetVms_2() {
-        return client.start(GET_VMS_2, new Arguments());
+        return client.start(GET_VMS_2_METHOD, new Arguments());
     }
 
     /**
@@ -224,7 +224,7 @@ public final class VolumeMethods {
      * @return what the method answers
      */
     public VolumeRecord getRecord(VolumeRef self) {
-        return client.call(GET_RECORD, getRecord_arguments(self));
+        return client.call(GET_RECORD_METHOD, getRecord_arguments(self));
     }
 
     /**
@@ -234,7 +234,7 @@ public final class VolumeMethods {
      * @return what the method answers
      */
     public CompletableFuture<VolumeRecord> getRecordAsync(VolumeRef self) {
-        return client.callAsync(GET_RECORD, getRecord_arguments(self));
+        return client.callAsync(GET_RECORD_METHOD, getRecord_arguments(self));
     }
 
     /**
@@ -244,7 +244,7 @@ public final class VolumeMethods {
      * @return the task
      */
     public Task<VolumeRecord> startGetRecord(VolumeRef self) {
-        return client.start(GET_RECORD, getRecord_arguments(self));
+        return client.start(GET_RECORD_METHOD, getRecord_arguments(self));
     }
 
     private static Arguments getRecord_arguments(VolumeRef self) {
@@ -260,7 +260,7 @@ public final class VolumeMethods {
      * @param class_ the argument
      */
     public void delete(String class_) {
-        client.call(DELETE, delete_arguments(class_, new DeleteOptions()));
+        client.call(DELETE_METHOD, delete_arguments(class_, new DeleteOptions()));
     }
 
     /**
@@ -272,7 +272,7 @@ public final class VolumeMethods {
      * @param options what may be left out
      */
     public void delete(String class_, DeleteOptions options) {
-        client.call(DELETE, delete_arguments(class_, options));
+        client.call(DELETE_METHOD, delete_arguments(class_, options));
     }
 
     /**
@@ -282,7 +282,7 @@ public final class VolumeMethods {
      * @return what the method answers
      */
     public CompletableFuture<Void> deleteAsync(String class_) {
-        return client.callAsync(DELETE, delete_arguments(class_, new DeleteOptions()));
+        return client.callAsync(DELETE_METHOD, delete_arguments(class_, new DeleteOptions()));
     }
 
     /**
@@ -293,7 +293,7 @@ public final class VolumeMethods {
      * @return what the method answers
      */
     public CompletableFuture<Void> deleteAsync(String class_, DeleteOptions options) {
-        return client.callAsync(DELETE, delete_arguments(class_, options));
+        return client.callAsync(DELETE_METHOD, delete_arguments(class_, options));
     }
 
     /**
@@ -303,7 +303,7 @@ public final class VolumeMethods {
      * @return the task
      */
     public Task<Void> startDelete(String class_) {
-        return client.start(DELETE, delete_arguments(class_, new DeleteOptions()));
+        return client.start(DELETE_METHOD, delete_arguments(class_, new DeleteOptions()));
     }
 
     /**
@@ -314,7 +314,7 @@ public final class VolumeMethods {
      * @return the task
      */
     public Task<Void> startDelete(String class_, DeleteOptions options) {
-        return client.start(DELETE, delete_arguments(class_, options));
+        return client.start(DELETE_METHOD, delete_arguments(class_, options));
     }
 
     private static Arguments delete_arguments(String class_, DeleteOptions options) {
@@ -329,7 +329,7 @@ public final class VolumeMethods {
      * <p>Needs the role pool-admin or one above it.
      */
     public void startResize() {
-        client.call(START_RESIZE, new Arguments());
+        client.call(START_RESIZE_METHOD, new Arguments());
     }
 
     /**
@@ -338,7 +338,7 @@ public final class VolumeMethods {
      * @return what the method answers
      */
     public CompletableFuture<Void> startResizeAsync() {
-        return client.callAsync(START_RESIZE, new Arguments());
+        return client.callAsync(START_RESIZE_METHOD, new Arguments());
     }
 
     /**
@@ -347,7 +347,7 @@ public final class VolumeMethods {
      * @return the task
      */
     public Task<Void> startStartResize() {
-        return client.start(START_RESIZE, new Arguments());
+        return client.start(START_RESIZE_METHOD, new Arguments());
     }
 
     /**
@@ -359,7 +359,7 @@ public final class VolumeMethods {
      */
     @Deprecated
     public void old() {
-        client.call(OLD, new Arguments());
+        client.call(OLD_METHOD, new Arguments());
     }
 
     /**
@@ -370,7 +370,7 @@ public final class VolumeMethods {
      */
     @Deprecated
     public CompletableFuture<Void> oldAsync() {
-        return client.callAsync(OLD, new Arguments());
+        return client.callAsync(OLD_METHOD, new Arguments());
     }
 
     /**
@@ -381,7 +381,7 @@ public final class VolumeMethods {
      */
     @Deprecated
     public Task<Void> startOld() {
-        return client.start(OLD, new Arguments());
+        return client.start(OLD_METHOD, new Arguments());
     }
 
     /**
@@ -394,7 +394,7 @@ public final class VolumeMethods {
      * @throws DraftException DRAFT_ERROR
      */
     public Optional<Map<Colour, Optional<Long>>> draft(Object everything) {
-        return client.call(DRAFT, draft_arguments(everything, new DraftOptions()));
+        return client.call(DRAFT_METHOD, draft_arguments(everything, new DraftOptions()));
     }
 
     /**
@@ -408,7 +408,7 @@ public final class VolumeMethods {
      * @throws DraftException DRAFT_ERROR
      */
     public Optional<Map<Colour, Optional<Long>>> draft(Object everything, DraftOptions options) {
-        return client.call(DRAFT, draft_arguments(everything, options));
+        return client.call(DRAFT_METHOD, draft_arguments(everything, options));
     }
 
     /**
@@ -418,7 +418,7 @@ public final class VolumeMethods {
      * @return what the method answers
      */
     public CompletableFuture<Optional<Map<Colour, Optional<Long>>>> draftAsync(Object everything) {
-        return client.callAsync(DRAFT, draft_arguments(everything, new DraftOptions()));
+        return client.callAsync(DRAFT_METHOD, draft_arguments(everything, new DraftOptions()));
     }
 
     /**
@@ -429,7 +429,7 @@ public final class VolumeMethods {
      * @return what the method answers
      */
     public CompletableFuture<Optional<Map<Colour, Optional<Long>>>> draftAsync(Object everything, DraftOptions options) {
-        return client.callAsync(DRAFT, draft_arguments(everything, options));
+        return client.callAsync(DRAFT_METHOD, draft_arguments(everything, options));
     }
 
     /**
@@ -439,7 +439,7 @@ public final class VolumeMethods {
      * @return the task
      */
     public Task<Optional<Map<Colour, Optional<Long>>>> startDraft(Object everything) {
-        return client.start(DRAFT, draft_arguments(everything, new DraftOptions()));
+        return client.start(DRAFT_METHOD, draft_arguments(everything, new DraftOptions()));
     }
 
     /**
@@ -450,7 +450,7 @@ public final class VolumeMethods {
      * @return the task
      */
     public Task<Optional<Map<Colour, Optional<Long>>>> startDraft(Object everything, DraftOptions options) {
-        return client.start(DRAFT, draft_arguments(everything, options));
+        return client.start(DRAFT_METHOD, draft_arguments(everything, options));
     }
 
     private static Arguments draft_arguments(Object everything, DraftOptions options) {
