@@ -392,15 +392,27 @@ def _reason(error: Exception) -> str:
 
 def _fits(value: Json, depth: int) -> bool:
     """Tell whether there is nothing in it that JSON holds and no call carries."""
-    kind = type(value)
-    if kind is int:
-        return INT64_MIN <= value <= INT64_MAX  # type: ignore[operator]  # it is an int
-    if kind is float:
-        return math.isfinite(value)  # type: ignore[arg-type]  # it is a float
-    if isinstance(value, list | dict):
-        items = value if isinstance(value, list) else value.values()
-        return depth > 0 and all(type(item) is str or _fits(item, depth - 1) for item in items)
+    if isinstance(value, list):
+        items: Iterable[Json] = value
+    elif isinstance(value, dict):
+        items = value.values()
+    else:
+        return _is_in_range(value)
+    if depth <= 0:
+        return False
+    for item in items:
+        kind = type(item)
+        if kind is str:
+            continue
+        if not (_fits(item, depth - 1) if kind is list or kind is dict else _is_in_range(item)):
+            return False
     return True
+
+
+def _is_in_range(value: Json) -> bool:
+    if type(value) is int:
+        return INT64_MIN <= value <= INT64_MAX
+    return type(value) is not float or math.isfinite(value)
 
 
 def _unfit(value: Json, place: str, depth: int) -> GraftError:
