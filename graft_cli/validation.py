@@ -34,8 +34,8 @@ class Report:
 
     what: str
     """What was looked at."""
-    errors: list[dict[str, str]]
-    """`version` and `text` of each."""
+    errors: list[dict[str, Any]]
+    """`version` and `text` of each; of declarations `file`, `line`, `path` and `text`."""
     warnings: list[dict[str, Any]]
     """`file`, `line` (0 where none is to blame), `path` in the document and `text` of each."""
 
