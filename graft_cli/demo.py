@@ -63,10 +63,13 @@ def install(settings: Settings) -> list[str]:
     """
     record = settings.data_dir / _RECORD
     extensions = [(name, path) for name, path in _files(_examples() / "extensions") if "." in name[1:]]
+    declarations = [(name, path) for name, path in _files(_examples() / "declarations") if name.endswith(".xml")]
     resources = list(_files(_examples() / "resources")) if settings.resources_dir is None else []
     try:
         installed: dict[str, str] = json.loads(record.read_text()) if record.exists() else {}
         settings.extensions_path.mkdir(parents=True, exist_ok=True)
+        for name, example in declarations:
+            _install(example, settings.declarations_path / name, 0o644, f"declarations/{name}", installed)
         for name, example in extensions:
             _install(example, settings.extensions_path / name, 0o755, name, installed)
         for name, example in resources:
@@ -88,6 +91,8 @@ def commands(settings: Settings) -> str:
     login = _xml("session.login_with_password", USER, PASSWORD)
     call = _xml("Text.count", "$SESSION", "one two three")
     ask = graft if settings.registry == Settings.model_fields["registry"].default else _to_registry(settings, graft)
+    default = Settings.model_fields["dispatcher"].default
+    ask_dispatcher = graft if settings.dispatcher == default else f"GRAFT_DISPATCHER={settings.dispatcher} {graft}"
     return f"""\
 Try it, in another terminal:
 
@@ -98,6 +103,7 @@ Try it, in another terminal:
   {graft} call Timer.wait int:2 --async --wait{at}
   {graft} tasks{at}
   {graft} methods --url {url}
+  {ask_dispatcher} methods Text.count
 
 The same from Python, with XenServer's own client{setup}
 
@@ -128,6 +134,7 @@ This one fails, as an extension should; it exits with 1:
 
 The methods are files in {settings.extensions_path}
 Drop another executable beside them, or change one: it can be called at once.
+What they take and answer is declared in {settings.declarations_path}
 Extensions and stacks are in {settings.resources_path}
 """
 

@@ -1,4 +1,4 @@
-"""`graft call` and `graft methods`."""
+"""`graft call`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Timeout = Annotated[float, typer.Option(min=0.1, help="The longest wait for the 
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands."""
+    """Add the command."""
     app.command(
         epilog=f"""\
 {ARGUMENTS_HELP}
@@ -34,7 +34,6 @@ An argument that begins with a dash comes after --:  graft call Hello.greet -- -
 When the method fails, its code and its parameters are on standard error.
 """
     )(call)
-    app.command(epilog="\b\nExamples:\n  graft methods\n  graft methods --json --url http://127.0.0.1:8080")(methods)
 
 
 def call(
@@ -72,58 +71,6 @@ def call(
         else:
             value = client.call(method, session, *params)
     _print_value(value, as_json)
-
-
-def methods(as_json: Json = False, url: Url = None) -> None:
-    """List the methods that can be called.
-
-    From the dispatcher at GRAFT_DISPATCHER with role and source; with --url from a gateway, their names alone.
-    """
-    from graft_cli.output import print_json, print_table
-
-    if url is not None:
-        from graft_cli.gateway_client import GatewayClient
-
-        with GatewayClient(gateway_url(url)) as client:
-            names = client.call("system.listMethods")
-        found = [{"name": str(name)} for name in names] if isinstance(names, list) else []
-    else:
-        found = _known_methods()
-    if as_json:
-        print_json(found)
-    elif url is not None:
-        typer.echo("\n".join(method["name"] for method in found))
-    else:
-        rows = [(method["name"], method["source"], method["role"], method["doc"]) for method in found]
-        print_table(("METHOD", "SOURCE", "ROLE", "ABOUT"), rows, ("cyan", "", "", "dim"))
-
-
-def _known_methods() -> list[dict[str, str]]:
-    import grpc
-
-    from graft.dispatcher.v1 import dispatcher_pb2
-    from graft_cli.configuration import load
-    from graft_cli.grpc_client import TIMEOUT, over_channel
-    from graft_common.rpc.client import call as call_rpc
-    from graft_common.rpc.clients import DispatcherClients
-
-    async def ask(channel: grpc.aio.Channel) -> dispatcher_pb2.ListMethodsResponse:
-        clients = DispatcherClients.remote(channel)
-        return await call_rpc(clients.dispatcher.ListMethods, dispatcher_pb2.ListMethodsRequest(), timeout=TIMEOUT)
-
-    answer = over_channel(load().dispatcher, "dispatcher", ask)
-    return [
-        {
-            "name": method.name,
-            "source": dispatcher_pb2.MethodSource.Name(method.source)
-            .removeprefix("METHOD_SOURCE_")
-            .lower()
-            .replace("_", "-"),
-            "role": method.role,
-            "doc": method.doc,
-        }
-        for method in answer.methods
-    ]
 
 
 def _print_value(value: object, as_json: bool) -> None:

@@ -11,6 +11,7 @@ import pytest
 from graft_cli import demo
 from graft_cli.exits import CliError
 from graft_cli.validation import check_tree
+from graft_common.declarations.reader import read_document
 from graft_common.settings import Settings
 
 EXAMPLES = {"Coffee.brew", "Hello.greet", "System.uptime", "Text.count", "Timer.wait"}
@@ -35,6 +36,18 @@ def test_examples_that_nobody_has_changed_are_renewed(settings: Settings) -> Non
     demo.install(settings)
     assert path.read_bytes() == original
     assert {file.name for file in settings.extensions_path.iterdir()} == EXAMPLES
+
+
+def test_each_example_is_declared(settings: Settings) -> None:
+    demo.install(settings)
+    [path] = settings.declarations_path.iterdir()
+    document = read_document(path.read_bytes(), path.name)
+    assert {method.name for method in document.methods} == EXAMPLES
+    assert all(method.doc and not method.executable for method in document.methods)
+    changed = path.read_text().replace("Greet somebody.", "Changed.")
+    path.write_text(changed)
+    demo.install(settings)
+    assert path.read_text() == changed
 
 
 def test_what_somebody_has_written_is_left_alone(settings: Settings) -> None:

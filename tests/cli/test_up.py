@@ -193,7 +193,14 @@ def call(demo: Up, graft: Graft) -> Graft:
 
 
 def test_calls_with_arguments_of_every_kind(call: Graft) -> None:
-    assert call("call", "Hello.greet", "int:5").stdout == "Hello, 5!\n"
+    assert call("call", "Hello.greet", "5").stdout == "Hello, 5!\n"
+    assert call("call", "Hello.greet", "int:5").stderr.split() == [
+        "graft:",
+        "FIELD_TYPE_ERROR",
+        "name",
+        "string",
+        "int",
+    ]
     done = call("call", "Text.count", "@-", "--json", stdin="a <b> & c\nd\n")
     assert json.loads(done.stdout) == {"lines": "3", "words": "5", "bytes": "12"}
     assert set(json.loads(call("call", "System.uptime", "--json").stdout)) == {"uptime_seconds", "load_1min"}
@@ -252,6 +259,69 @@ def test_methods(call: Graft, demo: Up) -> None:
     assert {"name": "Hello.greet", "source": "drop-in"}.items() <= next(
         method for method in listed if method["name"] == "Hello.greet"
     ).items()
+
+
+def test_one_method_and_why_it_is_what_it_is(call: Graft) -> None:
+    told = call("methods", "Text.count").stdout
+    assert told.startswith(
+        "Text.count(text: string) -> text_size record\n\nCount the lines, words and bytes of a text.\n"
+    )
+    assert told.endswith("From: drop-in examples.xml. Role: read-only.\n")
+    described = json.loads(call("methods", "Coffee.brew", "--json").stdout)
+    assert (described["declared"], described["origin"], described["state"]) == (True, "examples.xml", "prototyped")
+    assert described["params"][0] == {
+        "name": "kind",
+        "type": "enum coffee",
+        "required": False,
+        "default": "espresso",
+        "doc": "Which one.",
+    }
+    done = call("methods", "No.such")
+    assert (done.returncode, "there is no method No.such" in done.stderr) == (2, True)
+    done = call("methods", "--why", "Text.count")
+    heading, row = done.stdout.splitlines()
+    assert heading.split("  ")[0] == "METHOD"
+    assert row.split(maxsplit=5) == [
+        "Text.count",
+        "yes",
+        "drop-in",
+        "examples.xml",
+        "Text.count",
+        "nothing else brings it",
+    ]
+    explained = json.loads(call("methods", "--why", "task.cancel", "--json").stdout)
+    assert explained["methods"][0]["candidates"] == [
+        {
+            "source": "built-in",
+            "origin": "",
+            "executable": "",
+            "declared": True,
+            "in_force": True,
+            "reason": "it is a part of the platform",
+        }
+    ]
+    done = call("methods", "--why", "No.such")
+    assert (done.returncode, "nothing brings No.such" in done.stderr) == (1, True)
+    assert call("methods", "--why", GRAFT_PASSWORD="wrong").returncode == 4
+
+
+def test_conflicts_and_findings_are_shown(call: Graft, demo: Up) -> None:
+    declarations = demo.directory / "data" / "declarations.d"
+    bad = declarations / "zz.xml"
+    try:
+        bad.write_text(
+            '<methods xmlns="urn:graft:methods:1">\n<method name="Text.count"/>\n<method name="Not.there"/>\n</methods>'
+        )
+        wait_until("the finding", lambda: "zz.xml:2" in call("methods", "--why").stdout)
+        told = call("methods", "--why").stdout
+        assert "examples.xml declares it, too" in told
+        assert "its executable Not.there is missing, so that calls are refused" in told
+        assert "Hello.greet" not in told
+        assert "other methods: each is brought by one alone." in told
+        assert "  zz.xml:2: /methods/method[1]: it is left out: examples.xml declares the method Text.count" in told
+        assert "Not.there" not in call("methods", "--json", GRAFT_URL="").stdout
+    finally:
+        bad.unlink()
 
 
 def test_a_session_that_has_ended_is_told(call: Graft) -> None:
