@@ -15,7 +15,7 @@ import pytest_asyncio
 from dispatcher_service.app import DispatcherApp
 from dispatcher_service.builtins.names import builtin_names
 from dispatcher_service.engines.base import Command, Finding, IsolationLevel, Outcome, Usage, Verdict
-from graft.dispatcher.v1 import dispatcher_pb2
+from graft.dispatcher.v1 import dispatcher_pb2, task_pb2
 from graft.registry.v1 import identity_pb2
 from graft_common.errors import GraftError, StartupError
 from graft_common.rpc.client import call, open_channel
@@ -473,3 +473,38 @@ async def test_the_names_of_builtins_are_known_without_a_dispatcher(site: Site) 
     listed = await site.call("system.listMethods")
     assert isinstance(listed, list)
     assert set(listed) == {name for name in builtin_names() if not name.endswith(":")}
+
+
+async def test_arguments_and_values_in_json(site: Site) -> None:
+    site.drop_in("Echo.it")
+
+    async def invoke(method: str, arguments: bytes, ref: str | None = None, params: bytes = b"") -> str:
+        request = dispatcher_pb2.InvokeRequest(method=method, arguments_json=arguments, params=params)
+        metadata = call_metadata(site.refs["pool-admin"] if ref is None else ref)
+        response = await call(site.dispatcher.dispatcher.Invoke, request, timeout=10, metadata=metadata)
+        assert not response.value
+        return response.value_json.decode()
+
+    ref = site.refs["pool-admin"]
+    assert await invoke("Echo.it", b'[5, "x", null]') == f'["Echo.it","{ref}","5","x",null]'
+    assert await invoke("task.get_by_name_label", b'{"label": "x"}') == "[]"
+    request = dispatcher_pb2.InvokeAsyncRequest(method="Echo.it", arguments_json=b"[[1.5]]")
+    started = await call(site.dispatcher.dispatcher.InvokeAsync, request, timeout=10, metadata=call_metadata(ref))
+    assert (await site.task(started.task_ref))["status"] == "success"
+    wanted = task_pb2.GetTaskRequest(ref=started.task_ref)
+    task = (await call(site.dispatcher.tasks.GetTask, wanted, timeout=10, metadata=call_metadata(ref))).task
+    assert task.result_json.decode() == f'["Echo.it","{ref}",[1.5]]'
+    assert await invoke("task.destroy", f'{{"self": "{started.task_ref}"}}'.encode()) == "null"
+
+    async def refused(*arguments: Any) -> list[str]:
+        with pytest.raises(GraftError) as caught:
+            await invoke(*arguments)
+        return caught.value.error_info()
+
+    # Who asks comes before what is wrong with the JSON.
+    assert await refused("Echo.it", b"[", "OpaqueRef:none") == ["SESSION_INVALID", "OpaqueRef:none"]
+    assert (await refused("Echo.it", b"["))[:2] == ["VALUE_NOT_SUPPORTED", "arguments"]
+    assert await refused("Echo.it", b"{}") == ["FIELD_TYPE_ERROR", "arguments", "array", "struct"]
+    assert (await refused("Echo.it", b"[]", None, encode_values([])))[:2] == ["VALUE_NOT_SUPPORTED", "arguments_json"]
+    assert await refused("task.cancel", b"{}") == ["FIELD_TYPE_ERROR", "task", "task ref", "nothing"]
+    assert len(site.engine.commands) == 2
