@@ -15,7 +15,6 @@ from support.running import Platform
 from support.sdk import SDK_TESTS, access, check_corpus, corpus, corpus_lines, echo_api, golden_api, make_sdk
 
 PROGRAMS = SDK_TESTS / "support" / "typescript"
-COMPILER = "typescript@>=5.5 <8"
 
 
 def _run(command: list[str], folder: Path, stdin: str = "", **environment: str) -> str:
@@ -31,27 +30,6 @@ def _run(command: list[str], folder: Path, stdin: str = "", **environment: str) 
     )
     assert done.returncode == 0, f"{done.stdout[-5000:]}\n{done.stderr[-5000:]}"
     return done.stdout
-
-
-@pytest.fixture(scope="session")
-def tsc(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Return the compiler: that of the machine, or one fetched for these tests."""
-    node = shutil.which("node")
-    if node is None or int(_run([node, "--version"], Path.cwd()).strip().removeprefix("v").split(".")[0]) < 20:
-        pytest.skip("Node 20 or newer is not installed (Debian: nodejs)")
-    if found := shutil.which("tsc"):
-        return found
-    if shutil.which("npm") is None:
-        pytest.skip("neither tsc nor npm is installed (Debian: npm)")
-    folder = tmp_path_factory.mktemp("typescript")
-    command = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefer-offline", COMPILER]
-    try:
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
-    except subprocess.TimeoutExpired:
-        pytest.skip("npm could not fetch the TypeScript compiler within two minutes")
-    if done.returncode != 0:
-        pytest.skip(f"npm could not fetch the TypeScript compiler: {done.stderr[-300:]}")
-    return str(folder / "node_modules" / ".bin" / "tsc")
 
 
 def test_what_is_made_builds(tsc: str, tmp_path: Path) -> None:
