@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
+import structlog
 from google.protobuf.descriptor_pool import DescriptorPool
 
 from dispatcher_service.calls.arriving import request_of
@@ -19,6 +20,7 @@ from graft_common.rpc.context import CallContext
 from graft_common.rpc.service import BytesHandler, DescribedServices
 from graft_common.values import Value
 
+_log = structlog.get_logger("graft.typed")
 _PREFIX = f"{PACKAGE}."
 
 
@@ -35,7 +37,8 @@ class TypedServices:
         self._calls = calls
         self._api = api
         self._forms = Forms()
-        self._described: tuple[Api, DescribedServices] | None = None
+        self._of: Api | None = None
+        self._described = DescribedServices((), DescriptorPool())
         self._describing = asyncio.Lock()
 
     def has(self, service: str) -> bool:
@@ -55,12 +58,19 @@ class TypedServices:
         return handle
 
     async def described(self) -> DescribedServices:
-        """Return the descriptors of all that is in force; made in a thread, and once for all who wait for them."""
+        """Return the descriptors of all that is in force; made in a thread, and once for all who wait for them.
+
+        Should they not hold together, the last ones that did stay: other services must still be told of.
+        """
         async with self._describing:
             api = self._api()
-            if self._described is None or self._described[0] is not api:
-                self._described = api, await asyncio.to_thread(_describe, api)
-            return self._described[1]
+            if self._of is not api:
+                try:
+                    self._described = await asyncio.to_thread(_describe, api)
+                except (TypeError, LookupError):
+                    _log.exception("typed.not_described")
+                self._of = api
+            return self._described
 
     async def _call(self, name: str, data: bytes, context: CallContext) -> bytes:
         def read(method: Method | None, types: Types) -> list[Value]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any, cast
 
 from dispatcher_service.typed.forms import Forms
-from graft_common.declarations.model import EnumDeclaration, EnumValue, Method, Param, Record, Types
+from dispatcher_service.typed.services import TypedServices
+from graft_common.declarations.api import Api
+from graft_common.declarations.model import Document, EnumDeclaration, EnumValue, Method, Param, Record, Types
 from graft_common.declarations.types import EnumType, RecordType
 
 METHOD = Method("A.b", params=(Param("mode", EnumType("mode")),), role="anyone")
@@ -42,3 +45,17 @@ def test_those_not_used_for_the_longest_time_go() -> None:
     forms.of(methods[2], known)
     assert forms.of(methods[0], known) is first
     assert list(forms._kept) == ["A.m2", "A.m0"]
+
+
+async def test_descriptors_that_do_not_hold_together_leave_the_last_ones() -> None:
+    good = Api.of(Document(methods=(METHOD,), enums=(MODE,)))
+    # No reader lets a type pass that names nothing.
+    bad = Api.of(Document(methods=(METHOD,)))
+    now = [good]
+    services = TypedServices(cast("Any", None), lambda: now[-1])
+    first = await services.described()
+    assert first.names == ["graft.ext.A"]
+    now.append(bad)
+    assert await services.described() is first
+    now.append(Api.of(Document(methods=(Method("B.c"),))))
+    assert (await services.described()).names == ["graft.ext.B"]
