@@ -12,12 +12,15 @@ from registry_service.catalog.value_types import Finding
 
 METHODS = "methods"
 _DECLARATIONS = ".xml"
+_LEFT_OUT = "__pycache__"
+"""What Python leaves behind wherever somebody runs a file to try it."""
 
 
 def read_methods(directory: Directory, errors: list[str], warnings: list[Finding]) -> MethodsFolder | None:
     """Return what `methods/` defines, or None where it is missing or holds no file.
 
-    `*.xml` in the folder itself are declarations; everything else, also in folders of it, goes with the executables.
+    `*.xml` in the folder itself are declarations; everything else, also in folders of it, goes with the executables,
+    but for `__pycache__`.
 
     Args:
         directory: the version's directory.
@@ -29,6 +32,8 @@ def read_methods(directory: Directory, errors: list[str], warnings: list[Finding
     files: dict[str, MethodFile] = {}
     for path in directory.below(METHODS):
         below = path.removeprefix(f"{METHODS}/")
+        if _LEFT_OUT in path.split("/"):
+            continue
         entry = directory.files[path]
         if entry.target is not None:
             warnings.append(Finding(f"{directory.name}/{path}", f"it is a link to {entry.target}, where nothing is"))

@@ -35,7 +35,7 @@ async def publish(change: Change, before: Ground, ground: Ground) -> Ground:
     """
     bundles, unsettled = dict(before.bundles), set()
     put, gone = [], []
-    for key in _concerned(before, ground):
+    for key in sorted(_concerned(before, ground)):
         known = bundles.get(key)
         try:
             bundle = await _bundle_of(change, ground, key, known)
@@ -96,15 +96,15 @@ def _contents(root: Path, methods: Methods) -> Iterator[tuple[str, bool, bytes]]
         yield path, file.executable, content
 
 
-def _concerned(before: Ground, ground: Ground) -> Iterator[VersionKey]:
-    """Yield the extension versions whose links or files are not what they were, of those that may have a bundle."""
+def _concerned(before: Ground, ground: Ground) -> set[VersionKey]:
+    """Name the extension versions whose links or files are not what they were, of those that may have a bundle."""
     linked_before, linked = before.index.by_extension, ground.index.by_extension
-    is_same_catalog = before.catalog is ground.catalog
-    for key in linked.keys() | before.bundles.keys():
-        has_same_links = linked.get(key) is linked_before.get(key) and key not in before.unsettled
-        has_same_files = is_same_catalog or ground.catalog.extension(*key) is before.catalog.extension(*key)
-        if not has_same_links or not has_same_files:
-            yield key
+    concerned = {key for key, links in linked.items() if linked_before.get(key) is not links}
+    concerned |= linked_before.keys() - linked.keys()
+    if ground.catalog is not before.catalog:
+        now, then = ground.catalog.extension, before.catalog.extension
+        concerned |= {key for key in linked if now(*key) is not then(*key)}
+    return concerned | before.unsettled
 
 
 async def _bundle_of(

@@ -52,6 +52,7 @@ def test_what_the_folder_holds(tree: Resources) -> None:
             "lamp": "#!/bin/sh\n",
             "lib/data.xml": "<no/>",
             "lib/lamp.py": "x = 1\n",
+            "lib/__pycache__/lamp.cpython-311.pyc": "",
         },
         executable=("lamp",),
     )

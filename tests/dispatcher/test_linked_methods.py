@@ -202,6 +202,33 @@ async def test_what_becomes_invalid_stays_as_it_was(site: Site, tree: Resources)
     await until(is_mended)
 
 
+async def test_what_cannot_be_kept_is_told(
+    site: Site,  # noqa: F811
+    tree: Resources,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert tree
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    async def findings() -> list[tuple[str, str, bool]]:
+        request, metadata = dispatcher_pb2.ExplainMethodsRequest(), call_metadata(site.refs["pool-admin"])
+        answer = await call(site.dispatcher.dispatcher.ExplainMethods, request, timeout=10, metadata=metadata)
+        return [(found.file, found.reason, found.last_good_in_force) for found in answer.findings]
+
+    monkeypatch.setattr("dispatcher_service.bundles.cache.unpack", full)
+    await link(site, "EXT/1.0")
+
+    async def is_told() -> bool:
+        return ("EXT/1.0", "it cannot be kept: No space left on device", False) in await findings()
+
+    await until(is_told)
+    monkeypatch.undo()
+    await until_from(site, "EXT/1.0", seconds=10)
+    assert not await is_told()
+
+
 async def test_calls_go_on_while_the_registry_is_away(site: Site, tree: Resources) -> None:  # noqa: F811
     assert tree
     await link(site, "EXT/1.0")
@@ -242,12 +269,13 @@ async def test_a_dispatcher_that_starts_again_needs_no_fetch(site: Site, tree: R
     original = servicer.FetchMethodBundle
     servicer.FetchMethodBundle = no_fetch
     try:
-        site.app = await DispatcherApp.open(site.settings, site.registry, FakeEngine())
+        again = await DispatcherApp.open(site.settings, site.registry, FakeEngine())
     finally:
         servicer.FetchMethodBundle = original
-    assert site.app.ready
-    assert "Disk.resize" in {item.name for item in site.app.methods()}
+    assert again.ready
+    assert "Disk.resize" in {item.name for item in again.methods()}
     assert fetched == []
+    await again.close()
 
 
 SCRIPT = """\

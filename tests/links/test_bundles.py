@@ -258,6 +258,25 @@ class TestUnused:
         assert (raised.value.code, raised.value.params) == ("BUNDLE_NOT_FOUND", (digest,))
 
 
+async def test_replicas_serve_what_any_of_them_has_published(
+    start: Start,  # noqa: F811
+    tree: Resources,
+    database_url: str,  # noqa: F811
+) -> None:
+    if not database_url.startswith("postgresql"):
+        pytest.skip("a file of SQLite has one registry")
+    one, other = await started(start, tree), await started(start, tree)
+    (first,) = await one.create("EXT/1.0 HDP/2.4")
+    bundle = (await bundles(other))["EXT/1.0"]
+    assert hashlib.sha256(await fetch(other, bundle.digest)).hexdigest() == bundle.digest
+    (second,) = await other.create("EXT/1.0 HDP/2.5")
+    await one("DeleteLink", pb.DeleteLinkRequest(id=first))
+    assert (await bundles(other))["EXT/1.0"].link_id == second
+    await other("DeleteLink", pb.DeleteLinkRequest(id=second))
+    assert await bundles(one) == {}
+    assert await declared(one) == {}
+
+
 async def declared(client: Client) -> dict[str, pb.Declaration]:
     answer = await client("ListDeclarations", pb.ListDeclarationsRequest(page_size=1000))
     return {item.method: item for item in answer.declarations}
