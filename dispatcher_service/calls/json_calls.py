@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dispatcher_service.calls.result import CallResult
-from graft_common.declarations.json_form import MethodJson, dump, parse, undeclared_arguments, write_untyped
+from graft_common.declarations.json_arguments import MethodJson, undeclared_arguments
+from graft_common.declarations.json_form import write_untyped
+from graft_common.declarations.json_text import dump, parse
 from graft_common.declarations.model import Method, Types
 from graft_common.errors import internal_error
 from graft_common.values import Value

@@ -10,7 +10,8 @@ from gateway.backends import Backends, Caller
 from gateway.sessions import SESSION_METHODS
 from gateway.xenapi import LIST_METHODS, MAX_METHOD_NAME, QUEUE_WAIT, START_TIMEOUT, XenApi
 from graft.dispatcher.v1 import dispatcher_pb2, task_pb2
-from graft_common.declarations.json_form import MethodJson, dump, parse
+from graft_common.declarations.json_arguments import MethodJson
+from graft_common.declarations.json_text import dump, parse
 from graft_common.declarations.model import Types
 from graft_common.declarations.platform import platform_document
 from graft_common.errors import GraftError, method_unknown, session_invalid

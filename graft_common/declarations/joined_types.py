@@ -131,12 +131,23 @@ class _Joining:
         self.keepers = {key: self._first(key, holders) for key, holders in self.holders.items()}
         self.differing: dict[Declarer, set[Key]] = {declarer: set() for declarer in declarers}
         """Of each source, what cannot have its name."""
+        self.tellers = self._tellers()
+        """By class, the source whose words about it are shown."""
         self.names: dict[tuple[Declarer, Key], str] = {}
         self.result = JoinedTypes()
 
     def _first(self, key: Key, holders: Sequence[Declarer]) -> Declarer:
         """Return who keeps a name: one that declares it itself, unless there is none any more."""
+        if len(holders) == 1:
+            return holders[0]
         return self.order([holder for holder in holders if key in holder.own] or holders)[0]
+
+    def _tellers(self) -> dict[str, Declarer]:
+        holders: dict[str, list[Declarer]] = {}
+        for declarer in self.declarers:
+            for told in declarer.classes:
+                holders.setdefault(told.name, []).append(declarer)
+        return {name: self.order(found)[0] for name, found in holders.items()}
 
     def joined(self) -> JoinedTypes:
         self._compare()
@@ -188,8 +199,11 @@ class _Joining:
                     self.names[declarer, key] = name
 
     def _needed(self, declarer: Declarer) -> Iterator[Key]:
-        """Name what of a source's types is shown: what it keeps, and what its methods name."""
+        """Name what of a source's types is shown: what it keeps, and what its methods and classes name."""
         yield from (key for key in _keys(declarer.types) if self.keepers[key] is declarer)
+        for told in declarer.classes:
+            if self.tellers[told.name] is declarer:
+                yield from (("enum", name) for name in told.enums)
         for method in declarer.methods:
             yield from named_by_method(method)
 
@@ -210,12 +224,7 @@ class _Joining:
 
     def _put_classes(self) -> None:
         """Describe each class as its first source does; its fields are those of the record of its name."""
-        tellers: dict[str, list[Declarer]] = {}
-        for declarer in self.declarers:
-            for told in declarer.classes:
-                tellers.setdefault(told.name, []).append(declarer)
-        for name, holders in tellers.items():
-            first = self.order(holders)[0]
+        for name, first in self.tellers.items():
             told = next(told for told in first.classes if told.name == name)
             keeper = self.keepers.get(("record", name))
             fields: tuple[Field, ...] = ()
@@ -231,7 +240,8 @@ class _Joining:
         return tuple(replace(part, type=self._type(declarer, part.type)) for part in fields)
 
     def _method(self, declarer: Declarer, method: Method) -> Method:
-        if not self.differing[declarer].intersection(named_by_method(method)):
+        differing = self.differing[declarer]
+        if not differing or not differing.intersection(named_by_method(method)):
             return method
         params = tuple(_typed(param, self._type(declarer, param.type)) for param in method.params)
         result = method.result and replace(method.result, type=self._type(declarer, method.result.type))

@@ -24,6 +24,7 @@ PLATFORM_CLASSES = frozenset({"session", "system"})
 """Classes that are the platform's own; sessions are the registry's, and `system.*` is called without one."""
 ASYNC_CLASSES = frozenset({"Async", "InternalAsync"})
 """What stands before the name of another method."""
+_RANKS = {source: rank for rank, source in enumerate(Source)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,7 +132,9 @@ def _candidates(contribution: Contribution) -> Iterator[tuple[str, Candidate]]:
 
 def _drop_in_once(candidates: list[Candidate]) -> list[Candidate]:
     """Leave out a drop-in's bare file where a declaration of drop-ins has the name: it describes that file."""
-    if any(candidate.method and candidate.contribution.source is Source.DROP_IN for candidate in candidates):
+    if len(candidates) > 1 and any(
+        candidate.method and candidate.contribution.source is Source.DROP_IN for candidate in candidates
+    ):
         return [
             candidate
             for candidate in candidates
@@ -143,9 +146,9 @@ def _drop_in_once(candidates: list[Candidate]) -> list[Candidate]:
 def _standing(contribution: Contribution) -> tuple[object, ...]:
     """Return what sources sort by where they stand for all that they bring."""
     if contribution.source is not Source.EXTENSION:
-        return list(Source).index(contribution.source), 0, contribution.file
+        return _RANKS[contribution.source], 0, contribution.file
     version = tuple(-number for number in version_key(contribution.version))
-    return list(Source).index(Source.EXTENSION), contribution.link_id, contribution.extension, version
+    return _RANKS[Source.EXTENSION], contribution.link_id, contribution.extension, version
 
 
 def precedence(contributions: Sequence[Contribution]) -> list[Contribution]:
@@ -153,6 +156,8 @@ def precedence(contributions: Sequence[Contribution]) -> list[Contribution]:
 
     An extension counts as linked when the first of those versions was that bring it.
     """
+    if len(contributions) == 1:
+        return list(contributions)
     linked: dict[str, int] = {}
     for contribution in contributions:
         first = linked.get(contribution.extension, contribution.link_id)
@@ -160,7 +165,7 @@ def precedence(contributions: Sequence[Contribution]) -> list[Contribution]:
 
     def key(contribution: Contribution) -> tuple[object, ...]:
         return (
-            list(Source).index(contribution.source),
+            _RANKS[contribution.source],
             linked[contribution.extension],
             contribution.extension,
             tuple(-number for number in version_key(contribution.version)),
@@ -172,10 +177,9 @@ def precedence(contributions: Sequence[Contribution]) -> list[Contribution]:
 
 
 def _decide(candidates: list[Candidate]) -> tuple[Candidate, ...]:
-    places = {id(found): place for place, found in enumerate(precedence([one.contribution for one in candidates]))}
-    candidates.sort(
-        key=lambda one: (bool(one.refused), not one.available, places[id(one.contribution)]),
-    )
+    if len(candidates) > 1:
+        places = {found: place for place, found in enumerate(precedence([one.contribution for one in candidates]))}
+        candidates.sort(key=lambda one: (bool(one.refused), not one.available, places[one.contribution]))
     first, *others = candidates
     told = [_told(one, in_force=False, reason=_lost(one, first)) for one in others]
     if first.refused:

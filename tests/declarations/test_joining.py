@@ -294,7 +294,18 @@ def contributions(draw: st.DrawFn) -> list[Contribution]:
         for name in draw(st.sets(_names, max_size=2)):
             kinds = ["int", "string", *(f"enum {known}" for known in enums), *(f"{known} record" for known in records)]
             records[name] = record(name, f=draw(st.sampled_from(kinds)))
-        kinds = ["int", *(f"enum {known} set" for known in enums), *(f"{known} record" for known in records)]
+        classes: dict[str, ClassDeclaration] = {}
+        for name in draw(st.sets(_names, max_size=2)):
+            own = record(name, f=draw(st.sampled_from(["int", *(f"enum {known} set" for known in enums)]))).fields
+            fields = () if name in records or draw(st.booleans()) else own
+            shown = tuple(sorted(draw(st.sets(st.sampled_from(sorted(enums)))))) if enums else ()
+            classes[name] = ClassDeclaration(name, draw(st.sampled_from(["", "Words."])), fields, shown)
+        fielded = [name for name, told in classes.items() if told.fields]
+        kinds = [
+            "int",
+            *(f"enum {known} set" for known in enums),
+            *(f"{known} record" for known in (*records, *fielded)),
+        ]
         declared = [
             method(name, draw(st.sampled_from(kinds)), result=draw(st.sampled_from(kinds)))
             for name in draw(st.sets(st.sampled_from(["A.a", "A.b", "B.c", "B.d", "session.x"]), max_size=3))
@@ -302,9 +313,9 @@ def contributions(draw: st.DrawFn) -> list[Contribution]:
         if draw(st.booleans()):
             # Two files never declare a type of one name; the settling of the directory sees to that.
             own = {name: one for name, one in enums.items() if f"enum {name}" not in taken}
-            if len(own) < len(enums) or any(f"record {name}" in taken for name in records):
+            if len(own) < len(enums) or any(f"record {name}" in taken for name in (*records, *fielded)):
                 continue
-            taken.update({f"enum {name}" for name in enums} | {f"record {name}" for name in records})
+            taken.update({f"enum {name}" for name in enums} | {f"record {name}" for name in (*records, *fielded)})
             made.append(
                 file(
                     f"f{number}.xml",
@@ -312,6 +323,7 @@ def contributions(draw: st.DrawFn) -> list[Contribution]:
                     there=draw(st.lists(st.sampled_from(["A.a", "A.b"]))),
                     enums=tuple(enums.values()),
                     records=tuple(records.values()),
+                    classes=tuple(classes.values()),
                 )
             )
         else:
@@ -323,6 +335,7 @@ def contributions(draw: st.DrawFn) -> list[Contribution]:
                     *declared,
                     enums=tuple(enums.values()),
                     records=tuple(records.values()),
+                    classes=tuple(classes.values()),
                 )
             )
     return made
@@ -346,6 +359,9 @@ def test_what_is_joined_is_whole_whatever_comes_together(made: list[Contribution
         source = joined.candidates[name][0].contribution
         alone = source.methods[name]
         assert _expanded(declared, api.types) == _expanded(alone, Types.of(source.document))
+    # A class shows the enums that its teller meant.
+    for told in api.document.classes:
+        assert set(told.enums) <= api.types.enums.keys()
     # The order in which sources are told makes no difference.
     chance.shuffle(made)
     again = join(made).api

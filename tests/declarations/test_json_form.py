@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from graft_common.declarations import json_form
 from graft_common.declarations.checking import MethodChecks
 from graft_common.declarations.conversion import Converters, MisfitError
-from graft_common.declarations.json_form import MethodJson, dump, parse, read, undeclared_arguments, write
+from graft_common.declarations.json_arguments import MethodJson, undeclared_arguments
+from graft_common.declarations.json_form import read, write
+from graft_common.declarations.json_text import dump, parse
 from graft_common.declarations.model import (
     EnumDeclaration,
     EnumValue,

@@ -14,13 +14,15 @@ from openapi_spec_validator import validate as validate_openapi
 
 from graft_common.declarations.api import Api, Origin, Source
 from graft_common.declarations.conversion import Converters
-from graft_common.declarations.json_form import MethodJson, dump, write
+from graft_common.declarations.json_arguments import MethodJson
+from graft_common.declarations.json_form import write
 from graft_common.declarations.json_schema import (
     Schemas,
     arguments_schema,
     is_deprecated,
     result_schema,
 )
+from graft_common.declarations.json_text import dump
 from graft_common.declarations.model import Change, Document, Lifecycle, Method, Param, Result, Transition, Types
 from graft_common.declarations.openapi import document
 from graft_common.declarations.platform import platform_document

@@ -33,7 +33,9 @@ from graft.registry.v1 import (
     registry_pb2_grpc,
 )
 from graft_common.declarations.api import Api
-from graft_common.declarations.json_form import dump, parse, undeclared_arguments, write_untyped
+from graft_common.declarations.json_arguments import undeclared_arguments
+from graft_common.declarations.json_form import write_untyped
+from graft_common.declarations.json_text import dump, parse
 from graft_common.errors import (
     GraftError,
     handle_invalid,
