@@ -46,6 +46,9 @@ DECLARED = """<methods xmlns="urn:graft:methods:1">
   <method name="Typed.wrong" role="anyone" executable="count.py"><param name="one" type="int"/><result type="bool"/></method>
   <method name="Typed.slow" role="anyone" executable="slow.py"/>
   <method name="Typed.missing" role="anyone"/>
+  <method name="Typed.gone" role="anyone" executable="count.py">
+    <lifecycle><published release="1"/><deprecated release="2"/><removed release="3"/></lifecycle>
+  </method>
 </methods>"""
 
 _SCRIPT = """#!/usr/bin/python3
@@ -94,7 +97,7 @@ class Client:
     def services(self) -> list[str]:
         return sorted(ProtoReflectionDescriptorDatabase(self.channel).get_services())
 
-    def request(self, rpc: str, **values: Any) -> Message:
+    def request(self, rpc: str, /, **values: Any) -> Message:
         return GetMessageClass(self.method(rpc).input_type)(**values)
 
     def method(self, rpc: str) -> Any:
