@@ -142,6 +142,8 @@ def _inline(inline: Inline) -> Markup:
         case Code(text=text):
             return Markup("<code>{}</code>").format(text)
         case Link(text=text, href=href):
-            return Markup('<a href="{}" rel="noopener noreferrer nofollow">{}</a>').format(href, text)
+            # On paper the address stands behind the text, unless it is the text.
+            bare = Markup(' class="bare"') if text == href else ""
+            return Markup('<a href="{}" rel="noopener noreferrer nofollow"{}>{}</a>').format(href, bare, text)
         case _:
             return escape(inline.text)

@@ -33,7 +33,7 @@ def entries(api: Api, links: Links) -> Iterator[Entry]:
     for record in api.document.records:
         yield record.name, "record", links.record(record.name) or "", _about(record.doc)
     for use in Uses(api).errors.values():
-        yield use.code, "error", links.error(use.code), _about(use.declared[0].doc)
+        yield use.code, "error", links.error(use.code), _about(next((doc for _, docs in use.forms for doc in docs), ""))
 
 
 def search_script(api: Api, links: Links) -> bytes:

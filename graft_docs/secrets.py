@@ -26,7 +26,7 @@ _SCALARS: Final[dict[str, Value]] = {
     "int": 0,
     "float": 0.0,
     "bool": False,
-    "datetime": DateTime("19700101T00:00:00Z"),
+    "datetime": DateTime("1970-01-01T00:00:00Z"),
 }
 
 

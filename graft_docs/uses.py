@@ -7,17 +7,18 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from graft_common.declarations.api import Api
-from graft_common.declarations.model import ANYONE, ErrorDeclaration, Method
+from graft_common.declarations.model import ANYONE, Method
 from graft_common.declarations.types import EnumType, MapType, OptionType, RecordType, SetType, Type
 from graft_common.roles import ROLES
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorUse:
-    """One error code: what is told of it, each way once, and who raises it."""
+    """One error code and who raises it."""
 
     code: str
-    declared: tuple[ErrorDeclaration, ...]
+    forms: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]
+    """The names of its parameters, each way once, and what is told of it with those."""
     methods: tuple[str, ...]
 
 
@@ -30,13 +31,18 @@ class Uses:
     @cached_property
     def errors(self) -> Mapping[str, ErrorUse]:
         """Every declared error by its code, in the order of the codes."""
-        told: dict[str, dict[ErrorDeclaration, None]] = {}
+        told: dict[str, dict[tuple[str, ...], dict[str, None]]] = {}
         raised: dict[str, dict[str, None]] = {}
         for method in self._api.document.methods:
             for error in method.errors:
-                told.setdefault(error.code, {})[error] = None
+                docs = told.setdefault(error.code, {}).setdefault(error.params, {})
+                if error.doc:
+                    docs[error.doc] = None
                 raised.setdefault(error.code, {})[method.name] = None
-        return {code: ErrorUse(code, tuple(told[code]), tuple(raised[code])) for code in sorted(told)}
+        return {
+            code: ErrorUse(code, tuple((params, tuple(docs)) for params, docs in forms.items()), tuple(raised[code]))
+            for code, forms in sorted(told.items())
+        }
 
     @cached_property
     def enums(self) -> Mapping[str, tuple[str, ...]]:

@@ -80,7 +80,7 @@ def test_html_of_any_text_has_no_elements_but_ours(text: str) -> None:
     names = {element.tag.partition("}")[2] for element in page.tree.iter() if isinstance(element.tag, str)}
     assert names <= {"html", "head", "title", "body", "p", "ul", "ol", "li", "pre", "code", "a"}
     for element in page.tree.iter():
-        assert set(element.attrib) <= {"href", "rel", "start", "tabindex"}
+        assert set(element.attrib) <= {"class", "href", "rel", "start", "tabindex"}
 
 
 def _inlines(blocks: tuple[object, ...]) -> list[Inline]:
