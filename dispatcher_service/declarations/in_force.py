@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 
 from dispatcher_service.declarations.sources import LinkedBundle
 from graft_common.declarations.api import Api, Origin, Source
-from graft_common.declarations.checking import MethodChecks
+from graft_common.declarations.checking import DECLARATION_FAULT, MethodChecks
+from graft_common.declarations.conversion import MisfitError
 from graft_common.declarations.joining import Candidate
 from graft_common.declarations.model import Method
 from graft_common.declarations.settling import Noted
+from graft_common.errors import internal_error
 from graft_common.roles import POOL_ADMIN
 
 __all__ = ["InForce", "Noted", "Target"]
@@ -66,12 +68,16 @@ class InForce:
         """Return the checks of a declared method, made when first used; None for others.
 
         Raises:
-            ValueError, LookupError, MisfitError: the declaration breaks the rules that its reader looks after.
+            GraftError: INTERNAL_ERROR [method, `DECLARATION_FAULT`, reason]; the declaration breaks the rules that its
+                reader looks after.
         """
         made = self._checks.get(method)
         if made is None:
             declared = self.api.methods.get(method)
             if declared is None:
                 return None
-            made = self._checks[method] = MethodChecks(declared, self.api.types)
+            try:
+                made = self._checks[method] = MethodChecks(declared, self.api.types)
+            except (ValueError, LookupError, MisfitError) as error:
+                raise internal_error(method, DECLARATION_FAULT, str(error)) from error
         return made

@@ -388,3 +388,12 @@ def _meaning(kind: object, types: Types) -> object:
 
 def test_nothing_makes_nothing() -> None:
     assert join([]).api == Api()
+
+
+def test_a_class_shows_the_enums_that_it_means() -> None:
+    one = file("a.xml", "A.x", there=["A.x"], enums=(enum("state", "on"),))
+    told = ClassDeclaration("Lamp", "A lamp.", (), ("state",))
+    other = version("EXT", "1.0", 1, "Lamp.x", enums=(enum("state", "off"),), classes=(told,))
+    api = join([one, other]).api
+    assert api.classes["Lamp"].enums == ("ext_state",)
+    assert [value.name for value in api.types.enums["ext_state"].values] == ["off"]
