@@ -6,6 +6,7 @@ import hashlib
 import io
 import tarfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -126,6 +127,22 @@ def test_what_is_no_bundle_is_refused(tmp_path: Path, data: bytes) -> None:
     with pytest.raises(BundleError):
         unpacked(data, tmp_path / "u")
     assert not list(tmp_path.rglob("escaped"))
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.integers(0, 4095), st.integers(0, 255)), min_size=1, max_size=6))
+def test_damaged_ones_are_refused_or_stay_within(
+    tmp_path_factory: pytest.TempPathFactory, damage: list[tuple[int, int]]
+) -> None:
+    data = bytearray(made(b"<methods/>", {"A.b": (True, b"#!/bin/sh\n"), "lib/x": (False, b"x")}))
+    for place, byte in damage:
+        data[place] = byte
+    top = tmp_path_factory.mktemp("d")
+    with suppress(BundleError):
+        unpacked(bytes(data), top / "u")
+    assert {path.name for path in top.iterdir()} == {"u"}
+    assert {path.name for path in (top / "u").iterdir()} <= {"a", "a.tar"}
+    assert not any(path.is_symlink() for path in top.rglob("*"))
 
 
 def test_a_tar_without_declarations_is_refused(tmp_path: Path) -> None:
