@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import os
 import re
 import shlex
@@ -234,7 +235,7 @@ def _python(method: Method) -> dict[str, Any]:
     return {
         "imports": imports,
         "names": ", ".join(own),
-        "function": _TAKEN.get(method.short_name, re.sub(r"\W", "_", method.short_name)),
+        "function": _function(method),
         "params": ", ".join(params),
         "result": result,
         "value": value,
@@ -246,7 +247,9 @@ def _python(method: Method) -> dict[str, Any]:
     }
 
 
-_TAKEN = {name: f"{name}_" for name in ("method", "run", "Failure", "Ref", "print", "None", "import", "del")}
+def _function(method: Method) -> str:
+    name = re.sub(r"\W", "_", method.short_name)
+    return f"{name}_" if keyword.iskeyword(name) or name in ("method", "run", "Failure", "Ref") else name
 
 
 def _python_argument(param: Param) -> str:

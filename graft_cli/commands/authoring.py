@@ -150,6 +150,8 @@ def try_(
         _show(trial, checked)
         if fault := why_ignored(path):
             typer.echo(f"note: in the extensions directory it would be ignored: {fault}", err=True)
+        if trial.outcome is not None and b"No module named 'graft_extension'" in trial.outcome.stderr:
+            typer.echo("note: graft_extension.py must lie beside it; `graft new method` writes one", err=True)
     if trial.error is not None:
         raise typer.Exit(FAILED if trial.error.code == "INTERNAL_ERROR" else REFUSED)
 

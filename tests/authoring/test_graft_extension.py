@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 import xmlrpc.client
@@ -11,8 +12,8 @@ from typing import Any
 import pytest
 
 import graft_extension
-from graft_common.values import DateTime
-from graft_common.xmlrpc import Failure, Success, parse_extension_output
+from graft_common.values import DateTime, Value
+from graft_common.xmlrpc import Failure, Success, format_extension_call, parse_extension_output
 from support.authoring import ECHOES, MODULE, SESSION, ask
 
 pytestmark = pytest.mark.usefixtures("echoes")
@@ -85,6 +86,8 @@ def test_values(method: str, given: Any, answered: Any) -> None:
     ("method", "params", "error"),
     [
         ("int", ["five"], ["FIELD_TYPE_ERROR", "value", "int", "string"]),
+        ("int", ["\u0665"], ["FIELD_TYPE_ERROR", "value", "int", "string"]),
+        ("int", [""], ["FIELD_TYPE_ERROR", "value", "int", "string"]),
         ("int", [" 5"], ["FIELD_TYPE_ERROR", "value", "int", "string"]),
         ("int", [str(2**63)], ["FIELD_TYPE_ERROR", "value", "int", "string"]),
         ("int", [True], ["FIELD_TYPE_ERROR", "value", "int", "boolean"]),
@@ -218,6 +221,30 @@ def test_annotations_that_no_method_has(definition: str, told: str) -> None:
     graft_extension.method(f"No.method{definition}")(names["f"])
     with pytest.raises(TypeError, match=told):
         ask(f"No.method{definition}", "x")
+
+
+@pytest.mark.parametrize("version", ["3.6", "3.7", "3.8", "3.9", "3.10", "3.12", "3.13", "3.14"])
+def test_other_pythons(version: str) -> None:
+    """Those of them that are here."""
+    versions = Path("~/.pyenv/versions").expanduser()
+    found = [*versions.glob(f"{version}.*/bin/python3"), Path(f"/usr/bin/python{version}")]
+    python = next((path for path in found if path.exists()), None)
+    if python is None:
+        pytest.skip(f"there is no Python {version}")
+    params: list[Value] = [
+        *[["1", "2"], {"k": {"x": "7"}}, ["DONE"], "OpaqueRef:NULL", DateTime("20260101T00:00:00Z")],
+        *[{"x": [1.5, None]}, [{"1": True}]],
+    ]
+    stdin = format_extension_call("Older.python", ["OpaqueRef:session", *params])
+    done = start("--xmlrpc", stdin=stdin, file=ECHOES.with_name("older_python.py"), python=str(python))
+    assert done.returncode == 0, done.stderr
+    assert parse_extension_output(done.stdout) == Success(
+        {"points": [{"x": 7}, {"x": 1, "y": [1.0], "states": [["done"]]}]}
+    )
+
+
+def test_the_module_is_read_by_python_3_6() -> None:
+    ast.parse(MODULE.read_text(), feature_version=(3, 6))
 
 
 def test_a_name_is_taken_once() -> None:

@@ -386,7 +386,8 @@ def _number(kind: str, value: "Any") -> "Union[int, float, None]":
         return float(value)
     if isinstance(value, int):
         return value
-    if type(value) is not str or value.strip() != value:
+    # Python reads white space and other alphabets' digits, too.
+    if type(value) is not str or not value or value.strip() != value or max(value) > "\x7f":
         return None
     if kind == "float":
         try:
@@ -609,6 +610,7 @@ def _document(data: bytes) -> _Node:
 
     parser = expat.ParserCreate()
     parser.buffer_text = True
+    parser.buffer_size = max(len(data), 1)
     parser.StartElementHandler = start
     parser.EndElementHandler = end
     parser.CharacterDataHandler = text
