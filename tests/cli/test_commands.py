@@ -53,6 +53,8 @@ COMMANDS = [
     ["new", "extension"],
     ["import"],
     ["export"],
+    ["proto"],
+    ["proto", "export"],
     ["settings"],
     ["doctor"],
 ]
