@@ -77,21 +77,14 @@ class ProtoFiles:
 
 
 def offered(api: Api, class_name: str) -> Sequence[Method]:
-    """Return the methods of a class that are RPCs.
-
-    Those of sessions that are a part of Graft are not: the registry serves them as `IdentityService`.
-    """
-    return [
-        method
-        for method in api.methods_of(class_name)
-        if class_name != _SESSION or api.origins[method.name].source is not Source.BUILT_IN
-    ]
+    """Return the methods of a class that are RPCs."""
+    return [method for method in api.methods_of(class_name) if _is_offered(api, method)]
 
 
 def has_service(api: Api, service: str) -> bool:
     """Tell whether there is a service of that full name."""
     package, _, class_name = service.rpartition(".")
-    return package == PACKAGE and bool(offered(api, class_name))
+    return package == PACKAGE and any(_is_offered(api, method) for method in api.methods_of(class_name))
 
 
 def method_of(api: Api, service: str, rpc: str) -> Method | None:
@@ -103,12 +96,18 @@ def method_of(api: Api, service: str, rpc: str) -> Method | None:
         rpc: the name of the RPC.
     """
     package, _, class_name = service.rpartition(".")
-    if package != PACKAGE:
+    if package != PACKAGE or identifier(rpc) != rpc:
         return None
-    methods = {method.short_name: method for method in offered(api, class_name)}
-    if rpc in methods and identifier(rpc) == rpc:
-        return methods[rpc]
-    return next((methods[short] for short, name in rpc_names(methods).items() if name == rpc), None)
+    method = api.methods.get(f"{class_name}.{rpc}")
+    if method is None:
+        methods = {method.short_name: method for method in offered(api, class_name)}
+        return next((methods[short] for short, name in rpc_names(methods).items() if name == rpc), None)
+    return method if _is_offered(api, method) else None
+
+
+def _is_offered(api: Api, method: Method) -> bool:
+    """Tell whether a method is an RPC; those of sessions that are a part of Graft are the registry's, and others."""
+    return method.class_name != _SESSION or api.origins[method.name].source is not Source.BUILT_IN
 
 
 def describe(api: Api) -> ProtoFiles:
@@ -180,18 +179,16 @@ class _File:
         self.proto = FileDescriptorProto(name=path, package=PACKAGE, syntax="proto3")
         self._names = names
         self._imports: set[str] = set()
-        self._comment(_SYNTAX_PATH, f"{about}\n\n{MADE}")
+        self.comment(_SYNTAX_PATH, f"{about}\n\n{MADE}")
 
     def shared(self, api: Api) -> None:
         """Fill the file of the types that all share."""
         for declared in api.types.enums.values():
             self._enum(declared)
         for record in api.types.records.values():
-            path = (4, len(self.proto.message_type))
-            message = self.proto.message_type.add(name=self._names.records[record.name])
-            self._comment(path, comments.of_record(record))
-            self._fields(message, path, record_slots(record), [comments.of_field(field) for field in record.fields])
-            for made, declared_field in zip(message.field, record.fields, strict=True):
+            message = self._message(self._names.records[record.name], comments.of_record(record))
+            message.fill(record_slots(record), [comments.of_field(field) for field in record.fields])
+            for made, declared_field in zip(message.proto.field, record.fields, strict=True):
                 if _ended(declared_field.lifecycle):
                     made.options.deprecated = True
         self._finish()
@@ -199,7 +196,7 @@ class _File:
     def service(self, declared: ClassDeclaration, methods: Sequence[Method]) -> None:
         """Fill the file of a class."""
         service = self.proto.service.add(name=declared.name)
-        self._comment((6, 0), comments.of_class(declared))
+        self.comment((6, 0), comments.of_class(declared))
         if _ended(declared.lifecycle):
             service.options.deprecated = True
         rpcs = rpc_names(method.short_name for method in methods)
@@ -216,116 +213,34 @@ class _File:
             rpc.options.deprecated = True
         if method.idempotent:
             rpc.options.idempotency_level = MethodOptions.IDEMPOTENT
-        self._comment((6, 0, 2, number), comments.of_method(method))
+        self.comment((6, 0, 2, number), comments.of_method(method))
         request = self._message(f"{stem}Request", comments.of_request(method))
-        params = [comments.of_param(param) for param in method.params]
-        self._fields(request, self._last_message(), request_slots(method), params)
+        request.fill(request_slots(method), [comments.of_param(param) for param in method.params])
         response = self._message(f"{stem}Response", comments.of_response(method))
         if method.result is not None:
-            self._fields(response, self._last_message(), response_slots(method), [comments.of_result(method.result)])
+            response.fill(response_slots(method), [comments.of_result(method.result)])
 
-    def _message(self, name: str, comment: str) -> DescriptorProto:
-        message = self.proto.message_type.add(name=name)
-        self._comment(self._last_message(), comment)
-        return message
-
-    def _last_message(self) -> tuple[int, ...]:
-        return 4, len(self.proto.message_type) - 1
+    def _message(self, name: str, comment: str) -> _Message:
+        path = (4, len(self.proto.message_type))
+        self.comment(path, comment)
+        return _Message(self, self.proto.message_type.add(name=name), path, f".{PACKAGE}.{name}")
 
     def _enum(self, declared: EnumDeclaration) -> None:
         path = (5, len(self.proto.enum_type))
         made: EnumDescriptorProto = self.proto.enum_type.add(name=self._names.enums[declared.name])
-        self._comment(path, comments.of_enum(declared))
+        self.comment(path, comments.of_enum(declared))
         told = ["None of them: not given.", *(comments.of_value(value) for value in declared.values)]
         for number, (name, comment) in enumerate(zip(self._names.enum_values[declared.name], told, strict=True)):
             made.value.add(name=name, number=number)
-            self._comment((*path, 2, number), comment)
+            self.comment((*path, 2, number), comment)
 
-    def _fields(
-        self, message: DescriptorProto, path: tuple[int, ...], slots: Sequence[Slot], told: Sequence[str]
-    ) -> None:
-        scope = Alike()
-        full_name = self._full_name(path)
-        named = []
-        for slot in slots:
-            entry = ("Entry",) if slot.label is Label.MAP else ()
-            named.append(scope.take(identifier(slot.name), *entry, between="_"))
-        for number, (slot, name, comment) in enumerate(zip(slots, named, told, strict=True)):
-            made = message.field.add(name=name, json_name=_json_name(name), number=slot.number)
-            made.label = made.LABEL_OPTIONAL
-            self._comment((*path, 2, number), comment)
-            match slot.label:
-                case Label.MAP:
-                    self._map(message, path, full_name, made, slot, scope)
-                    continue
-                case Label.REPEATED:
-                    made.label = made.LABEL_REPEATED
-                case Label.PRESENT if not is_message(slot.element):
-                    made.proto3_optional = True
-            self._type(message, path, full_name, made, slot.element, scope)
-        _add_synthetic_oneofs(message)
-
-    def _map(
-        self,
-        message: DescriptorProto,
-        path: tuple[int, ...],
-        full_name: str,
-        made: FieldDescriptorProto,
-        slot: Slot,
-        scope: Alike,
-    ) -> None:
-        """Give a field the form of a map: entries in a message that is nested for it."""
-        made.label = made.LABEL_REPEATED
-        made.type = made.TYPE_MESSAGE
-        name = map_entry(made.name)
-        made.type_name = f"{full_name}.{name}"
-        entry = DescriptorProto(name=name)
-        entry.options.map_entry = True
-        optional = FieldDescriptorProto.LABEL_OPTIONAL
-        key = entry.field.add(name="key", json_name="key", number=1, label=optional)
-        value = entry.field.add(name="value", json_name="value", number=2, label=optional)
-        key.type = _SCALAR_TYPES[key_scalar(slot.type.key).name]  # type: ignore[union-attr]  # only maps have the label
-        self._type(message, path, full_name, value, slot.element, scope, wanted=f"{made.name}_value")
-        message.nested_type.append(entry)
-
-    def _type(
-        self,
-        message: DescriptorProto,
-        path: tuple[int, ...],
-        full_name: str,
-        made: FieldDescriptorProto,
-        element: Type,
-        scope: Alike,
-        wanted: str = "",
-    ) -> None:
-        """Give a field the type of its elements; a set, map or option among them gets a message around it."""
-        inner = wrapped_slot(element)
-        if inner is not None:
-            made.type = made.TYPE_MESSAGE
-            here = (*path, 3, len(message.nested_type))
-            wrapper = message.nested_type.add(name=scope.take(pascal_case(wanted or f"{made.name}_item")))
-            made.type_name = f"{full_name}.{wrapper.name}"
-            self._comment(here, f"One `{element}`.")
-            self._fields(wrapper, here, [inner], [""])
-        elif isinstance(element, Scalar) and element.name in _SCALAR_TYPES:
-            made.type = _SCALAR_TYPES[element.name]
-        elif isinstance(element, EnumType | RecordType | DescribedType | Scalar):
-            made.type = made.TYPE_ENUM if isinstance(element, EnumType) else made.TYPE_MESSAGE
-            made.type_name, file = self._names.type_name(element)
-            self._imports.add(file)
-        else:
-            made.type = made.TYPE_STRING
-
-    def _full_name(self, path: tuple[int, ...]) -> str:
-        """Return how others refer to the message at a path."""
-        message = self.proto.message_type[path[1]]
-        name = f".{PACKAGE}.{message.name}"
-        for step in path[3::2]:
-            message = message.nested_type[step]
-            name = f"{name}.{message.name}"
+    def reference(self, kind: Type) -> str:
+        """Return how fields refer to a type that has a name, and import the file that has it."""
+        name, file = self._names.type_name(kind)
+        self._imports.add(file)
         return name
 
-    def _comment(self, path: tuple[int, ...], text: str) -> None:
+    def comment(self, path: tuple[int, ...], text: str) -> None:
         """Note a comment as protoc does: each line with the space that follows the slashes."""
         lines = [line.rstrip() for line in text.splitlines()]
         if any(lines):
@@ -334,6 +249,78 @@ class _File:
 
     def _finish(self) -> None:
         self.proto.dependency.extend(sorted(self._imports - {self.proto.name}))
+
+
+class _Message:
+    """One message that is being made.
+
+    Args:
+        file: the file that it is in.
+        proto: its descriptor, still without fields.
+        path: the way to it in the file, as comments have it.
+        full_name: how fields refer to it.
+    """
+
+    def __init__(self, file: _File, proto: DescriptorProto, path: tuple[int, ...], full_name: str) -> None:
+        self.proto = proto
+        self._file = file
+        self._path = path
+        self._full_name = full_name
+        self._scope = Alike()
+
+    def fill(self, slots: Sequence[Slot], told: Sequence[str]) -> None:
+        """Add the fields, each with its comment."""
+        names = []
+        for slot in slots:
+            entry = ("Entry",) if slot.label is Label.MAP else ()
+            names.append(self._scope.take(identifier(slot.name), *entry, between="_"))
+        for number, (slot, name, comment) in enumerate(zip(slots, names, told, strict=True)):
+            made = self.proto.field.add(name=name, json_name=_json_name(name), number=slot.number)
+            made.label = made.LABEL_OPTIONAL
+            self._file.comment((*self._path, 2, number), comment)
+            match slot.label:
+                case Label.MAP:
+                    self._map(made, slot)
+                    continue
+                case Label.REPEATED:
+                    made.label = made.LABEL_REPEATED
+                case Label.PRESENT if not is_message(slot.element):
+                    made.proto3_optional = True
+            self._type(made, slot.element, f"{name}_item")
+        _add_synthetic_oneofs(self.proto)
+
+    def _map(self, made: FieldDescriptorProto, slot: Slot) -> None:
+        """Give a field the form of a map: entries in a message that is nested for it."""
+        made.label = made.LABEL_REPEATED
+        made.type = made.TYPE_MESSAGE
+        name = map_entry(made.name)
+        made.type_name = f"{self._full_name}.{name}"
+        entry = DescriptorProto(name=name)
+        entry.options.map_entry = True
+        optional = FieldDescriptorProto.LABEL_OPTIONAL
+        key = entry.field.add(name="key", json_name="key", number=1, label=optional)
+        value = entry.field.add(name="value", json_name="value", number=2, label=optional)
+        key.type = _SCALAR_TYPES[key_scalar(slot.type.key).name]  # type: ignore[union-attr]  # only maps have the label
+        self._type(value, slot.element, f"{made.name}_value")
+        self.proto.nested_type.append(entry)
+
+    def _type(self, made: FieldDescriptorProto, element: Type, wanted: str) -> None:
+        """Give a field the type of its elements; a set, map or option among them gets a message around it."""
+        inner = wrapped_slot(element)
+        if inner is not None:
+            name = self._scope.take(pascal_case(wanted))
+            made.type = made.TYPE_MESSAGE
+            made.type_name = f"{self._full_name}.{name}"
+            path = (*self._path, 3, len(self.proto.nested_type))
+            self._file.comment(path, f"One `{element}`.")
+            _Message(self._file, self.proto.nested_type.add(name=name), path, made.type_name).fill([inner], [""])
+        elif isinstance(element, Scalar) and element.name in _SCALAR_TYPES:
+            made.type = _SCALAR_TYPES[element.name]
+        elif isinstance(element, EnumType | RecordType | DescribedType | Scalar):
+            made.type = made.TYPE_ENUM if isinstance(element, EnumType) else made.TYPE_MESSAGE
+            made.type_name = self._file.reference(element)
+        else:
+            made.type = made.TYPE_STRING
 
 
 def _add_synthetic_oneofs(message: DescriptorProto) -> None:
