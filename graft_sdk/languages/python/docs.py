@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from graft_sdk.generation import lines
-from graft_sdk.view import MethodView, ParamView
+from graft_sdk.view import FieldView, MethodView, ParamView
 
 WIDTH = 88
 
@@ -67,6 +67,15 @@ def deprecation(shown: MethodView) -> str:
     assert release is not None  # noqa: S101 - asked of deprecated methods only
     reason = " ".join(release.doc.split())
     return f"{shown.name} is deprecated since {release.name}{f': {reason}' if reason else '.'}"
+
+
+def field(shown: FieldView) -> str:
+    """Say what a field of a record is; empty where there is nothing to say."""
+    release = shown.lifecycle.deprecated
+    if release is None:
+        return shown.doc
+    told = f"Deprecated since {release.name}{f': {release.doc}' if release.doc else '.'}"
+    return f"{shown.doc}\n\n{told}" if shown.doc else told
 
 
 def _param(param: ParamView) -> str:

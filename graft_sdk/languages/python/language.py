@@ -143,6 +143,7 @@ class Python(Language):
             "method_doc": lambda method: docs.method(method, role_sentence(method)),
             "field_default": lambda field: _field_default(field, api),
             "deprecation": docs.deprecation,
+            "field_doc": docs.field,
             "may_be_absent": _may_be_absent,
         }
 

@@ -43,7 +43,8 @@ _RESERVED = frozenset(
 _NAMES = frozenset(
     {
         *("AnswerError", "Anything", "ApiError", "CallOptions", "Client", "ClientOptions", "Codec", "Errors"),
-        *("GraftError", "Json", "Method", "Moment", "Ref", "Task", "TaskInfo", "TaskStatus", "TransportError"),
+        *("GraftError", "Json", "Method", "Moment", "Ref", "Task", "TaskInfo", "TaskStatus", "TimeoutError"),
+        *("TransportError", "BaseClient", "ERRORS", "API_DIGEST"),
         *("Array", "BigInt", "Boolean", "Date", "Error", "Function", "Infinity", "Map", "NaN", "Number", "Object"),
         *("Promise", "Readonly", "ReadonlyMap", "Record", "Set", "String", "Symbol", "Uint8Array", "GivenMap"),
     }

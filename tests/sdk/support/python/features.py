@@ -2,6 +2,7 @@
 
 import asyncio
 import copy
+import http.server
 import math
 import os
 import pickle
@@ -20,6 +21,7 @@ from graft_client import (
     FieldTypeError,
     GraftError,
     HandleInvalid,
+    HttpTransport,
     MethodUnknown,
     Moment,
     PermissionDenied,
@@ -59,6 +61,7 @@ def values(client):
     precise = Moment.of(datetime(2026, 1, 1, tzinfo=timezone.utc), 7)
     assert echo.datetime_(precise) == precise != datetime(2026, 1, 1, tzinfo=timezone.utc)
     raises(ValueError, echo.datetime_, datetime(2026, 1, 1))
+    raises(TypeError, echo.strings, "text")
     assert echo.colour(Colour.DEEP_BLUE) is Colour.DEEP_BLUE
     assert echo.strings(("a", "")) == ["a", ""]
     assert echo.counts({"a": 1}) == {"a": 1}
@@ -129,6 +132,51 @@ def sessions(client):
     raises(ValueError, Client, URL, USER)
     raises(ValueError, Client, "ftp://x")
     assert PASSWORD not in repr(client) and PASSWORD not in repr(vars(client).get("_transport"))
+
+
+def connections(client):
+    transport = HttpTransport(URL)
+    made = []
+    new = transport._new
+    transport._new = lambda timeout: made.append(timeout) or new(timeout)
+    with Client(URL, USER, PASSWORD, transport=transport) as patient:
+        for number in range(5):
+            assert patient.echo.int_(number) == number
+    assert len(made) == 1
+
+
+class Rude(http.server.BaseHTTPRequestHandler):
+    """Closes each connection after an answer, and does not say so."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.send_header("Content-Length", "4")
+        self.end_headers()
+        self.wfile.write(b"true")
+        self.close_connection = True
+
+    def log_message(self, *_):
+        pass
+
+
+def rude_servers(client):
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Rude)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_port}"
+    with Client(url, session_ref="OpaqueRef:1") as polite:
+        assert all(polite.system.is_alive(n) for n in range(30))
+
+    async def with_asyncio():
+        async with AsyncClient(url, session_ref="OpaqueRef:1") as polite:
+            for n in range(30):
+                assert await polite.system.is_alive(n)
+
+    asyncio.run(with_asyncio())
+    server.shutdown()
+    server.server_close()
 
 
 def threads(client):
@@ -236,7 +284,18 @@ async def with_asyncio():
 
 
 with Client(URL, USER, PASSWORD) as client:
-    for check in (values, arguments_left_out, unknown_values, errors, sessions, threads, tasks, deprecated, transports):
+    for check in (
+        values,
+        arguments_left_out,
+        unknown_values,
+        errors,
+        sessions,
+        connections,
+        threads,
+        tasks,
+        deprecated,
+        transports,
+    ):
         check(client)
 asyncio.run(with_asyncio())
 print("ok")

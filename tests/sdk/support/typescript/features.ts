@@ -16,6 +16,7 @@ import {
   type Point,
   SessionInvalid,
   TaskCancelled,
+  TimeoutError,
   TransportError,
   VolumeInUse,
 } from "graft-client";
@@ -149,7 +150,7 @@ async function tasks(client: Client): Promise<void> {
   await task.destroy();
   await throws(HandleInvalid, () => task.info());
   const slow = await client.echo.startSleep(60);
-  await throws(TransportError, () => slow.wait({ timeout: 0.2 }));
+  await throws(TimeoutError, () => slow.wait({ timeout: 0.2 }));
   same(await slow.status(), "pending");
   await slow.cancel();
   await throws(TaskCancelled, () => slow.wait({ timeout: 30 }));

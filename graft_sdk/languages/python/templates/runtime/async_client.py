@@ -11,7 +11,7 @@ from typing import Any, Callable, Generator, Generic, Optional, Sequence, Type, 
 from .async_transport import AsyncHttpTransport
 from .calls import DEFAULT_TIMEOUT, SESSION_INVALID, WAIT_STEP, Calls, Method, TaskInfo, TaskStatus
 from .codecs import ANYTHING, Codec
-from .errors import ApiError, Errors, TransportError, make_error
+from .errors import ApiError, Errors, GraftError, make_error
 from .sync_client import result_of
 from .transport import AsyncTransport, Request, Response
 
@@ -82,7 +82,7 @@ class BaseAsyncClient:
         try:
             if ref is not None and own:
                 self._calls.value(await self._transport.send(self._calls.logout(ref, self._timeout)))
-        except (ApiError, TransportError):
+        except GraftError:
             # The session ends by itself in time.
             pass
         finally:
@@ -105,16 +105,18 @@ class BaseAsyncClient:
         return AsyncTask(self, ref, ANYTHING)
 
     async def _call(self, method: Method[T], values: Sequence[Any], timeout: Optional[float]) -> T:
-        response = await self._send(method.name, method.arguments(values), method.session, timeout)
+        response = await self._send(method.name, method.arguments(values), method.session, timeout, method.idempotent)
         return method.result.decode(self._calls.value(response))
 
     async def _start(self, method: Method[T], values: Sequence[Any], timeout: Optional[float]) -> AsyncTask[T]:
         response = await self._send(f"Async.{method.name}", method.arguments(values), True, timeout)
         return AsyncTask(self, self._calls.text(response), method.result)
 
-    async def _send(self, name: str, arguments: Any, session: bool, timeout: Optional[float]) -> Response:
+    async def _send(
+        self, name: str, arguments: Any, session: bool, timeout: Optional[float], repeatable: bool = False
+    ) -> Response:
         limit = self._timeout if timeout is None else timeout
-        return await self._with_session(lambda ref: self._calls.call(name, arguments, ref, limit), session)
+        return await self._with_session(lambda ref: self._calls.call(name, arguments, ref, limit, repeatable), session)
 
     async def _with_session(self, make: Callable[[Optional[str]], Request], needed: bool = True) -> Response:
         """Send a request; where the session has ended, log in anew and send it once more.

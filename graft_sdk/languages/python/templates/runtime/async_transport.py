@@ -12,6 +12,8 @@ from .transport import MAX_ANSWER, MAX_IDLE, Request, Response, address_of
 
 _MAX_LINE = 64 * 1024
 _MAX_HEADERS = 100
+_CLOSING = 5.0
+"""Seconds that the other side has to say goodbye."""
 
 _Connection = Tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -48,12 +50,23 @@ class AsyncHttpTransport:
             _, writer = self._idle.pop()
             writer.close()
             try:
-                await writer.wait_closed()
-            except (OSError, asyncio.CancelledError):
+                await asyncio.wait_for(writer.wait_closed(), _CLOSING)
+            except (OSError, asyncio.TimeoutError):
                 pass
 
     async def _send(self, request: Request) -> Response:
-        reader, writer = await self._take()
+        connection = self._take()
+        if connection is not None:
+            try:
+                return await self._sent(connection, request)
+            except (ConnectionError, EOFError):
+                # The other side may have closed it just when the request was on its way.
+                if not request.repeatable:
+                    raise
+        return await self._sent(await self._new(), request)
+
+    async def _sent(self, connection: _Connection, request: Request) -> Response:
+        reader, writer = connection
         kept = False
         try:
             writer.write(self._head(request) + request.body)
@@ -68,7 +81,8 @@ class AsyncHttpTransport:
                 writer.close()
         return Response(status, headers, body)
 
-    async def _take(self) -> _Connection:
+    def _take(self) -> Optional[_Connection]:
+        """Return a connection that has carried another request before."""
         if self._closed:
             raise TransportError("the client has been closed")
         while self._idle:
@@ -76,6 +90,9 @@ class AsyncHttpTransport:
             if not reader.at_eof() and not writer.is_closing():
                 return reader, writer
             writer.close()
+        return None
+
+    async def _new(self) -> _Connection:
         return await asyncio.open_connection(self._address.host, self._address.port, ssl=self._tls, limit=_MAX_LINE)
 
     def _head(self, request: Request) -> bytes:

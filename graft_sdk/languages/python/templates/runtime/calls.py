@@ -30,6 +30,7 @@ class Method(Generic[T]):
     params: Sequence[Tuple[str, Codec[Any]]]
     result: Codec[T]
     session: bool = True
+    idempotent: bool = False
 
     def arguments(self, values: Sequence[Any]) -> Dict[str, Any]:
         """Return the arguments as JSON by their names; those that are `UNSET` are left out."""
@@ -82,28 +83,32 @@ class Calls:
     def login(self, user: str, password: str, originator: str, timeout: float) -> Request:
         """Ask for a session."""
         arguments = {"uname": user, "pwd": password, "version": "1.0", "originator": originator}
-        return self.call("session.login_with_password", arguments, None, timeout)
+        return self.call("session.login_with_password", arguments, None, timeout, repeatable=True)
 
     def logout(self, session: str, timeout: float) -> Request:
         """End a session."""
         return self.call("session.logout", {}, session, timeout)
 
-    def call(self, method: str, arguments: Any, session: Optional[str], timeout: float) -> Request:
+    def call(
+        self, method: str, arguments: Any, session: Optional[str], timeout: float, repeatable: bool = False
+    ) -> Request:
         """Call a method; `Async.` before its name makes a task of it."""
         try:
             body = json.dumps(arguments, allow_nan=False, separators=(",", ":")).encode()
         except (TypeError, ValueError) as error:
             raise ValueError(f"the arguments of {method} cannot be written: {error}") from None
-        return self._request("POST", f"/api/v1/methods/{quote(method, safe='')}", session, timeout, body)
+        return self._request("POST", f"/api/v1/methods/{quote(method, safe='')}", session, timeout, body, repeatable)
 
     def task(self, ref: str, wait: float, session: Optional[str], timeout: float) -> Request:
         """Ask for a task, at the latest when so many seconds have passed."""
         query = f"?wait={wait:g}" if wait > 0 else ""
-        return self._request("GET", f"/api/v1/tasks/{quote(ref, safe='')}{query}", session, timeout + wait)
+        return self._request(
+            "GET", f"/api/v1/tasks/{quote(ref, safe='')}{query}", session, timeout + wait, repeatable=True
+        )
 
     def cancel(self, ref: str, session: Optional[str], timeout: float) -> Request:
         """Ask a task to stop."""
-        return self._request("POST", f"/api/v1/tasks/{quote(ref, safe='')}/cancel", session, timeout)
+        return self._request("POST", f"/api/v1/tasks/{quote(ref, safe='')}/cancel", session, timeout, repeatable=True)
 
     def destroy(self, ref: str, session: Optional[str], timeout: float) -> Request:
         """Forget a task."""
@@ -153,13 +158,21 @@ class Calls:
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise AnswerError(f"what is told of a task cannot be read: {error!r}") from None
 
-    def _request(self, method: str, path: str, session: Optional[str], timeout: float, body: bytes = b"") -> Request:
+    def _request(
+        self,
+        method: str,
+        path: str,
+        session: Optional[str],
+        timeout: float,
+        body: bytes = b"",
+        repeatable: bool = False,
+    ) -> Request:
         headers = {"Accept": "application/json", "User-Agent": self._agent}
         if body:
             headers["Content-Type"] = "application/json"
         if session is not None:
             headers["Authorization"] = f"Bearer {session}"
-        return Request(method, path, headers, body, timeout)
+        return Request(method, path, headers, body, timeout, repeatable)
 
     def _error(self, response: Response) -> Exception:
         try:

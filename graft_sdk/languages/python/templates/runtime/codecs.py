@@ -168,6 +168,8 @@ class SetCodec(Codec[List[T]]):
         self._of = of
 
     def encode(self, value: Iterable[T]) -> Any:
+        if isinstance(value, (str, bytes)):
+            raise TypeError("text in place of a list; put it into one")
         return [self._of.encode(item) for item in value]
 
     def decode(self, json: Any) -> List[T]:

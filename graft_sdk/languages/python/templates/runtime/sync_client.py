@@ -10,7 +10,7 @@ from typing import Any, Callable, Generic, Optional, Sequence, Type, TypeVar
 
 from .calls import DEFAULT_TIMEOUT, SESSION_INVALID, WAIT_STEP, Calls, Method, TaskInfo, TaskStatus
 from .codecs import ANYTHING, Codec
-from .errors import AnswerError, ApiError, Errors, TransportError, make_error
+from .errors import AnswerError, ApiError, Errors, GraftError, make_error
 from .transport import HttpTransport, Request, Response, Transport
 
 T = TypeVar("T")
@@ -81,7 +81,7 @@ class BaseClient:
         try:
             if ref is not None and own:
                 self._calls.value(self._transport.send(self._calls.logout(ref, self._timeout)))
-        except (ApiError, TransportError):
+        except GraftError:
             # The session ends by itself in time.
             pass
         finally:
@@ -104,16 +104,18 @@ class BaseClient:
         return Task(self, ref, ANYTHING)
 
     def _call(self, method: Method[T], values: Sequence[Any], timeout: Optional[float]) -> T:
-        response = self._send(method.name, method.arguments(values), method.session, timeout)
+        response = self._send(method.name, method.arguments(values), method.session, timeout, method.idempotent)
         return method.result.decode(self._calls.value(response))
 
     def _start(self, method: Method[T], values: Sequence[Any], timeout: Optional[float]) -> Task[T]:
         response = self._send(f"Async.{method.name}", method.arguments(values), True, timeout)
         return Task(self, self._calls.text(response), method.result)
 
-    def _send(self, name: str, arguments: Any, session: bool, timeout: Optional[float]) -> Response:
+    def _send(
+        self, name: str, arguments: Any, session: bool, timeout: Optional[float], repeatable: bool = False
+    ) -> Response:
         limit = self._timeout if timeout is None else timeout
-        return self._with_session(lambda ref: self._calls.call(name, arguments, ref, limit), session)
+        return self._with_session(lambda ref: self._calls.call(name, arguments, ref, limit, repeatable), session)
 
     def _with_session(self, make: Callable[[Optional[str]], Request], needed: bool = True) -> Response:
         """Send a request; where the session has ended, log in anew and send it once more.

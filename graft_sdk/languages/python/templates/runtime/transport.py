@@ -9,7 +9,7 @@ import ssl
 import threading
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Deque, Dict, Mapping, NamedTuple, Optional, Protocol
+from typing import Deque, Dict, Mapping, NamedTuple, Optional, Protocol, Set
 from urllib.parse import urlsplit
 
 from .errors import AnswerError, TransportError
@@ -18,6 +18,7 @@ MAX_ANSWER = 256 << 20
 """Bytes of one answer."""
 MAX_IDLE = 8
 """Connections that are kept for the next calls."""
+_CLOSED = (ConnectionError, http.client.BadStatusLine)
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class Request:
     body: bytes = field(default=b"", repr=False)
     timeout: float = 120.0
     """Seconds without an answer."""
+    repeatable: bool = False
+    """It may be sent again when a connection that was kept turns out to be closed: twice is as good as once."""
 
 
 @dataclass(frozen=True)
@@ -114,11 +117,24 @@ class HttpTransport:
         self._tls = (tls or ssl.create_default_context()) if self._address.tls else None
         self._idle: Deque[http.client.HTTPConnection] = deque()
         self._lock = threading.Lock()
+        self._kept: Set[http.client.HTTPConnection] = set()
+        """Connections in use that have carried another request before."""
         self._closed = False
 
     def send(self, request: Request) -> Response:
         """See `Transport`."""
         connection = self._take(request.timeout)
+        try:
+            return self._sent(connection, request)
+        except TransportError as error:
+            # The other side may have closed it just when the request was on its way.
+            if not (request.repeatable and connection in self._kept and isinstance(error.__cause__, _CLOSED)):
+                raise
+        finally:
+            self._kept.discard(connection)
+        return self._sent(self._new(request.timeout), request)
+
+    def _sent(self, connection: http.client.HTTPConnection, request: Request) -> Response:
         try:
             connection.request(
                 request.method,
@@ -130,12 +146,12 @@ class HttpTransport:
             body = answer.read(MAX_ANSWER + 1)
             headers: Dict[str, str] = {name.lower(): value for name, value in answer.getheaders()}
             keep = not answer.will_close and answer.isclosed()
-        except http.client.HTTPException as error:
-            connection.close()
-            raise TransportError(f"no answer that HTTP knows: {error!r}") from error
         except OSError as error:
             connection.close()
             raise TransportError(f"no answer from {self._address.authority}: {error}") from error
+        except http.client.HTTPException as error:
+            connection.close()
+            raise TransportError(f"no answer that HTTP knows: {error!r}") from error
         except BaseException:
             connection.close()
             raise
@@ -164,6 +180,7 @@ class HttpTransport:
                 return self._new(timeout)
             if connection.sock is not None and not _is_over(connection.sock):
                 connection.sock.settimeout(timeout)
+                self._kept.add(connection)
                 return connection
             connection.close()
 

@@ -1,7 +1,7 @@
 /** Sessions, calls and tasks. */
 
 import { ANYTHING, type Codec, DATETIME, type Encoder } from "./codecs.js";
-import { AnswerError, ApiError, type Errors, makeError, TransportError } from "./errors.js";
+import { AnswerError, ApiError, type Errors, makeError, TimeoutError, TransportError } from "./errors.js";
 import { type Json, parse, stringify } from "./json.js";
 import type { Anything } from "./values.js";
 
@@ -362,10 +362,10 @@ export class Task<Result> {
   /**
    * Waits until the task has ended, and returns what the method answers.
    *
-   * @param options - `timeout`: seconds after which to give up with a TransportError; the task goes on, and may be waited
-   *   for again.
+   * @param options - `timeout`: seconds after which to give up.
    * @throws {ApiError} The method has failed, or the task was cancelled (TASK_CANCELLED).
-   * @throws {TransportError} There is no answer, or the time was up.
+   * @throws {TimeoutError} The task has not ended in time; it goes on, and may be waited for again.
+   * @throws {TransportError} There is no answer.
    */
   async wait(options: CallOptions = {}): Promise<Result> {
     const deadline = options.timeout === undefined ? Infinity : Date.now() + options.timeout * 1000;
@@ -383,7 +383,7 @@ export class Task<Result> {
         throw new AnswerError(`the task has ended with ${info.status}, and without an error`);
       }
       if (Date.now() >= deadline) {
-        throw new TransportError(`the task ${this.ref} has not ended after ${options.timeout} seconds`);
+        throw new TimeoutError(`the task ${this.ref} has not ended after ${options.timeout} seconds`);
       }
     }
   }

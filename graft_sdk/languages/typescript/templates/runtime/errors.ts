@@ -9,6 +9,9 @@ export class GraftError extends Error {
 /** There was no answer: the platform cannot be reached, or the time was up. The call may have been carried out. */
 export class TransportError extends GraftError {}
 
+/** A task has not ended in time; it goes on, and may be waited for again. */
+export class TimeoutError extends GraftError {}
+
 /** There was an answer that is none of this interface, or does not fit what this package was made from. */
 export class AnswerError extends GraftError {}
 

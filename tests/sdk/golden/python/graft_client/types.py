@@ -68,6 +68,7 @@ class VolumeRecord:
     parent: Optional[VolumeRef] = None
     passphrase: Optional[str] = field(default=None, repr=False)
     legacy: int = 0
+    """Deprecated since 1.1: Nobody asks."""
 
 
 @dataclass

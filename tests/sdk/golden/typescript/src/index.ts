@@ -14,6 +14,6 @@ export {
   type TaskInfo,
   type TaskStatus,
 } from "./runtime/client.js";
-export { AnswerError, ApiError, GraftError, TransportError } from "./runtime/errors.js";
+export { AnswerError, ApiError, GraftError, TimeoutError, TransportError } from "./runtime/errors.js";
 export { type Anything, Moment, type Ref } from "./runtime/values.js";
 export * from "./types.js";

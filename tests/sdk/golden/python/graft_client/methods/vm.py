@@ -23,6 +23,7 @@ _PING: Method[float] = Method(
     ],
     _r.FLOAT,
     session=False,
+    idempotent=True,
 )
 
 

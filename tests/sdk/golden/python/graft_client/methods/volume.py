@@ -27,6 +27,7 @@ _RESIZE: Method[_t.ResizeState] = Method(
     ],
     _c.ResizeState,
     session=True,
+    idempotent=True,
 )
 _GET_VMS: Method[Dict[_t.VmRef, List[_t.Disk]]] = Method(
     "Volume.get_VMs",
@@ -35,12 +36,14 @@ _GET_VMS: Method[Dict[_t.VmRef, List[_t.Disk]]] = Method(
     ],
     _r.MapCodec(_c.VmRef, _r.SetCodec(_c.Disk)),
     session=True,
+    idempotent=False,
 )
 _GET_VMS_2: Method[List[_t.VmRef]] = Method(
     "Volume.getVMs",
     [],
     _r.SetCodec(_c.VmRef),
     session=True,
+    idempotent=False,
 )
 _GET_RECORD: Method[_t.VolumeRecord] = Method(
     "Volume.get_record",
@@ -49,6 +52,7 @@ _GET_RECORD: Method[_t.VolumeRecord] = Method(
     ],
     _c.VolumeRecord,
     session=True,
+    idempotent=False,
 )
 _DELETE: Method[None] = Method(
     "Volume.delete",
@@ -58,18 +62,21 @@ _DELETE: Method[None] = Method(
     ],
     _r.VOID,
     session=True,
+    idempotent=False,
 )
 _START_RESIZE: Method[None] = Method(
     "Volume.start_resize",
     [],
     _r.VOID,
     session=True,
+    idempotent=False,
 )
 _OLD: Method[None] = Method(
     "Volume.old",
     [],
     _r.VOID,
     session=True,
+    idempotent=False,
 )
 _DRAFT: Method[Optional[Dict[_t.Colour, Optional[int]]]] = Method(
     "Volume.draft",
@@ -80,6 +87,7 @@ _DRAFT: Method[Optional[Dict[_t.Colour, Optional[int]]]] = Method(
     ],
     _r.OptionCodec(_r.MapCodec(_c.Colour, _r.OptionCodec(_r.INT))),
     session=True,
+    idempotent=False,
 )
 
 
