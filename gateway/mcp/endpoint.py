@@ -159,9 +159,16 @@ class McpEndpoint:
         known = self._roles.get(session)
         if known is not None and time.monotonic() < known[0]:
             return known[1]
-        self._roles.pop(session, None)
-        held = tuple((await self._backends.who_am_i(session, caller)).roles)
+        try:
+            held = tuple((await self._backends.who_am_i(session, caller)).roles)
+        except GraftError as error:
+            # Calls do not wait for the registry: the dispatcher checks them.
+            if known is not None and error.code == "SERVICE_UNAVAILABLE":
+                return known[1]
+            self._roles.pop(session, None)
+            raise
         self._roles[session] = (time.monotonic() + ROLES_AGE, held)
+        self._roles.move_to_end(session)
         if len(self._roles) > MAX_KNOWN:
             self._roles.popitem(last=False)
         return held

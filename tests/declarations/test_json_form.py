@@ -206,6 +206,41 @@ def test_bad_json_is_one_clear_error(given_json: str, place: str, reason: str) -
     assert reason in caught.value.params[2]
 
 
+@given(st.binary(max_size=40) | st.text(alphabet='[]{}",:\\ud8.eE-+0123 nulltrfas', max_size=40).map(str.encode))
+@settings(deadline=None)
+def test_any_bytes_are_json_or_told(data: bytes) -> None:
+    try:
+        value = parse(data)
+    except GraftError as error:
+        assert error.code == "VALUE_NOT_SUPPORTED"  # noqa: PT017
+    else:
+        assert orjson.loads(dump(value)) == value
+
+
+_any_json = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-5, 5)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=2),
+    lambda inner: (
+        st.lists(inner, max_size=7)
+        | st.dictionaries(st.sampled_from(["volume", "size", "labels", "note", "passphrase", "x"]), inner, max_size=6)
+    ),
+    max_leaves=8,
+)
+
+
+@given(_any_json)
+@settings(deadline=None)
+def test_any_arguments_fit_or_are_told(data: Any) -> None:
+    try:
+        CHECKS.arguments(FORM.arguments(data))
+    except GraftError as error:
+        assert error.code in {"FIELD_TYPE_ERROR", "INVALID_VALUE", "MESSAGE_PARAMETER_COUNT_MISMATCH"}  # noqa: PT017
+        assert "passphrase[" not in error.params[0]  # noqa: PT017
+
+
 def test_json_is_utf8() -> None:
     with pytest.raises(GraftError, match="in UTF-8"):
         parse(b'["\xff"]')

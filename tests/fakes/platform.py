@@ -93,6 +93,8 @@ class FakePlatform:
     """What listing the methods fails with."""
     api: Api = field(default_factory=Api)
     """What it describes."""
+    who_error: GraftError | None = None
+    """What looking at a session fails with."""
     describe_error: GraftError | None = None
     """What describing the methods fails with."""
     described: int = 0
@@ -172,6 +174,8 @@ class FakeIdentity(identity_pb2_grpc.IdentityServiceServicer):
         return identity_pb2.LogoutResponse(revision=self._platform.revision)
 
     async def WhoAmI(self, request: identity_pb2.WhoAmIRequest, context: CallContext) -> identity_pb2.WhoAmIResponse:
+        if self._platform.who_error is not None:
+            raise self._platform.who_error
         return identity_pb2.WhoAmIResponse(session=self._platform.sessions[self._platform.check(context)])
 
 

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from fakes import ADMIN, PASSWORD, FakePlatform
+from gateway.mcp import endpoint
 from gateway.mcp.origins import origin_fits, read_origins
 from gateway.mcp.tools import Toolbox, tool_names
 from graft_common.declarations.api import Api, Origin, Source
@@ -129,6 +130,24 @@ async def test_a_dispatcher_that_is_away(http: httpx.AsyncClient, platform: Fake
     answer = await ask(http, "tools/list")
     assert "error" in answer.json()
     assert "Traceback" not in answer.text
+
+
+async def test_a_registry_that_is_away_stops_nobody_who_is_known(
+    http: httpx.AsyncClient, platform: FakePlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(endpoint, "ROLES_AGE", 0.0)
+    await ask(http, "tools/list")
+    platform.who_error = service_unavailable("registry", "it is away")
+    assert len((await ask(http, "tools/list")).json()["result"]["tools"]) == 2
+    headers = {"authorization": f"Bearer {platform.open_session()}"}
+    answer = await http.post("/mcp", json={"jsonrpc": "2.0", "id": 1, "method": "tools/list"}, headers=headers)
+    assert answer.status_code == 503
+    platform.who_error = None
+    platform.sessions.clear()
+    headers = {"authorization": f"Bearer {platform.open_session()}"}
+    assert (
+        await http.post("/mcp", json={"jsonrpc": "2.0", "id": 1, "method": "ping"}, headers=headers)
+    ).status_code == 200
 
 
 async def test_the_gateway_stops(http: httpx.AsyncClient, gateway: Running) -> None:
