@@ -1,7 +1,6 @@
 """How a method is called: over HTTP and gRPC, from the command line, and in each language that SDKs are made in.
 
-The texts go by names that a reader sets once: GRAFT_URL is the gateway, GRAFT_DISPATCHER the dispatcher's gRPC, and
-GRAFT_SESSION the reference of a session.
+The texts go by names that a reader sets once, as `PREPARATION` has it.
 """
 
 from __future__ import annotations
@@ -28,9 +27,18 @@ from graft_sdk.languages import find
 
 _log = structlog.get_logger("graft.reference")
 
+PREPARATION: Final = """\
+export GRAFT_URL=http://127.0.0.1:8080 GRAFT_DISPATCHER=127.0.0.1:50052
+export GRAFT_SESSION=$(curl -s "$GRAFT_URL/api/v1/methods/session.login_with_password" \\
+  -H 'Content-Type: application/json' \\
+  -d '{"uname": "user", "pwd": "password"}' | tr -d '"')"""
+"""What a shell needs before the calls."""
+
 _INT32: Final = 2**31
 _TYPED: Final = re.compile(r"@|(?:str|int|float|bool|nil|json|date|base64):")
 _WIDTH: Final = 76
+_WITHOUT_SESSION: Final = "system"
+"""The class that `graft call` calls without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +63,8 @@ class Calls:
     def of(self, method: Method) -> Sequence[Call]:
         """Return a call in each language, the plainest first.
 
-        There is none over gRPC for the built-in methods of sessions, and none with an SDK for removed methods: those
-        do not have them.
+        Some ways do not lead to every method: `graft call` brings a session of its own, typed gRPC has no built-in
+        methods of sessions, SDKs have no removed methods.
         """
         samples = sample_arguments(method, self._api.types)
         calls = [
@@ -91,6 +99,8 @@ class Calls:
 
 
 def _graft(method: Method, samples: Sequence[Sample]) -> str:
+    if not method.session and method.class_name != _WITHOUT_SESSION:
+        return ""
     arguments = [shlex.quote(_argument(sample.value)) for sample in samples]
     dashes = ["--"] if any(argument.startswith(("-", "'-")) for argument in arguments) else []
     return " ".join(["graft", "call", method.name, *dashes, *arguments])

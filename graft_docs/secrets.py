@@ -85,8 +85,8 @@ class _Blanking:
         if not secret and not self._holds_secrets(kind, frozenset()):
             return text
         try:
-            value = self._blank(kind) if secret else self._cleared(read_literal(text, kind), kind)
-            return write_literal(value, kind)
+            value = read_literal(text, kind)
+            return write_literal(self._blank(kind, value) if secret else self._cleared(value, kind), kind)
         except LiteralError:
             return HIDDEN
 
@@ -120,9 +120,22 @@ class _Blanking:
     def _member(self, value: Value, field: Field | None) -> Value:
         if field is None:
             return value
-        return self._blank(field.type) if field.secret else self._cleared(value, field.type)
+        return self._blank(field.type, value) if field.secret else self._cleared(value, field.type)
 
-    def _blank(self, kind: Type, depth: int = 0) -> Value:
+    def _blank(self, kind: Type, value: Value) -> Value:
+        """Return a value of the type that tells nothing but whether it is empty.
+
+        What has a default that is not empty has another form in typed gRPC, so that this must stay.
+        """
+        match kind:
+            case SetType(of=inner) | OptionType(of=inner):
+                return [self._made_up(inner)] if value else []
+            case MapType(key=key, value=inner):
+                return {_key(self._made_up(key)): self._made_up(inner)} if value else {}
+            case _:
+                return self._made_up(kind)
+
+    def _made_up(self, kind: Type, depth: int = 0) -> Value:
         match kind:
             case Scalar():
                 return _SCALARS[kind.name]
@@ -135,7 +148,7 @@ class _Blanking:
                 return {}
             case RecordType(name=name) if name in self._types.records and depth < _MAX_DEPTH:
                 return {
-                    field.name: self._blank(field.type, depth + 1)
+                    field.name: self._made_up(field.type, depth + 1)
                     for field in self._types.records[name].fields
                     if field.default is None and not isinstance(field.type, OptionType)
                 }
@@ -143,3 +156,13 @@ class _Blanking:
                 return {}
             case _:
                 return HIDDEN
+
+
+def _key(value: Value) -> str:
+    match value:
+        case DateTime(text=text):
+            return text
+        case bool():
+            return "true" if value else "false"
+        case _:
+            return str(value)

@@ -13,7 +13,7 @@ from graft_common.declarations.api import Api
 from graft_common.declarations.model import ClassDeclaration, Lifecycle, Method, State
 from graft_common.roles import ROLES
 from graft_docs import naming, words
-from graft_docs.calls import Call, Calls
+from graft_docs.calls import PREPARATION, Call, Calls
 from graft_docs.naming import Links
 from graft_docs.secrets import without_secrets
 from graft_docs.uses import Uses
@@ -34,6 +34,7 @@ class Site(abc.ABC):
         self.naming = naming
         self.roles = ROLES
         self.platform_errors = PLATFORM_ERRORS
+        self.preparation = PREPARATION
         self._calls = Calls(self.api)
         self._class_pages = {f"{page}{self.suffix}": name for name, page in self.links.class_pages.items()}
 
