@@ -72,6 +72,7 @@ class _Following:
             await bundles.open()
         resources.push_async_callback(bundles.close)
         self.follower.on_bundles = bundles.follow
+        declarations.arrived = bundles.arrived
         return bundles
 
 

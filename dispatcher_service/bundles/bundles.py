@@ -6,6 +6,7 @@ import asyncio
 import operator
 import random
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -29,6 +30,8 @@ MAX_LOADS = 4
 """Bundles that are loaded at once."""
 SWITCH_WAIT = 2.0
 """Seconds that a version stays in force which is linked no more, while another of its extension is being loaded."""
+ARRIVAL_WAIT = 1.0
+"""Seconds that a call of a method which nothing brings waits for bundles that are being loaded."""
 _FIRST_DELAY = 0.2
 _LAST_DELAY = 30.0
 
@@ -80,7 +83,7 @@ class _State:
 
 
 class Bundles:
-    """Keeps what is in force equal to what is linked, as far as it can be had; no call waits for it.
+    """Keeps what is in force equal to what is linked, as far as it can be had.
 
     What was in force stays until what follows it is there: another state of the same version, or, for a moment,
     another version of the same extension. While the registry is away everything stays as it is.
@@ -98,6 +101,8 @@ class Bundles:
         self._notes: tuple[Noted, ...] = ()
         self._has_heard = False
         self._settled = asyncio.Event()
+        self._calm = asyncio.Event()
+        self._calm.set()
         self._timer: asyncio.TimerHandle | None = None
         self._is_closed = False
         holds.on_release = lambda _tree: self._clean()
@@ -131,6 +136,12 @@ class Bundles:
         """Wait for that."""
         await self._settled.wait()
 
+    async def arrived(self) -> None:
+        """Wait a moment for what is on its way here; whoever has made a link can call its methods then."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(ARRIVAL_WAIT):
+                await self._calm.wait()
+
     def follow(self, marks: Mapping[str, BundleMark]) -> None:
         """Take note of all bundles that are linked now, by place."""
         leaves_at = asyncio.get_running_loop().time() + SWITCH_WAIT
@@ -153,8 +164,12 @@ class Bundles:
             # It may be wanted again before the task has ended, which then comes here.
             if not self._loads[digest].cancelling():
                 self._loads[digest].cancel()
-        if self._has_heard and not any(state.is_awaited for state in self._states.values()):
-            self._settled.set()
+        if any(state.is_awaited for state in self._states.values()):
+            self._calm.clear()
+        else:
+            self._calm.set()
+            if self._has_heard:
+                self._settled.set()
         self._drop_unlinked()
         self._hand_on()
         self._clean()

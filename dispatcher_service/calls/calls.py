@@ -233,7 +233,8 @@ class Calls:
         target = self._declarations.in_force.target(method)
         if target is None or target.bundle is not None:
             # Nothing, or an extension: unless there is a drop-in now.
-            await self._dropins.has(method)
+            if not await self._dropins.has(method) and target is None:
+                await self._declarations.arrived()
             return False
         there = await self._dropins.has_executable(target.executable)
         return not there and target.origin.available

@@ -31,6 +31,8 @@ class Declarations:
         """Returns what is in force of the declarations of drop-ins."""
         self.notice: Callable[[], Awaitable[None]] = _nothing
         """Sees to it that files of declarations which have just come are in force."""
+        self.arrived: Callable[[], Awaitable[None]] = _nothing
+        """Waits a moment for extension versions that have just been linked."""
         self._platform = platform
         self._builtins = frozenset(name for name in builtin_names() if not name.endswith(":"))
         self._own = self._builtins | {method.name for method in platform.methods}

@@ -238,6 +238,23 @@ async def test_a_registry_that_is_away_is_tried_until_it_is_back(keeping: Keepin
     await until(lambda: bool(keeping.in_force))
 
 
+async def test_a_moment_is_waited_for_what_is_on_its_way(keeping: Keeping, monkeypatch: pytest.MonkeyPatch) -> None:
+    await keeping.bundles.arrived()
+    keeping.shelf.gate = asyncio.Event()
+    keeping.follow(keeping.shelf.put("E/1", tar("A.b")))
+    waiting = asyncio.create_task(keeping.bundles.arrived())
+    await until(lambda: bool(keeping.shelf.asked))
+    assert not waiting.done()
+    keeping.shelf.gate.set()
+    await waiting
+    assert keeping.brought() == {"E/1": ["A.b"]}
+    keeping.shelf.gate = asyncio.Event()
+    monkeypatch.setattr(bundles_module, "ARRIVAL_WAIT", 0.01)
+    keeping.follow(keeping.shelf.put("E/2", tar("A.c")))
+    await keeping.bundles.arrived()
+    assert keeping.brought() == {"E/1": ["A.b"]}
+
+
 async def test_a_registry_that_falls_silent(keeping: Keeping, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loading, "SILENCE", 0.05)
     keeping.shelf.gate = asyncio.Event()

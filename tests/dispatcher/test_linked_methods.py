@@ -22,6 +22,7 @@ from graft_common.rpc.clients import DispatcherClients, RegistryClients
 from graft_common.rpc.context import call_metadata
 from graft_common.rpc.server import RpcServer
 from graft_common.settings import Settings
+from graft_common.values import encode_values
 from links.conftest import needs
 from registry_service.app import RegistryApp
 from support.resources import Resources, declarations, method
@@ -118,6 +119,20 @@ async def test_a_link_makes_them_callable_and_its_removal_unknown(site: Site, tr
     await until_from(site, "")
     assert await site.error("Disk.resize", 1) == [UNKNOWN, "Disk.resize"]
     await until_removed(command.tree)
+
+
+async def test_who_has_made_a_link_calls_at_once(site: Site, tree: Resources) -> None:  # noqa: F811
+    assert tree
+    await registry(site, "Reload", registry_pb2.ReloadRequest())
+    spec = registry_pb2.LinkSpec(stack_name="HDP", stack_version="2.4", extension_name="EXT", extension_version="1.0")
+    for _ in range(3):
+        made = await registry(site, "CreateLinks", registry_pb2.CreateLinksRequest(links=[spec]))
+        # The revision that the registry has answered with tells the dispatcher what its caller knows of.
+        metadata = call_metadata(site.refs["pool-admin"], min_revision=made.revision)
+        request = dispatcher_pb2.InvokeRequest(method="Disk.resize", params=encode_values([1]))
+        assert (await call(site.dispatcher.dispatcher.Invoke, request, timeout=10, metadata=metadata)).value
+        await unlink(site, made.links[0].id)
+        await until_from(site, "")
 
 
 async def test_of_two_versions_the_higher_has_it_and_of_two_extensions_the_first(
