@@ -154,7 +154,7 @@ class DispatcherApp:
             )
             dropins.on_change = declarations.changed
             dropins.declared = declarations.named_executables
-            await _open_declarations(settings, declarations, resources)
+            await _open_declarations(settings, declarations, dropins, resources)
             bundles = await following.follow_bundles(declarations, resources)
             await following.start(resources)
             with suppress(TimeoutError):
@@ -246,11 +246,17 @@ def _token(settings: Settings) -> str:
         ) from error
 
 
-async def _open_declarations(settings: Settings, declarations: Declarations, resources: AsyncExitStack) -> None:
+async def _open_declarations(
+    settings: Settings, declarations: Declarations, dropins: DropIns, resources: AsyncExitStack
+) -> None:
+    async def look() -> None:
+        await asyncio.gather(dropins.rescan(), files.rescan())
+
     cache = settings.data_dir / "cache" / "declarations" / "in-force"
     files = DeclarationFiles(settings.declarations_path, cache, declarations.refused)
     declarations.files = lambda: files.settled
     declarations.notice = files.notice
+    declarations.look = look
     files.on_change = declarations.changed
     await files.open()
     resources.push_async_callback(files.close)

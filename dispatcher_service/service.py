@@ -98,7 +98,7 @@ class DispatcherServicer:
     ) -> dispatcher_pb2.ExplainMethodsResponse:
         """Tell where methods come from."""
         await admit(self._sessions, context, "methods.explain")
-        await self._declarations.notice()
+        await self._declarations.look()
         return explain(self._declarations.in_force, request.method)
 
     async def ListCallRecords(  # noqa: N802  (gRPC's name)

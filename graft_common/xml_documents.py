@@ -52,13 +52,18 @@ def parse_document(data: bytes) -> Element:
     return _parse_carefully(data, TreeBuilder())
 
 
-def parse_with_lines(data: bytes) -> LinedElement:
+def parse_with_lines(data: bytes, *, bounded: bool = True) -> LinedElement:
     """Parse as `parse_document` does, into elements that know their lines; several times slower.
+
+    Args:
+        data: the document.
+        bounded: whether it can be too large; otherwise whoever has it has seen to that.
 
     Raises:
         XmlError: as for `parse_document`.
     """
-    _check_size(data)
+    if bounded:
+        _check_size(data)
     root = _parse_carefully(data, TreeBuilder(element_factory=LinedElement), lines=True)
     assert isinstance(root, LinedElement)  # noqa: S101 - the factory makes no other
     return root

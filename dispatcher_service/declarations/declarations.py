@@ -31,6 +31,8 @@ class Declarations:
         """Returns what is in force of the declarations of drop-ins."""
         self.notice: Callable[[], Awaitable[None]] = _nothing
         """Sees to it that files of declarations which have just come are in force."""
+        self.look: Callable[[], Awaitable[None]] = _nothing
+        """Looks at all files of drop-ins, so that what is in force is of this moment."""
         self.arrived: Callable[[], Awaitable[None]] = _nothing
         """Waits a moment for extension versions that have just been linked."""
         self._platform = platform

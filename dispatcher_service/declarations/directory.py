@@ -95,26 +95,34 @@ class DeclarationFiles:
 
     async def notice(self) -> None:
         """Look at the directory if files have come, gone or been replaced; that takes at most a second."""
-        if mark_of(self._directory) == self._state.seen.mark:
+        if not self._is_changed():
             return
         try:
-            async with asyncio.timeout(_NOTICE):
-                await self.rescan()
+            async with asyncio.timeout(_NOTICE), self._turn:
+                # Of many calls that come at once, the first one has looked for all.
+                if self._is_changed():
+                    await self._scan(None)
         except TimeoutError:
             _log.info("declarations.not_seen_yet", waited=_NOTICE)
 
+    def _is_changed(self) -> bool:
+        return mark_of(self._directory) != self._state.seen.mark
+
     async def _rescan(self, kept: Kept | None) -> None:
         async with self._turn:
-            try:
-                state = await self._in_thread(lambda: self._look(self._state, kept))
-            except OSError as error:
-                # What is in force stays so until the directory can be read again.
-                if str(error) != self._trouble:
-                    self._trouble = str(error)
-                    _log.error("declarations.scan_failed", directory=str(self._directory), reason=str(error))
-                return
-            self._trouble = ""
-            self._take(state)
+            await self._scan(kept)
+
+    async def _scan(self, kept: Kept | None) -> None:
+        try:
+            state = await self._in_thread(lambda: self._look(self._state, kept))
+        except OSError as error:
+            # What is in force stays so until the directory can be read again.
+            if str(error) != self._trouble:
+                self._trouble = str(error)
+                _log.error("declarations.scan_failed", directory=str(self._directory), reason=str(error))
+            return
+        self._trouble = ""
+        self._take(state)
 
     @no_collection()
     def _load(self) -> Kept | None:

@@ -99,7 +99,7 @@ def check_form(data: bytes, file: str) -> None:
 
 
 def read_documents(
-    files: Mapping[str, bytes], known: Types | None = None, *, formed: bool = False
+    files: Mapping[str, bytes], known: Types | None = None, *, formed: bool = False, bounded: bool = True
 ) -> dict[str, Document]:
     """Read several files, each of which may name the enums and records of all.
 
@@ -108,6 +108,7 @@ def read_documents(
         known: enums and records that they may name besides.
         formed: `check_form` has found nothing wrong with any of them; the schema, which takes most of the time, is not
             asked again.
+        bounded: whether a file can be too large; False where one has the declarations of a whole platform.
 
     Raises:
         DeclarationError: as for `read_document`, with the findings of all files.
@@ -116,7 +117,7 @@ def read_documents(
     read: dict[str, tuple[LinedElement, Document]] = {}
     for file, data in files.items():
         try:
-            read[file] = _read_form(data, file, formed=formed)
+            read[file] = _read_form(data, file, formed=formed, bounded=bounded)
         except DeclarationError as error:
             findings.extend(error.findings)
     types = known or Types()
@@ -130,10 +131,10 @@ def read_documents(
     return {file: document for file, (_, document) in read.items()}
 
 
-def _read_form(data: bytes, file: str, *, formed: bool = False) -> tuple[LinedElement, Document]:
+def _read_form(data: bytes, file: str, *, formed: bool = False, bounded: bool = True) -> tuple[LinedElement, Document]:
     """Read a file as far as it can be judged alone."""
     try:
-        root = parse_with_lines(data)
+        root = parse_with_lines(data, bounded=bounded)
     except XmlError as error:
         match = _LINE.match(str(error))
         reason = str(error)[match.end() :] if match else str(error)

@@ -75,7 +75,7 @@ async def fetch(dispatcher: DispatcherServiceAsyncStub, known: Api | None = None
 
 def _read(xml: bytes) -> Document:
     # The dispatcher has asked the schema, which takes most of the time, and has written this itself.
-    return read_documents({_FILE: xml}, formed=True)[_FILE]
+    return read_documents({_FILE: xml}, formed=True, bounded=False)[_FILE]
 
 
 def _methods(api: Api, *, declared: bool) -> Iterator[pb.ApiMethod]:

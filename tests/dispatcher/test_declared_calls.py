@@ -437,3 +437,31 @@ async def test_params_may_come_in_another_form_and_are_read_by_the_calls_own_dec
     builtin = calls.declaration_of("task.cancel")
     assert builtin is not None
     assert builtin[0].params[0].name == "task"
+
+
+async def test_more_than_one_file_may_hold_can_be_described(site: Site) -> None:
+    for name in ("One", "Two"):
+        site.declare(f"{name}.xml", f'<method name="{name}.x"><doc>{"Long. " * 500_000}</doc></method>')
+    api = await fetch(site.clients.dispatcher)
+    assert {"One.x", "Two.x"} <= api.methods.keys()
+    assert len(api.xml) > 5_000_000
+    assert api.digest == site.app.declarations.in_force.api.digest
+
+
+async def test_calls_that_come_at_once_look_once(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.executable("resize.sh")
+    site.declare("volume.xml", RESIZE)
+    await site.call("Volume.resize", "x", [])
+    looks: list[Path] = []
+    module = "dispatcher_service.declarations.directory"
+    real = __import__(module, fromlist=["look"]).look
+
+    def counted(directory: Path, before: Any) -> Any:
+        looks.append(directory)
+        return real(directory, before)
+
+    monkeypatch.setattr(f"{module}.look", counted)
+    site.declare("other.xml", '<method name="Other.x"/>')
+    await asyncio.gather(*(site.call("Volume.resize", "x", []) for _ in range(20)))
+    # One for the calls, and as many as the watch has notices for.
+    assert 1 <= len(looks) <= 4
