@@ -11,7 +11,8 @@ from graft_cli.authoring.python_methods import is_python_of_methods, read_method
 from graft_cli.datamodels import MAX_DOCUMENT, read_file, told
 from graft_cli.exits import USAGE, CliError
 from graft_common.declarations.model import Document, Method, Types
-from graft_common.declarations.reader import DeclarationError, read_documents
+from graft_common.declarations.reader import DeclarationError, Form
+from graft_common.declarations.settling import settle
 from graft_common.declarations.texts import NAMESPACE
 
 MAX_BESIDE = 1000
@@ -48,7 +49,7 @@ def find(file: Path, name: str | None, declaration: Path | None, configured: Ite
     Raises:
         CliError: no method is to be found, or a declaration is not valid.
     """
-    documents = dict(_documents(file, declaration, configured))
+    documents = dict(_documents(file, name, declaration, configured))
     types = Types.of(*documents.values())
     found = {
         method.name: Declared(method, types, place)
@@ -77,18 +78,39 @@ def _only_name(file: Path, found: dict[str, Declared]) -> str:
     raise CliError(f"{file.name}: {name_fault(file.name)}; or tell what it is to be called as with --method", USAGE)
 
 
-def _documents(file: Path, declaration: Path | None, configured: Iterable[Path]) -> Iterator[tuple[str, Document]]:
+def _documents(
+    file: Path, name: str | None, declaration: Path | None, configured: Iterable[Path]
+) -> Iterator[tuple[str, Document]]:
     """Yield what may declare the file, what counts most first; its own annotations count where nothing else does."""
     folders = [file.parent, *configured]
     paths = [declaration] if declaration is not None else [path for folder in folders for path in _xml(folder)]
     contents = {str(path): read_file(path, MAX_DOCUMENT) for path in dict.fromkeys(paths)}
-    declarations = {name: data for name, data in contents.items() if declaration or NAMESPACE.encode() in data}
-    try:
-        yield from read_documents(declarations).items()
-        if declaration is None and is_python_of_methods(file):
+    forms = {place: _form(place, data) for place, data in contents.items() if declaration or NAMESPACE.encode() in data}
+    settled = settle(forms, {}, _anything)
+    # What is wrong with files that have nothing to do with this one is no reason not to try it.
+    named = [word.encode() for word in (file.name, name) if word]
+    lost = {place for place in forms.keys() - settled.files.keys() if any(word in contents[place] for word in named)}
+    findings = [noted.finding for noted in settled.notes if declaration or noted.finding.file in lost]
+    if findings:
+        raise CliError(told("the declaration is not valid:", findings))
+    for place, good in settled.files.items():
+        yield place, good.document
+    if declaration is None and is_python_of_methods(file):
+        try:
             yield str(file), read_methods(file)
+        except DeclarationError as error:
+            raise CliError(told("no declaration can be made of this:", error.findings)) from None
+
+
+def _form(place: str, data: bytes) -> Form | DeclarationError:
+    try:
+        return Form(place, data)
     except DeclarationError as error:
-        raise CliError(told("the declaration is not valid:", error.findings)) from None
+        return error
+
+
+def _anything(_method: str) -> str:
+    return ""
 
 
 def _xml(folder: Path) -> list[Path]:

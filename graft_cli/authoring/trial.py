@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from dispatcher_service.calls.outcome import value_of
 from dispatcher_service.calls.runner import limits_of
 from dispatcher_service.dropins.generation import Cache, Generation, remove
 from dispatcher_service.dropins.rules import file_fault, is_executable
-from dispatcher_service.dropins.tree import MAX_BYTES, TreeTooLarge, look
+from dispatcher_service.dropins.tree import MAX_BYTES, MAX_ENTRIES, TreeTooLarge, look
 from dispatcher_service.engines import factory
 from dispatcher_service.engines.base import Command, EngineUnavailable, Limits, Outcome, Verdict
 from graft_cli.authoring.declared import Target
@@ -174,22 +175,20 @@ def _whole_folder(file: Path, place: Path) -> Iterator[Path]:
 def _with_helpers(file: Path, place: Path) -> Iterator[Path]:
     tree = place / "tree"
     tree.mkdir()
-    total = 0
-    helpers = [path for path in sorted(file.parent.glob("*")) if path.suffix in HELPERS and path != file]
-    for path in (file, *helpers):
-        with suppress(PermissionError) if path != file else _nothing():
-            if not path.is_file():
-                continue
-            total += path.stat().st_size
-            if total > MAX_BYTES:
-                raise CliError(f"{file} and the modules beside it have more than {MAX_BYTES >> 20} MiB")
-            target = tree / path.name
-            shutil.copyfile(path, target)
-            target.chmod(0o555 if is_executable(path.stat()) else 0o444)
+    _copy(file, tree)
+    total = file.stat().st_size
+    for number, path in enumerate(path for path in sorted(file.parent.iterdir()) if path.suffix in HELPERS):
+        if path == file or not path.is_file() or not os.access(path, os.R_OK):
+            continue
+        total += path.stat().st_size
+        if total > MAX_BYTES or number > MAX_ENTRIES:
+            raise CliError(f"{file} and the modules beside it are more than {MAX_BYTES >> 20} MiB, or too many")
+        _copy(path, tree)
     tree.chmod(0o555)
     yield tree
 
 
-@contextmanager
-def _nothing() -> Iterator[None]:
-    yield
+def _copy(file: Path, folder: Path) -> None:
+    target = folder / file.name
+    shutil.copyfile(file, target)
+    target.chmod(0o555 if is_executable(file.stat()) else 0o444)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from authoring.conftest import Graft
+from cli.conftest import Graft
 from graft_cli.authoring.docstrings import parse_docstring
 from graft_cli.authoring.python_methods import is_python_of_methods, read_methods
 from graft_common.declarations.checking import MethodChecks

@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 
-from authoring.conftest import Graft
-from cli.conftest import GRAFT
+from cli.conftest import GRAFT, Graft
 from graft_cli.authoring.beginnings import Places, begin, blueprint, write
 from graft_cli.authoring.python_methods import read_methods
 from graft_cli.exits import USAGE, CliError

@@ -15,9 +15,13 @@ from typing import Any
 
 import pytest
 
-from authoring.conftest import Graft
+from cli.conftest import Graft
 from dispatcher_service.engines import factory
-from dispatcher_service.engines.base import EngineUnavailable
+from dispatcher_service.engines.base import EngineUnavailable, Finding
+from dispatcher_service.engines.none import NoneEngine
+from graft_cli.authoring.declared import find
+from graft_cli.authoring.trial import Plan, run
+from graft_cli.exits import CliError
 from support.authoring import MODULE
 
 GREET = """\
@@ -145,6 +149,8 @@ def test_the_declaration_beside_goes_before_annotations(graft: Graft, greet: Pat
     assert "the result does not fit the method's declaration\n  result: expected int, got string\n" in done.stdout
     elsewhere = add(greet.parent.parent / "other", "x.xml", beside.read_text().replace('"int"', '"string"'), 0o644)
     assert tried(graft, str(greet), "World", "--declaration", str(elsewhere))[1]["value"] == "Hello, World!"
+    add(greet.parent, "broken.xml", '<methods xmlns="urn:graft:methods:1"><method/></methods>', 0o644)
+    assert tried(graft, str(greet), "World")[1]["declaration"] == str(beside)
     beside.write_text(beside.read_text().replace('"int"', '"lost record"'))
     refused = graft("try", str(greet), "World")
     assert refused.returncode == 1
@@ -223,6 +229,21 @@ def test_hosts_that_cannot(graft: Graft, greet: Path) -> None:
     unknown = graft("try", str(greet), "World", "--engine", "steam")
     assert (unknown.returncode, unknown.stdout) == (1, "")
     assert "no engine 'steam'" in unknown.stderr
+
+
+class Nothing(NoneEngine):
+    """An engine that this host does not allow."""
+
+    async def prepare(self) -> None:
+        raise EngineUnavailable("nothing", [Finding("user namespaces", ok=False, detail="off", fix="sysctl it=1")])
+
+
+def test_what_to_do_is_told_where_walls_cannot_be_built(greet: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(factory.ENGINES, "nothing", Nothing)
+    with pytest.raises(CliError) as caught:
+        run(Plan(greet, find(greet, None, None, []), "nothing"), ["World"])
+    assert "(`graft doctor` tells more)" in str(caught.value)
+    assert "user namespaces: off (fix: sysctl it=1)" in str(caught.value)
 
 
 @pytest.fixture

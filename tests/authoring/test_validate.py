@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from authoring.conftest import Graft
+from cli.conftest import Graft
 from graft_cli.authoring.beginnings import Places, begin, blueprint, write
 from graft_cli.authoring.dropin_checks import are_drop_ins, check_drop_ins
 from graft_common.settings import Settings
