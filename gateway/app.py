@@ -11,6 +11,7 @@ from gateway.access import Access
 from gateway.ambari.endpoint import AmbariEndpoint
 from gateway.backends import Backends
 from gateway.body import Bounds
+from gateway.call_times import CallTimes
 from gateway.exchange import Observed
 from gateway.load import Load
 from gateway.logins import Logins
@@ -43,10 +44,11 @@ class GatewayApp:
         bounds = Bounds(settings.http_max_body, settings.http_body_timeout)
         backends = Backends(registry, dispatcher)
         self._logins = Logins.of(backends)
-        xenapi = XenApi(backends, settings.call_timeout)
-        self._xmlrpc = XmlRpcEndpoint(xenapi, bounds, self._load)
-        calls = MethodCalls(backends, xenapi, settings.call_timeout)
         self._offer = Offer(dispatcher.dispatcher)
+        times = CallTimes(self._offer, settings.call_timeout)
+        xenapi = XenApi(backends, times)
+        self._xmlrpc = XmlRpcEndpoint(xenapi, bounds, self._load)
+        calls = MethodCalls(backends, xenapi, times)
         access = Access(self._logins)
         self._methods = MethodsEndpoint(MethodsApi(calls, Descriptions(self._offer), access), bounds, self._load)
         origins = read_origins(settings.mcp_origins)

@@ -55,8 +55,7 @@ class Offer:
         Raises:
             GraftError: SERVICE_UNAVAILABLE, it has never answered yet.
         """
-        if self._asking is None and time.monotonic() >= self._until:
-            self._asking = asyncio.create_task(self._ask())
+        self.look()
         if self._asking is not None:
             await asyncio.wait({self._asking}, timeout=PATIENCE if self._known else None)
         if self._known is None:
@@ -64,6 +63,16 @@ class Offer:
         if self._asking is not None or self._failure is not None:
             return Known(self._known.api, self._known.at, current=False)
         return self._known
+
+    def look(self) -> None:
+        """Have the dispatcher asked again, unless it has told just now; nobody waits for it."""
+        if self._asking is None and time.monotonic() >= self._until:
+            self._asking = asyncio.create_task(self._ask())
+
+    @property
+    def last(self) -> Api | None:
+        """What was offered last; None while nothing is known."""
+        return self._known.api if self._known else None
 
     async def close(self) -> None:
         """Ask no more."""

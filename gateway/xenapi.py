@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway.backends import Backends, Caller
+from gateway.call_times import CallTimes
 from gateway.sessions import SESSION_METHODS, SessionMethods
 from graft.dispatcher.v1 import dispatcher_pb2
 from graft_common.errors import GraftError, field_type_error, method_unknown
@@ -14,8 +15,6 @@ from graft_common.rpc.client import call
 from graft_common.values import Value, decode_value, encode_values, type_name
 
 MAX_METHOD_NAME = 256
-QUEUE_WAIT = 600.0
-"""Seconds that a call may wait for its turn, on top of its own time. The dispatcher decides; this only bounds it."""
 START_TIMEOUT = 30.0
 LIST_TIMEOUT = 10.0
 
@@ -58,10 +57,10 @@ def route(method: str) -> Route:
 class XenApi:
     """Serves XenAPI methods by calling the registry and the dispatcher."""
 
-    def __init__(self, backends: Backends, call_timeout: float) -> None:
+    def __init__(self, backends: Backends, times: CallTimes) -> None:
         self._backends = backends
         self._sessions = SessionMethods(backends)
-        self._invoke_timeout = call_timeout + QUEUE_WAIT
+        self._times = times
 
     async def call(self, method: str, params: Sequence[Value], caller: Caller) -> Value:
         """Make one call. The session, where a method takes one, is the first parameter.
@@ -92,7 +91,7 @@ class XenApi:
         response = await call(
             self._backends.dispatcher.dispatcher.Invoke,
             dispatcher_pb2.InvokeRequest(method=method, params=encode_values(own)),
-            timeout=self._invoke_timeout,
+            timeout=self._times.seconds(method),
             metadata=self._backends.metadata(caller, session),
             service="dispatcher",
         )

@@ -7,8 +7,9 @@ from functools import cached_property
 from google.protobuf.duration_pb2 import Duration
 
 from gateway.backends import Backends, Caller
+from gateway.call_times import CallTimes
 from gateway.sessions import SESSION_METHODS
-from gateway.xenapi import LIST_METHODS, MAX_METHOD_NAME, QUEUE_WAIT, START_TIMEOUT, XenApi
+from gateway.xenapi import LIST_METHODS, MAX_METHOD_NAME, START_TIMEOUT, XenApi
 from graft.dispatcher.v1 import dispatcher_pb2, task_pb2
 from graft_common.declarations.json_arguments import MethodJson
 from graft_common.declarations.json_text import dump, parse
@@ -26,10 +27,10 @@ LOGOUT = frozenset({"session.logout", "session.local_logout"})
 class MethodCalls:
     """Makes calls for one session each; an empty reference stands for a caller without one."""
 
-    def __init__(self, backends: Backends, xenapi: XenApi, call_timeout: float) -> None:
+    def __init__(self, backends: Backends, xenapi: XenApi, times: CallTimes) -> None:
         self._backends = backends
         self._xenapi = xenapi
-        self._timeout = call_timeout + QUEUE_WAIT
+        self._times = times
 
     async def invoke(self, method: str, arguments: bytes, session: str, caller: Caller) -> bytes:
         """Make a call, and return its value as JSON.
@@ -45,7 +46,7 @@ class MethodCalls:
             response = await call(
                 self._backends.dispatcher.dispatcher.Invoke,
                 request,
-                timeout=self._timeout,
+                timeout=self._times.seconds(method),
                 metadata=self._backends.metadata(caller, session or None),
                 service="dispatcher",
             )

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 import pytest
 
 from fakes import ADMIN, PASSWORD, FakePlatform
 from gateway import backends
 from gateway.backends import Backends, Caller
+from gateway.call_times import QUEUE_WAIT, CallTimes
+from gateway.offer import Offer
 from gateway.sessions import SESSION_METHODS
 from gateway.xenapi import MAX_METHOD_NAME, Kind, Route, XenApi, route
+from graft_common.declarations.api import Api
+from graft_common.declarations.model import Document, Method, MethodLimits
 from graft_common.errors import GraftError
 from graft_common.rpc.client import open_channel
 from graft_common.rpc.clients import DispatcherClients, RegistryClients
@@ -19,9 +26,17 @@ STALE = "OpaqueRef:00000000-0000-0000-0000-000000000000"
 LOGIN = "session.login_with_password"
 
 
+@asynccontextmanager
+async def xenapi(registry: RegistryClients, dispatcher: DispatcherClients) -> AsyncIterator[XenApi]:
+    offer = Offer(dispatcher.dispatcher)
+    yield XenApi(Backends(registry, dispatcher), CallTimes(offer, 5))
+    await offer.close()
+
+
 @pytest.fixture
-def api(platform: FakePlatform) -> XenApi:
-    return XenApi(Backends(*platform.clients()), call_timeout=5)
+async def api(platform: FakePlatform) -> AsyncIterator[XenApi]:
+    async with xenapi(*platform.clients()) as made:
+        yield made
 
 
 async def error_of(api: XenApi, method: str, *params: Value) -> list[str]:
@@ -175,8 +190,10 @@ async def test_names_are_bounded(api: XenApi, session: str) -> None:
 
 
 async def test_services_that_are_away(api: XenApi, session: str, unused_tcp_port: int) -> None:
-    async with open_channel(f"127.0.0.1:{unused_tcp_port}") as channel:
-        away = XenApi(Backends(RegistryClients.remote(channel), DispatcherClients.remote(channel)), call_timeout=5)
+    async with (
+        open_channel(f"127.0.0.1:{unused_tcp_port}") as channel,
+        xenapi(RegistryClients.remote(channel), DispatcherClients.remote(channel)) as away,
+    ):
         for method, service in (
             (LOGIN, "registry"),
             ("session.get_uuid", "registry"),
@@ -187,3 +204,20 @@ async def test_services_that_are_away(api: XenApi, session: str, unused_tcp_port
             code, which, reason = await error_of(away, method, "u", "p")
             assert (code, which) == ("SERVICE_UNAVAILABLE", service)
             assert reason.startswith("UNAVAILABLE")
+
+
+async def test_calls_have_the_time_that_their_declarations_ask_for(platform: FakePlatform) -> None:
+    methods = [
+        Method("Slow.call", limits=MethodLimits(timeout=3600.0)),
+        Method("Quick.call", limits=MethodLimits(timeout=1.0)),
+        Method("Plain.call"),
+    ]
+    platform.api = Api.of(Document(methods=tuple(methods)))
+    offer = Offer(platform.clients()[1].dispatcher)
+    times = CallTimes(offer, 60.0)
+    # Nobody waits for the dispatcher to tell.
+    assert times.seconds("Slow.call") == 60.0 + QUEUE_WAIT
+    await offer.known()
+    assert times.seconds("Slow.call") == 3600.0 + QUEUE_WAIT
+    assert [times.seconds(name) for name in ("Quick.call", "Plain.call", "No.such")] == [60.0 + QUEUE_WAIT] * 3
+    await offer.close()
