@@ -152,8 +152,8 @@ class Java(Language):
             arguments.append(f"new {class_.types['methods']}.{_options(method, api)}(){''.join(optional)}")
             names.add(f"{api.package}.{class_.types['methods']}")
         used = " ".join(arguments)
-        own = _own_types(api)
-        names |= {f"{api.package}.{ident}" for ident in own if re.search(rf"(?<![\w.]){ident}\b", used)}
+        own = frozenset(_own_types(api))
+        names |= {f"{api.package}.{word}" for word in re.findall(r"(?<![\w.])\w+", used) if word in own}
         names |= set(_imports([used]))
         return render(
             self, api, "example.java.j2", method=method, class_=class_, arguments=arguments, imports=sorted(names)
