@@ -23,7 +23,7 @@ from graft_docs.site import Site
 
 _SPECIAL: Final = re.compile(r"[\\`*_\[\]]")
 _ENTITIES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "~": "&#126;"}
-_SURPLUS: Final = re.compile(r"\n{3,}")
+_SURPLUS: Final = re.compile(r"(?P<code>^ *(?P<fence>`{3,})[^`\n]*\n(?:.*\n)*? *(?P=fence)$)|\n{3,}", re.MULTILINE)
 _OPENING: Final = re.compile(r"(?P<mark>[#+-])|(?P<number>\d{1,9})(?P<dot>[.)])")
 
 
@@ -38,8 +38,8 @@ class MarkdownSite(Site):
         return _environment()
 
     def tidied(self, text: str) -> str:
-        """Drop the empty lines that templates leave besides those that a page needs."""
-        return _SURPLUS.sub("\n\n", text).strip() + "\n"
+        """Drop the empty lines that templates leave besides those that a page needs; code keeps its own."""
+        return _SURPLUS.sub(lambda found: found["code"] or "\n\n", text.strip()) + "\n"
 
     def type(self, kind: Type) -> Markup:
         """Write a type, with links to what it names."""

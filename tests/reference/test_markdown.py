@@ -104,3 +104,8 @@ def test_prose_becomes_no_markup_but_ours(text: str) -> None:
     assert all(
         unquote(link).lower().startswith(("http://", "https://")) for link in re.findall(r'href="([^"]*)"', html)
     )
+
+
+def test_code_keeps_its_empty_lines() -> None:
+    page = SITE.tidied("a\n\n\n\nb\n\n```py\nx\n\n\n\ny\n```\n\n\n  ````\n```\n\n\n\n  ````\n\n\n\nc\n")
+    assert page == "a\n\nb\n\n```py\nx\n\n\n\ny\n```\n\n  ````\n```\n\n\n\n  ````\n\nc\n"
