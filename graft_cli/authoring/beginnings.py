@@ -31,9 +31,10 @@ from graft_cli.exits import USAGE, CliError
 from graft_common.declarations.literals import LiteralError, read_literal, write_literal
 from graft_common.declarations.model import Document, ErrorDeclaration, Method, Param, Result
 from graft_common.declarations.reader import DeclarationError, read_document
+from graft_common.declarations.scalars import utc_time
 from graft_common.declarations.types import STRING, Scalar, Type, TypeSyntaxError, parse_type
 from graft_common.declarations.writer import write_document
-from graft_common.values import DateTime
+from graft_common.values import DateTime, Value
 
 MODULE = "graft_extension.py"
 _REPOSITORY_MODULE = Path(__file__).parents[2] / "packages/graft_extension/src/graft_extension/__init__.py"
@@ -184,10 +185,15 @@ def _param(text: str) -> Param:
     literal = None
     if equals:
         try:
-            literal = write_literal(read_literal(default, found), found)
+            literal = write_literal(_in_utc(read_literal(default, found)), found)
         except LiteralError as error:
             raise CliError(f"--param {text}: {error}", USAGE) from None
     return Param(name.strip(), found, "Say here what it is.", literal)
+
+
+def _in_utc(value: Value) -> Value:
+    """Write a date as declarations have it; one that is none is told by the reader."""
+    return DateTime(utc_time(value.text) or value.text) if isinstance(value, DateTime) else value
 
 
 def _type(text: str, where: str) -> Type:
@@ -275,9 +281,9 @@ def _shell(method: Method) -> dict[str, Any]:
         "wire": wired,
         "value": value,
         "answered": {"true": "1", "false": "0"}.get(value, value) if wired == "boolean" else value,
-        "given": "".join(f" '{wire(sample(param.type), param.type)}'" for param in required),
+        "given": "".join(f" '{wire(sample(param.type))}'" for param in required),
         "given_refused": "".join(
-            " ''" if _may_be_empty(param) else f" '{wire(sample(param.type), param.type)}'" for param in required
+            " ''" if _may_be_empty(param) else f" '{wire(sample(param.type))}'" for param in required
         ),
     }
 
@@ -309,9 +315,9 @@ def _go(method: Method) -> dict[str, Any]:
             result, "nil"
         ),
         "go_params": go_params,
-        "given": ", ".join(quoted(wire(sample(param.type), param.type)) for param in required),
+        "given": ", ".join(quoted(wire(sample(param.type))) for param in required),
         "given_refused": ", ".join(
-            '""' if _may_be_empty(param) else quoted(wire(sample(param.type), param.type)) for param in required
+            '""' if _may_be_empty(param) else quoted(wire(sample(param.type))) for param in required
         ),
         "too_many": ", ".join(['"x"'] * (len(method.params) + 1)),
         "answered": "<name>Status</name><value>Success</value>",

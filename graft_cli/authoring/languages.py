@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import keyword
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,9 @@ from graft_cli.exits import USAGE, CliError
 from graft_common.declarations.literals import read_literal
 from graft_common.declarations.model import Param
 from graft_common.declarations.types import (
+    BOOL,
+    FLOAT,
+    INT,
     DescribedType,
     EnumType,
     MapType,
@@ -24,6 +28,7 @@ from graft_common.declarations.types import (
     Type,
 )
 from graft_common.values import DateTime, Value
+from graft_common.xmlrpc import format_value
 
 _GO_WORDS = frozenset(
     (
@@ -115,17 +120,33 @@ def python_literal(value: Value, kind: Type) -> str:
     """Write a value as a Python expression."""
     match value, kind:
         case DateTime(text), _:
-            parts = [str(int(part)) for part in re.findall(r"\d+", f"{text[:4]} {text[4:6]} {text[6:8]} {text[9:17]}")]
-            return f"datetime({', '.join(parts)}, tzinfo=timezone.utc)"
+            return f"datetime({_parts_of(text)}, tzinfo=timezone.utc)"
         case list(), OptionType(of):
             return python_literal(value[0], of) if value else "None"
         case list(), SetType(of):
             return f"[{', '.join(python_literal(item, of) for item in value)}]"
+        case dict(), MapType(key, of):
+            items = (f"{_python_key(name, key)}: {python_literal(item, of)}" for name, item in value.items())
+            return f"{{{', '.join(items)}}}"
+        case float(), _ if not math.isfinite(value):
+            return f'float("{value}")'
         case str(), RefType():
             return f"Ref({quoted(value)})"
         case str(), _:
             return quoted(value)
     return repr(value)
+
+
+def _python_key(text: str, kind: Type) -> str:
+    if kind == BOOL:
+        return text.capitalize()
+    return text if kind in (INT, FLOAT) else quoted(text)
+
+
+def _parts_of(moment: str) -> str:
+    """Write year, month, day, hour, minute and second of `20260101T00:00:00Z` as numbers."""
+    numbers = re.findall(r"\d+", f"{moment[:4]} {moment[4:6]} {moment[6:8]} {moment[9:17]}")
+    return ", ".join(str(int(number)) for number in numbers)
 
 
 def python_name(name: str) -> str:
@@ -184,7 +205,7 @@ def go_reader(kind: Type) -> str:
     """Return the expression that reads a value of a type."""
     match kind:
         case Scalar(name):
-            return f"as{ {'datetime': 'Time'}.get(name, name.capitalize()) }"
+            return "asTime" if name == "datetime" else f"as{name.capitalize()}"
         case SetType(of):
             return f"setOf({go_reader(of)})"
         case MapType(_, value):
@@ -202,15 +223,14 @@ def go_literal(value: Value, kind: Type) -> str:
     match value:
         case bool():
             return "true" if value else "false"
-        case int() | float():
+        case int() | float() if math.isfinite(value):
             return f"{annotation}({value!r})"
         case str():
             return json.dumps(value, ensure_ascii=False)
         case DateTime(text):
-            parts = [str(int(part)) for part in re.findall(r"\d+", f"{text[:4]} {text[4:6]} {text[6:8]} {text[9:17]}")]
-            return f"time.Date({', '.join(parts)}, 0, time.UTC)"
+            return f"time.Date({_parts_of(text)}, 0, time.UTC)"
         case [] | {}:
-            return f"{annotation}({'nil'})" if annotation.startswith("map") else f"({annotation})(nil)"
+            return f"({annotation})(nil)"
     raise refused(kind, "in Go such a default is written in the file; leave it out, or give [] or {}")
 
 
@@ -228,11 +248,8 @@ def quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def wire(value: Value, kind: Type) -> str:
+def wire(value: Value) -> str:
     """Write a sample as the inside of a `<value>`, without white space."""
-    from graft_common.xmlrpc import format_value
-
-    del kind
     return format_value(value).removeprefix("<value>").removesuffix("</value>")
 
 

@@ -120,6 +120,8 @@ class Source:
                     return found.source.constant(found.node, steps + 1)
             case ast.Call(func=called) if self.meaning(called) == External("datetime", "datetime"):
                 return self._datetime(node, steps)
+            case ast.Call(func=ast.Name(id="float"), args=[ast.Constant(value="nan" | "inf" | "-inf" as text)]):
+                return float(text)
             case ast.Call(func=called, args=[given]) if self.meaning(called) == External("graft_extension", "Ref"):
                 return self.constant(given, steps + 1)
         raise SourceError(self, node, f"{ast.unparse(node)} is worked out when the file runs; write the value itself")

@@ -24,11 +24,15 @@ from support.authoring import MODULE, SESSION
 USUAL = ["volume:string", "size:int", "force:bool=false"]
 SCALARS = [
     *["s:string", "i:int", "f:float", "b:bool", "d:datetime", "r:VM ref", "ds:string=a'b\"c $x", "di:int=-5"],
-    *["df:float=1.5", "db:bool=true", "dd:datetime=20260203T04:05:06Z", "dr:VM ref=OpaqueRef:NULL"],
+    *["df:float=1.5", "db:bool=true", "dd:datetime=2026-02-03T05:05:06+01:00", "dr:VM ref=OpaqueRef:NULL"],
 ]
 DEEP = [
     *["l:string set", "m:(string -> int) map", "o:int option", "x:VM ref set set", 'any:"anything"'],
     *["dl:int set=[]", "dm:(string -> string set) map={}", "do:datetime option=[]"],
+]
+DEFAULTS = [
+    *["a:int set=[1,2]", 'b:(int -> float) map={"1":2.5}', 'c:(string -> string set) map={"x":["y"]}'],
+    *["d:float=inf", "e:int option=[5]", "f:VM ref set=[]", "g:datetime option=[]"],
 ]
 RESULTS = ["string", "int", "float", "bool", "datetime", "VM ref", "none"]
 DEEP_RESULTS = ["string set", "(string -> float) map", "int option", '"anything"']
@@ -69,6 +73,7 @@ def ask(executable: Path, *params: Value, **variables: str) -> Value | Failure:
         (USUAL, "string"),
         (SCALARS, "bool"),
         (DEEP, '"anything"'),
+        (DEFAULTS, "none"),
         *((["n:int"], item) for item in DEEP_RESULTS),
     ],
 )
@@ -231,6 +236,8 @@ def test_the_command(graft: Graft, tmp_path: Path, lang: str) -> None:
         ("A.b", "go", ["x:(int -> int) map"], "string", "maps with strings as keys"),
         ("A.b", "go", ["x:int set=[1]"], "string", "in Go such a default is written in the file"),
         ("A.b", "go", [], "text", "--result: "),
+        ("A.b", "go", ["x:float=inf"], "string", "in Go such a default is written in the file"),
+        ("A.b", "python", ["x:datetime=soon"], "string", "no date and time"),
     ],
 )
 def test_refusals(tmp_path: Path, name: str, lang: str, params: list[str], result: str, told: str) -> None:
