@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -15,15 +16,22 @@ from graft_sdk import example
 from support.datamodels import SAMPLE, sample
 from support.running import Platform
 from support.sdk import SDK_TESTS, access, check_corpus, corpus, corpus_lines, echo_api, golden_api, make_sdk
+from support.sdk_texts import stumbling_api
+
+
+def _version() -> tuple[int, ...]:
+    told = subprocess.run(["go", "env", "GOVERSION"], capture_output=True, text=True, check=False).stdout
+    return tuple(int(part) for part in re.findall(r"[0-9]+", told)[:2])
+
 
 pytestmark = pytest.mark.skipif(
-    shutil.which("go") is None, reason="there is no go; Debian has it as golang-go, of which 1.21 is needed"
+    shutil.which("go") is None or _version() < (1, 21), reason="there is no Go 1.21 or newer; it comes from go.dev/dl"
 )
 
 PROGRAM = SDK_TESTS / "support" / "go" / "main.go"
 MODULE = """module program
 
-go 1.22
+go 1.21
 
 require graftclient v0.1.0
 
@@ -82,6 +90,10 @@ def test_it_is_formatted_and_vetted_and_so_are_examples(tmp_path: Path) -> None:
     check(examples)
 
 
+def test_no_text_and_no_name_makes_it_stumble(tmp_path: Path) -> None:
+    check(make_sdk(stumbling_api(), "go", tmp_path / "sdk"))
+
+
 def test_what_is_made_of_a_datamodel_is_too(tmp_path: Path) -> None:
     sample()
     check(make_sdk(load_api([SAMPLE]), "go", tmp_path / "sample", package="example.com/xen/go-xen/v2"))
@@ -93,5 +105,5 @@ def test_it_is_used_on_a_platform(sdk_server: Platform, tmp_path: Path) -> None:
     shutil.copy(PROGRAM, folder)
     go(folder, "build", "-o", "program", ".")
     assert run(["./program", "walk"], folder, **access(sdk_server)) == "ok\n"
-    sent = corpus()
+    sent = corpus(20)
     check_corpus(sent, run(["./program", "corpus"], folder, corpus_lines(sent), **access(sdk_server)))

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
+from textwrap import dedent
 
 from graft_sdk.generation import lines, role_sentence
 from graft_sdk.languages.go.slots import Slot
 from graft_sdk.view import FieldView, LifecycleView, MethodView, ParamView
 
 WIDTH = 100
+_MARK = re.compile(r"[-#\[+•*]|[0-9]+[.)]")
+TAB = "\t"
 _ENDS = tuple(".,:;!?)]}”\"'`…")
 
 
 def comment(told: list[str], indent: str = "") -> str:
     """Write lines as a comment."""
-    return "\n".join(f"{indent}// {line}".rstrip() for line in told)
+    return "\n".join(f"{indent}//{line if line[:1] == TAB else f' {line}'}".rstrip() for line in told)
 
 
 def doc(text: str, name: str = "", indent: str = "") -> str:
@@ -25,51 +29,64 @@ def doc(text: str, name: str = "", indent: str = "") -> str:
 
 def text_lines(text: str, width: int = WIDTH) -> Iterator[str]:
     """Fill a text; lists and code become those of Go's comments."""
-    before = ""
-    told = lines(text, width)
-    for place, line in enumerate(told):
-        kind = _kind(line)
-        if before not in ("", kind) and kind not in ("", "item", "more") and not (before == "item" and kind == "more"):
+    for place, (kind, block) in enumerate(_blocks(lines(text, width))):
+        if place:
             yield ""
         match kind:
             case "item":
-                yield f"  - {line[2:].strip()}"
-            case "more" if before in ("item", "more"):
-                yield f"    {line.strip()}"
-            case "more":
-                kind = "code"
-                if before and before != "code":
-                    yield ""
-                yield f"\t{line}"
+                yield from (
+                    f"  - {_plain(line[2:].strip())}" if _is_item(line) else f"    {_plain(line.strip())}"
+                    for line in block
+                )
             case "code":
-                yield f"\t{line}"
-            case "text":
-                yield _sentence(line, alone=_alone(told, place))
+                yield from (TAB + line if line else "" for line in dedent("\n".join(block)).splitlines())
             case _:
-                yield ""
-        before = kind
+                yield from (_sentence(line, alone=len(block) == 1) for line in block)
 
 
-def _kind(line: str) -> str:
-    if not line.strip():
-        return ""
-    if line.startswith(("- ", "* ")):
+def _blocks(told: list[str]) -> Iterator[tuple[str, list[str]]]:
+    """Gather lines of a kind; a blank line ends text, and stays within code."""
+    kind, block, blanks, fenced = "", list[str](), 0, False
+    for line in told:
+        if line.startswith("```"):
+            fenced = not fenced
+            continue
+        if not line.strip():
+            blanks += 1
+            continue
+        found = "code" if fenced else _kind(line, kind if not blanks else "")
+        if found != kind or (blanks and kind == "text"):
+            if block:
+                yield kind, block
+            kind, block = found, []
+        elif kind == "code":
+            block += [""] * blanks
+        block.append(line)
+        blanks = 0
+    if block:
+        yield kind, block
+
+
+def _is_item(line: str) -> bool:
+    return line.startswith(("- ", "* "))
+
+
+def _kind(line: str, before: str) -> str:
+    if _is_item(line) or (line[:1].isspace() and before == "item"):
         return "item"
-    if line[:1].isspace():
-        return "more"
-    return "code" if line.startswith(("|", "```")) else "text"
-
-
-def _alone(told: list[str], place: int) -> bool:
-    return not any(told[near].strip() for near in (place - 1, place + 1) if 0 <= near < len(told))
+    return "code" if line[:1].isspace() or line.startswith("|") else "text"
 
 
 def _sentence(line: str, *, alone: bool) -> str:
-    """Write a line so that it is neither taken for a heading nor for the target of a link."""
-    line = line.replace("``", "“").replace("''", "”")
-    if line.startswith(("#", "[", "+", "•")):
-        line = f"\N{ZERO WIDTH SPACE}{line}"
+    """Write a line of text; one that is alone would be taken for a heading if it did not end as sentences do."""
+    line = _plain(line)
     return f"{line}." if alone and not line.endswith(_ENDS) else line
+
+
+def _plain(line: str) -> str:
+    """Write a line so that nothing is taken for a heading, an item, or the target of a link."""
+    line = line.replace("``", "“").replace("''", "”")
+    return f"\N{ZERO WIDTH SPACE}{line}" if _MARK.match(line) else line
 
 
 def method(shown: MethodView, taken: dict[str, str], name: str) -> str:
@@ -135,7 +152,7 @@ def param_text(param: ParamView) -> str:
 
 def _item(name: str, text: str) -> Iterator[str]:
     told = lines(" ".join(f"{name}: {text}".split()), WIDTH - 4)
-    yield from (f"{'    ' if place else '  - '}{line}" for place, line in enumerate(told))
+    yield from (f"{'    ' if place else '  - '}{_plain(line)}" for place, line in enumerate(told))
 
 
 def slot(shown: Slot) -> str:

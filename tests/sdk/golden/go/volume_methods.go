@@ -70,8 +70,8 @@ func callVolumeResize(volume VolumeRef, disks []Disk, options *VolumeResizeOptio
 // Result: What became of it.
 //
 // Errors:
-//   - *VolumeInUseError: Some guest has it open.
-//   - *HandleInvalidError: There is no such volume.
+//   - ​*VolumeInUseError: Some guest has it open.
+//   - ​*HandleInvalidError: There is no such volume.
 func (c VolumeMethods) Resize(ctx context.Context, volume VolumeRef, disks []Disk, options *VolumeResizeOptions) (ResizeState, error) {
 	return invoke(ctx, c.connection, callVolumeResize(volume, disks, options), text[ResizeState]())
 }
@@ -231,7 +231,7 @@ func callVolumeDraft(everything any, options *VolumeDraftOptions) *call {
 // What may be left out is in options, which may be nil: Twice, When.
 //
 // Errors:
-//   - *DraftError: DRAFT_ERROR
+//   - ​*DraftError: DRAFT_ERROR
 func (c VolumeMethods) Draft(ctx context.Context, everything any, options *VolumeDraftOptions) (*map[Colour]*int64, error) {
 	return invoke(ctx, c.connection, callVolumeDraft(everything, options), optionOf(mapOf(textKey[Colour](), optionOf(integer()))))
 }

@@ -161,16 +161,16 @@ func sessions(client *sdk.Client) {
 	failing[*sdk.SessionInvalidError](must(sdk.New(os.Getenv("GRAFT_URL"), sdk.Config{})).Echo.Old(ctx))
 }
 
-func goroutines(client *sdk.Client) {
+func goroutines(*sdk.Client) {
 	shared := open(os.Getenv("GRAFT_USER"), os.Getenv("GRAFT_PASSWORD"))
 	var running sync.WaitGroup
 	answers := make([]int64, 16)
 	for place := range answers {
 		running.Add(1)
-		go func() {
+		go func(place int) {
 			defer running.Done()
 			answers[place] = must(shared.Echo.Int(ctx, int64(place)))
-		}()
+		}(place)
 	}
 	running.Wait()
 	for place, answer := range answers {

@@ -1,0 +1,1 @@
+"""Rust, with nothing but the standard library."""
