@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import parse_qs
 
 from starlette.types import Receive, Scope, Send
 
@@ -15,7 +16,9 @@ JSON = "application/json"
 
 _HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 _WITHOUT_BODY = frozenset({204, 304})
+_MAX_QUERY = 20
 _CODES: Mapping[int, str] = {
+    400: "BAD_REQUEST",
     403: "ORIGIN_NOT_ALLOWED",
     404: "NOT_FOUND",
     405: "METHOD_NOT_ALLOWED",
@@ -54,6 +57,18 @@ def read_headers(scope: Scope) -> dict[str, str]:
         key, text = name.decode("latin-1"), value.decode("latin-1")
         headers[key] = f"{headers[key]}, {text}" if key in headers else text
     return headers
+
+
+def query_values(query: str) -> dict[str, list[str]]:
+    """Return the values of a query string by their names, empty ones too.
+
+    Raises:
+        RefusedError: there are more than anybody needs.
+    """
+    try:
+        return parse_qs(query, keep_blank_values=True, max_num_fields=_MAX_QUERY)
+    except ValueError:
+        raise RefusedError(400, f"The query string has more than {_MAX_QUERY} values.") from None
 
 
 async def send_answer(

@@ -11,6 +11,7 @@ from starlette.types import Scope
 
 from gateway.ambari.errors import AmbariError
 from gateway.ambari.table import PREFIX
+from gateway.answers import read_headers
 from gateway.encodings import takes_gzip
 
 OVERRIDE = "x-http-method-override"
@@ -59,10 +60,7 @@ class Incoming:
 
 def read_head(scope: Scope) -> Incoming:
     """Read the head of a request."""
-    headers: dict[str, str] = {}
-    for name, value in scope["headers"]:
-        key, text = name.decode("latin-1"), value.decode("latin-1")
-        headers[key] = f"{headers[key]}, {text}" if key in headers else text
+    headers = read_headers(scope)
     path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1").partition("?")[0]
     return Incoming(
         method=scope["method"],

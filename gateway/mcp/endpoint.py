@@ -8,14 +8,13 @@ import time
 from collections import OrderedDict
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs
 
 import structlog
 from starlette.types import Message, Receive, Scope, Send
 
 from gateway import metrics
 from gateway.access import Access
-from gateway.answers import Answer, failed, read_headers, refused, send_answer
+from gateway.answers import Answer, failed, query_values, read_headers, refused, send_answer
 from gateway.backends import Backends, Caller
 from gateway.body import Bounds, ClientGoneError, RefusedError, check_head, read_body
 from gateway.exchange import Exchange, exchange_of
@@ -151,7 +150,7 @@ class McpEndpoint:
             return await self._roles_of(session, caller)
 
         held = await self._access.serve(authorization, caller, roles)
-        query = parse_qs(scope.get("query_string", b"").decode("latin-1"), max_num_fields=10)
+        query = query_values(scope.get("query_string", b"").decode("latin-1"))
         classes = frozenset(name for given in query.get("classes", []) for name in given.split(",") if name)
         return McpCaller(authorization, caller, held, classes)
 

@@ -6,12 +6,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import NoReturn
-from urllib.parse import parse_qs
 
 import orjson
 
 from gateway.access import Access
-from gateway.answers import JSON, Answer
+from gateway.answers import JSON, Answer, query_values
 from gateway.backends import Caller
 from gateway.body import RefusedError
 from gateway.encodings import takes_gzip
@@ -126,7 +125,7 @@ class MethodsApi:
     async def _document(self, asked: Asked, _name: str) -> Answer:
         found = await self._descriptions.openapi()
         packed = takes_gzip(asked.headers.get("accept-encoding", ""))
-        tag = f'"{found.digest[:32]}{"-gzip" if packed else ""}"'
+        tag = f'"{found.tag}{"-gzip" if packed else ""}"'
         headers = (("etag", tag), ("cache-control", "no-cache"), ("vary", "Accept-Encoding"))
         if tag in asked.headers.get("if-none-match", ""):
             return Answer(304, headers=headers)
@@ -217,7 +216,7 @@ def task_json(task: task_pb2.Task) -> bytes:
 
 def _wait(query: str) -> float:
     """Read `?wait=`, of which no more than `MAX_WAIT` counts."""
-    given = parse_qs(query, keep_blank_values=True, max_num_fields=10).get("wait", ["0"])[-1]
+    given = query_values(query).get("wait", ["0"])[-1]
     try:
         seconds = float(given)
     except ValueError:

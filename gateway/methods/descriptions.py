@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -31,6 +32,9 @@ class Document:
     """The OpenAPI document of one state of everything."""
 
     digest: str
+    """Of what it describes."""
+    tag: str
+    """Of the document itself."""
     body: bytes
     packed: bytes
 
@@ -80,7 +84,7 @@ class Descriptions:
 
 def _openapi(api: Api) -> Document:
     body = orjson.dumps(document(api, version("graft-platform"), SERVED))
-    return Document(api.digest, body, gzip.compress(body, _PACKING, mtime=0))
+    return Document(api.digest, hashlib.sha256(body).hexdigest()[:32], body, gzip.compress(body, _PACKING, mtime=0))
 
 
 def _listed(api: Api) -> Iterator[dict[str, object]]:

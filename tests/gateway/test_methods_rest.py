@@ -382,6 +382,12 @@ async def test_a_dispatcher_that_describes_nothing(http: httpx.AsyncClient, plat
     assert (answer.status_code, answer.json()["code"]) == (503, "SERVICE_UNAVAILABLE")
 
 
+async def test_queries_have_bounds(http: httpx.AsyncClient, bearer: dict[str, str]) -> None:
+    for path in ("/api/v1/tasks/x", "/mcp"):
+        answer = await http.request("GET" if "x" in path else "POST", f"{path}?{'a=1&' * 30}", headers=bearer)
+        assert (answer.status_code, answer.json()["code"]) == (400, "BAD_REQUEST")
+
+
 async def test_other_paths_of_the_api_stay_ambaris(http: httpx.AsyncClient) -> None:
     answer = await http.get("/api/v1/openapi.json")
     assert answer.json()["externalDocs"]["url"] == "/api/v1/methods/openapi.json"
