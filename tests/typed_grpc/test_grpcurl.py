@@ -13,6 +13,8 @@ import pytest
 from support.running import ADMIN, GRAFT, PASSWORD, Platform, wait_until
 from typed_grpc.conftest import Client
 
+pytestmark = pytest.mark.parametrize("platform", ["up"], indirect=True, scope="module")
+
 GUIDE = (Path(__file__).parents[2] / "docs" / "typed-grpc.md").read_text()
 QUEUED = """#!/bin/sh
 cat > /dev/null
