@@ -147,14 +147,16 @@ class DispatcherApp:
             following = _Following(settings, registry)
             state = await DispatcherState.open(settings, engine.name)
             resources.push_async_callback(state.close)
-            dropins = await _open_dropins(settings)
-            resources.push_async_callback(dropins.close)
+            dropins = DropIns(settings.extensions_path, settings.data_dir / "cache" / "dropins")
             declarations = Declarations(
                 platform_document(), lambda: (dropins.executables(), frozenset(dropins.names()))
             )
             dropins.on_change = declarations.changed
             dropins.declared = declarations.named_executables
             await _open_declarations(settings, declarations, dropins, resources)
+            with _cache_errors(settings.data_dir):
+                await dropins.open()
+            resources.push_async_callback(dropins.close)
             bundles = await following.follow_bundles(declarations, resources)
             await following.start(resources)
             with suppress(TimeoutError):
@@ -260,13 +262,6 @@ async def _open_declarations(
     files.on_change = declarations.changed
     await files.open()
     resources.push_async_callback(files.close)
-
-
-async def _open_dropins(settings: Settings) -> DropIns:
-    dropins = DropIns(settings.extensions_path, settings.data_dir / "cache" / "dropins")
-    with _cache_errors(settings.data_dir):
-        await dropins.open()
-    return dropins
 
 
 @contextmanager

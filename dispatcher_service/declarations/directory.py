@@ -6,7 +6,7 @@ import asyncio
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -26,6 +26,7 @@ T = TypeVar("T")
 
 FINDINGS = Gauge("graft_declaration_findings", "Things that are wrong with the declarations of drop-ins.")
 _NOTICE = 1.0
+"""Seconds that a call waits for a look at the directory."""
 _SETTLE = 0.1
 """Seconds until a file that was being written is looked at again."""
 
@@ -115,14 +116,19 @@ class DeclarationFiles:
     async def _scan(self, kept: Kept | None) -> None:
         try:
             state = await self._in_thread(lambda: self._look(self._state, kept))
-        except OSError as error:
-            # What is in force stays so until the directory can be read again.
+        except Exception as error:  # noqa: BLE001  (what is in force stays so, whatever lies in the directory)
             if str(error) != self._trouble:
                 self._trouble = str(error)
-                _log.error("declarations.scan_failed", directory=str(self._directory), reason=str(error))
-            return
-        self._trouble = ""
-        self._take(state)
+                unforeseen = not isinstance(error, OSError)
+                reason = str(error) or type(error).__name__
+                _log.error(
+                    "declarations.scan_failed", directory=str(self._directory), reason=reason, exc_info=unforeseen
+                )
+            # Calls do not try again what the look every ten seconds will.
+            self._state = replace(self._state, seen=replace(self._state.seen, mark=mark_of(self._directory)))
+        else:
+            self._trouble = ""
+            self._take(state)
 
     @no_collection()
     def _load(self) -> Kept | None:
@@ -133,7 +139,7 @@ class DeclarationFiles:
         seen = look(self._directory, before.seen)
         if kept is not None and not seen.fault and seen.digests == kept.digests:
             return _State(seen, {}, kept.settled, kept.files)
-        if not seen.fault and seen.digests == before.seen.digests and before.seen.fault == "" and kept is None:
+        if kept is None and (seen.digests, seen.fault) == (before.seen.digests, before.seen.fault):
             return _State(seen, before.forms, before.settled, before.files)
         if seen.fault:
             finding = Finding(str(self._directory), 0, "", seen.fault)
@@ -153,13 +159,13 @@ class DeclarationFiles:
             FINDINGS.set(len(state.settled.notes))
             _log.info("declarations.in_force", files=len(state.settled.files), findings=len(state.settled.notes))
             self.on_change()
-        if state.seen.unsettled and self._again is None:
+        if state.seen.unsettled and (self._again is None or self._again.done()):
             self._again = asyncio.create_task(self._look_again(), name="look at declarations again")
 
     async def _look_again(self) -> None:
-        await asyncio.sleep(_SETTLE)
-        self._again = None
-        await self.rescan()
+        while self._state.seen.unsettled:
+            await asyncio.sleep(_SETTLE)
+            await self.rescan()
 
     async def _follow(self) -> None:
         async for _ in changes(self._directory):

@@ -219,6 +219,9 @@ async def test_a_directory_that_everybody_may_write_to_counts_for_nothing(
     assert methods(followed) == {}
     [finding] = told(followed)
     assert "everybody may write to it" in finding
+    before = followed.settled
+    await followed.rescan()
+    assert followed.settled is before
     (directory / "a.xml").write_text(BROKEN)
     os.chmod(directory, 0o755)  # noqa: PTH101
     await followed.rescan()
@@ -290,3 +293,36 @@ async def test_files_that_have_not_changed_are_not_read_again(directory: Path, f
     before = followed.settled
     await followed.rescan()
     assert followed.settled is before
+
+
+async def test_closing_while_a_file_is_written_leaves_nothing_behind(directory: Path) -> None:
+    followed = opening(directory)
+    await followed.open()
+    with (directory / "a.xml").open("w") as file:
+        file.write("<")
+        file.flush()
+        await followed.rescan()
+        assert followed._state.seen.unsettled
+        await followed.close()
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    assert not [task for task in others if "declarations" in task.get_name()]
+
+
+async def test_what_nobody_has_foreseen_leaves_what_is_in_force(
+    directory: Path, followed: DeclarationFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (directory / "a.xml").write_text(declares("A.b"))
+    await until(lambda: bool(methods(followed)))
+
+    def fails(*_: object) -> None:
+        raise RuntimeError("a mistake")
+
+    with monkeypatch.context() as patched, capture_logs() as logs:
+        patched.setattr("dispatcher_service.declarations.directory.settle", fails)
+        (directory / "b.xml").write_text(declares("B.b"))
+        await followed.notice()
+        await followed.rescan()
+        assert methods(followed) == {"a.xml": ["A.b"]}
+    assert [entry["reason"] for entry in logs if entry["event"] == "declarations.scan_failed"] == ["a mistake"]
+    await followed.rescan()
+    assert list(methods(followed)) == ["a.xml", "b.xml"]

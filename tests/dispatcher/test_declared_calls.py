@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from structlog.testing import capture_logs
 
 from dispatcher_service.app import DispatcherApp
 from dispatcher_service.declarations.sources import LinkedBundle
@@ -465,3 +466,17 @@ async def test_calls_that_come_at_once_look_once(site: Site, monkeypatch: pytest
     await asyncio.gather(*(site.call("Volume.resize", "x", []) for _ in range(20)))
     # One for the calls, and as many as the watch has notices for.
     assert 1 <= len(looks) <= 4
+
+
+async def test_an_executable_that_a_declaration_names_need_not_be_called_like_a_method(site: Site) -> None:
+    with capture_logs() as logs:
+        site.declare(
+            "a.xml", '<method name="Run.it" executable="run-it"/><method name="Run.py" executable="tool.v2+x"/>'
+        )
+        await site.app.declarations.notice()
+        site.executable("run-it", "")
+        site.executable("tool.v2+x", "")
+        assert await site.call("Run.it") == await site.call("Run.py") == ""
+    assert [entry for entry in logs if entry["event"] == "dropin.ignored"] == []
+    assert {"run-it", "tool.v2+x"}.isdisjoint(await site.listed())
+    assert await site.error("run-it") == ["MESSAGE_METHOD_UNKNOWN", "run-it"]
