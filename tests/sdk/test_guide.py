@@ -30,10 +30,16 @@ def _run(command: list[str], folder: Path, platform: Platform, **environment: st
     return done.stdout
 
 
+def _needs(*tools: str) -> None:
+    missing = [tool for tool in tools if shutil.which(tool) is None]
+    if missing:
+        pytest.skip(f"{' and '.join(missing)} cannot be found")
+
+
 def _check_first(printed: str) -> None:
     assert re.match(r"OpaqueRef:\S+ \S+ \S+\n", printed)
     assert "HANDLE_INVALID task OpaqueRef:no-such-task\n" in printed
-    assert printed.endswith("by its name\n")
+    assert printed.rstrip('"\n').endswith("by its name")
 
 
 def test_python(sdk_server: Platform, tmp_path: Path) -> None:
@@ -43,6 +49,66 @@ def test_python(sdk_server: Platform, tmp_path: Path) -> None:
     assert _run([sys.executable, "-W", "error", "-c", asynchronous], tmp_path, sdk_server).startswith("1 1\n[")
     (tmp_path / "program.py").write_text(first)
     _run([sys.executable, "-m", "mypy", "--strict", "program.py"], tmp_path, sdk_server)
+
+
+def test_go(sdk_server: Platform, tmp_path: Path) -> None:
+    _needs("go")
+    make_sdk(echo_api(), "go", tmp_path / "graftclient")
+    (tmp_path / "go.mod").write_text(
+        "module program\ngo 1.21\nrequire graftclient v0.1.0\nreplace graftclient => ./graftclient\n"
+    )
+    (program,) = programs("go")
+    (tmp_path / "main.go").write_text(program)
+    _check_first(_run(["nice", "go", "run", "."], tmp_path, sdk_server, GOTOOLCHAIN="local", GOFLAGS="-mod=mod"))
+
+
+def test_rust(sdk_server: Platform, tmp_path: Path) -> None:
+    _needs("cargo")
+    make_sdk(echo_api(), "rust", tmp_path / "sdk")
+    (tmp_path / "src").mkdir()
+    (program,) = programs("rust")
+    (tmp_path / "src" / "main.rs").write_text(program)
+    (tmp_path / "Cargo.toml").write_text(
+        '[package]\nname = "program"\nversion = "0.1.0"\nedition = "2021"\n'
+        '[dependencies]\ngraft-client = { path = "sdk" }\n'
+    )
+    _check_first(_run(["nice", "cargo", "run", "-q", "--offline"], tmp_path, sdk_server))
+
+
+def test_java(sdk_server: Platform, tmp_path: Path) -> None:
+    _needs("javac", "java")
+    make_sdk(echo_api(), "java", tmp_path)
+    (program,) = programs("java")
+    (tmp_path / "Program.java").write_text(program)
+    sources = [str(file) for file in sorted(tmp_path.rglob("*.java"))]
+    _run(
+        ["nice", "javac", "-encoding", "UTF-8", "-Xlint:all", "-Werror", "-d", "classes", *sources],
+        tmp_path,
+        sdk_server,
+    )
+    _check_first(_run(["java", "-cp", "classes", "Program"], tmp_path, sdk_server))
+
+
+def test_csharp(sdk_server: Platform, tmp_path: Path) -> None:
+    _needs("mcs", "mono")
+    make_sdk(echo_api(), "csharp", tmp_path)
+    (program,) = programs("csharp")
+    (tmp_path / "Program.cs").write_text(program)
+    sources = [str(file) for file in sorted(tmp_path.rglob("*.cs"))]
+    options = ["-langversion:7.2", "-r:System.Net.Http.dll", "-out:program.exe"]
+    _run(["nice", "mcs", *options, *sources], tmp_path, sdk_server)
+    _check_first(_run(["mono", "program.exe"], tmp_path, sdk_server))
+
+
+def test_c(sdk_server: Platform, tmp_path: Path) -> None:
+    _needs("gcc", "make")
+    make_sdk(echo_api(), "c", tmp_path)
+    (program,) = programs("c")
+    (tmp_path / "program.c").write_text(program)
+    _run(["nice", "make", "-s", "libgraft_api.a"], tmp_path, sdk_server)
+    options = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-Iinclude", "-o", "program"]
+    _run(["gcc", *options, "program.c", "libgraft_api.a", "-lm"], tmp_path, sdk_server)
+    _check_first(_run(["./program"], tmp_path, sdk_server))
 
 
 def test_typescript(sdk_server: Platform, tmp_path: Path, tsc: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,9 +10,12 @@ from pathlib import Path
 import pytest
 
 from graft_cli.api_source import load_api
+from graft_common.declarations.api import Api
+from graft_sdk.examples import example
 from support.datamodels import SAMPLE
 from support.running import Platform
 from support.sdk import SDK_TESTS, access, check_corpus, corpus, corpus_lines, echo_api, golden_api, make_sdk
+from support.sdk_texts import stumbling_api
 
 PROGRAMS = SDK_TESTS / "support" / "python"
 BIN = Path(sys.executable).parent
@@ -22,10 +24,12 @@ BIN = Path(sys.executable).parent
 def _interpreters() -> list[str]:
     """Find this Python, and an older and a newer one where there are some."""
     found = [sys.executable]
-    for name in ("python3.9", "python3.13"):
-        path = shutil.which(name)
-        if path and subprocess.run([path, "-c", ""], check=False, capture_output=True).returncode == 0:
-            found.append(path)
+    for version in ("3.9", "3.13"):
+        places = [
+            *Path("~/.pyenv/versions").expanduser().glob(f"{version}.*/bin/python3"),
+            Path(f"/usr/bin/python{version}"),
+        ]
+        found += [str(place) for place in places if place.exists()][:1]
     return found
 
 
@@ -49,22 +53,59 @@ def sdk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_sdk(echo_api(), "python", tmp_path_factory.mktemp("python-sdk"))
 
 
-def _check(folder: Path, package: str = "graft_client") -> None:
+def _check_form(folder: Path) -> None:
     _run([str(BIN / "ruff"), "format", "--no-cache", "--isolated", "--line-length", "120", "--check", "."], folder)
-    _run([sys.executable, "-m", "compileall", "-q", package], folder, PYTHONDONTWRITEBYTECODE="")
-    _run([sys.executable, "-m", "mypy", "--strict", "--python-version", "3.10", package], folder, PYTHONWARNINGS="")
 
 
-def test_what_is_made_is_formatted_and_typed(tmp_path: Path) -> None:
-    _check(make_sdk(golden_api(), "python", tmp_path, package="volumes"), "volumes")
+def _check_types(folder: Path, *programs: str) -> None:
+    command = [sys.executable, "-m", "mypy", "--strict", "--python-version", "3.10", "graft_client", *programs]
+    _run(command, folder, PYTHONWARNINGS="")
+
+
+def _import_all(folder: Path) -> None:
+    program = """
+import importlib, pkgutil, graft_client, graft_client.methods as methods
+for module in pkgutil.iter_modules(methods.__path__):
+    importlib.import_module(f"{methods.__name__}.{module.name}")
+with graft_client.Client("http://graft.example", session_ref="OpaqueRef:1") as client:
+    for name in vars(graft_client.Client):
+        getattr(client, name)
+"""
+    _run([sys.executable, "-c", program], folder)
+
+
+def test_what_is_made_is_formatted_and_typed_and_so_are_examples(tmp_path: Path) -> None:
+    folder = make_sdk(golden_api(), "python", tmp_path)
+    _check_form(folder)
+    programs = {f"example{number}.py": text for number, text in enumerate(_examples(golden_api()))}
+    for name, text in programs.items():
+        (folder / name).write_text(text)
+    _check_types(folder, *programs)
+    _import_all(folder)
+
+
+def _examples(api: Api) -> list[str]:
+    return [text for method in api.methods.values() if (text := example(api, method, "python"))]
+
+
+def test_no_text_and_no_name_makes_it_stumble(tmp_path: Path) -> None:
+    folder = make_sdk(stumbling_api(), "python", tmp_path)
+    _check_types(folder)
+    _import_all(folder)
+
+
+def test_the_package_can_have_another_name(tmp_path: Path) -> None:
+    folder = make_sdk(golden_api(), "python", tmp_path, package="volumes")
+    _run([sys.executable, "-c", "import volumes; assert volumes.API_DIGEST in open('pyproject.toml').read()"], folder)
 
 
 def test_the_published_datamodel_can_be_used(tmp_path: Path) -> None:
     if not SAMPLE.is_file():
         pytest.skip(f"the conformance data is not at {SAMPLE}")
     folder = make_sdk(load_api([SAMPLE]), "python", tmp_path)
-    _check(folder)
-    _run([sys.executable, "-c", "from graft_client import *; import graft_client.methods.vmss"], folder)
+    _check_form(folder)
+    _check_types(folder)
+    _import_all(folder)
 
 
 @pytest.mark.e2e

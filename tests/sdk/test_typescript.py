@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from graft_cli.api_source import load_api
+from graft_sdk.examples import example
 from support.datamodels import SAMPLE
 from support.running import Platform
 from support.sdk import SDK_TESTS, access, check_corpus, corpus, corpus_lines, echo_api, golden_api, make_sdk
+from support.sdk_texts import stumbling_api
 
 PROGRAMS = SDK_TESTS / "support" / "typescript"
 
@@ -38,6 +40,22 @@ def test_what_is_made_builds(tsc: str, tmp_path: Path) -> None:
     program = "const sdk = await import('./dist/index.js'); console.log(sdk.ResizeState.HalfDone, sdk.API_DIGEST)"
     printed = _run(["node", "--input-type=module", "-e", program], folder)
     assert printed.split() == ["half-done", golden_api().digest]
+
+
+def test_examples_are_programs(tsc: str, tmp_path: Path) -> None:
+    api = golden_api()
+    _run([tsc, "-p", "."], make_sdk(api, "typescript", tmp_path / "node_modules" / "graft-client"))
+    (tmp_path / "package.json").write_text('{ "type": "module" }')
+    (tmp_path / "node.d.ts").write_text("declare const process: { env: { [name: string]: string | undefined } };")
+    files = ["node.d.ts"]
+    for number, method in enumerate(api.methods.values()):
+        files.append(f"example{number}.ts")
+        (tmp_path / files[-1]).write_text(example(api, method, "typescript") or "export {};")
+    _run([tsc, "--noEmit", "--strict", "--module", "NodeNext", "--target", "ES2022", *files], tmp_path)
+
+
+def test_no_text_and_no_name_makes_it_stumble(tsc: str, tmp_path: Path) -> None:
+    _run([tsc, "-p", ".", "--noEmit"], make_sdk(stumbling_api(), "typescript", tmp_path))
 
 
 def test_the_published_datamodel_builds(tsc: str, tmp_path: Path) -> None:
