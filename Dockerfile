@@ -29,10 +29,11 @@ RUN apt-get update \
  && find / -xdev -type f -perm /6000 -exec chmod a-s {} + \
  && ln -s /opt/graft/venv/bin/graft /usr/local/bin/graft \
  && install -d -o 65534 -g 65534 -m 0700 /var/lib/graft \
- && install -d /srv/graft/extensions.d
+ && install -d /srv/graft/extensions.d /srv/graft/declarations.d
 COPY --from=build /opt/graft/venv /opt/graft/venv
 ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
-    GRAFT_DATA_DIR=/var/lib/graft GRAFT_EXTENSIONS_DIR=/srv/graft/extensions.d GRAFT_HTTP=0.0.0.0:8080
+    GRAFT_DATA_DIR=/var/lib/graft GRAFT_HTTP=0.0.0.0:8080 \
+    GRAFT_EXTENSIONS_DIR=/srv/graft/extensions.d GRAFT_DECLARATIONS_DIR=/srv/graft/declarations.d
 USER 65534:65534
 WORKDIR /var/lib/graft
 ENTRYPOINT ["/usr/bin/tini", "--", "graft"]
