@@ -92,6 +92,9 @@ class Offer:
             self._fail(too_late("dispatcher", TIMEOUT))
         except GraftError as error:
             self._fail(error)
+        except Exception:  # noqa: BLE001  (whoever asks next must not take the old description for the current one)
+            _log.exception("offer.failed")
+            self._fail(service_unavailable("dispatcher", "its description of the methods cannot be read"))
         finally:
             self._until = time.monotonic() + AGE
             self._asking = None

@@ -76,9 +76,9 @@ def asset(name: str) -> bytes:
     return files("graft_docs").joinpath("assets", name).read_bytes()
 
 
-def away() -> bytes:
-    """Make the page for when nothing is known of the platform."""
-    return _environment().get_template("away.html.j2").render(site=None, page="").encode()
+def away(why: str) -> bytes:
+    """Make the page for when there is nothing to show just now."""
+    return _environment().get_template("away.html.j2").render(site=None, page="", why=why).encode()
 
 
 def add_note(page: bytes, text: str) -> bytes:

@@ -9,6 +9,7 @@ from typing import Final
 
 from starlette.types import Receive, Scope, Send
 
+from gateway.answers import read_headers
 from gateway.encodings import takes_gzip
 from gateway.exchange import exchange_of
 from gateway.load import Load
@@ -19,6 +20,8 @@ from graft_docs.html import ASSETS, add_note, asset, away
 
 PREFIX: Final = "/docs"
 _INDEX: Final = "index.html"
+_AWAY: Final = "The dispatcher, which knows the methods, does not answer, and nothing is known of it from before."
+_BUSY: Final = "The gateway is serving as many requests as it may."
 _RETRY: Final = ("retry-after", "2")
 _HTML: Final = "text/html; charset=utf-8"
 _POLICY: Final = (
@@ -70,7 +73,8 @@ class ReferenceEndpoint:
                 answer = await self._answer(scope)
         except GraftError as error:
             exchange.outcome = error.code
-            answer = _Answer(503, away(), (("content-type", _HTML), _UNKEPT, _RETRY))
+            why = _BUSY if error.code == "SERVER_BUSY" else _AWAY
+            answer = _Answer(503, away(why), (("content-type", _HTML), _UNKEPT, _RETRY))
         await _send(answer, scope["method"], send)
 
     async def _answer(self, scope: Scope) -> _Answer:
@@ -106,7 +110,7 @@ def _note(known: Known) -> str:
 
 
 def _sent(file: File, name: str, scope: Scope) -> _Answer:
-    asked = _headers(scope, "accept-encoding", "if-none-match")
+    asked = read_headers(scope)
     headers = [_FRESH, ("etag", file.tag), ("vary", "accept-encoding")]
     if _matches(asked.get("if-none-match", ""), file.tag):
         return _Answer(304, headers=headers)
@@ -122,17 +126,6 @@ def _matches(tags: str, tag: str) -> bool:
     """Compare as `If-None-Match` does, weakly (RFC 9110, 13.1.2)."""
     opaque = tag.removeprefix("W/")
     return tags.strip() == "*" or any(given.strip().removeprefix("W/") == opaque for given in tags.split(","))
-
-
-def _headers(scope: Scope, *names: str) -> dict[str, str]:
-    """Return some of the request's headers; a repeated one is joined as lists are."""
-    found: dict[str, str] = {}
-    for raw_name, raw_value in scope["headers"]:
-        name = raw_name.decode("latin-1").lower()
-        if name in names:
-            value = raw_value.decode("latin-1")
-            found[name] = f"{found[name]}, {value}" if name in found else value
-    return found
 
 
 async def _send(answer: _Answer, method: str, send: Send) -> None:

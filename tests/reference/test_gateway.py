@@ -160,6 +160,36 @@ async def test_a_dispatcher_that_is_away(platform: FakePlatform, gateway: Runnin
     assert (await get(gateway, "/docs/", if_none_match=known.headers["etag"])).status == 304
 
 
+async def test_a_dispatcher_that_hangs(gateway: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def hang(*_: object) -> Api:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    assert (await get(gateway, "/docs/")).status == 200
+    monkeypatch.setattr(offer, "fetch", hang)
+    monkeypatch.setattr(offer, "PATIENCE", 0.05)
+    for _ in range(2):
+        last = await get(gateway, "/docs/")
+        assert "does not answer just now" in read_page(last.body).text
+
+
+async def test_what_breaks_the_description_is_told_as_away(gateway: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def break_(*_: object) -> Api:
+        raise KeyError("odd")
+
+    monkeypatch.setattr(offer, "fetch", break_)
+    reply = await get(gateway, "/docs/")
+    assert reply.status == 503
+    assert b"odd" not in reply.body
+
+
+async def test_a_gateway_that_has_enough_to_do(gateway: Running) -> None:
+    gateway.app._load._max_requests = 0
+    reply = await get(gateway, "/docs/")
+    assert (reply.status, reply.headers["retry-after"]) == (503, "2")
+    assert "as many requests as it may" in read_page(reply.body).text
+
+
 async def test_many_readers_ask_the_dispatcher_once(
     platform: FakePlatform, gateway: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -130,7 +130,7 @@ def test_a_note_is_put_on_a_page() -> None:
 
 def test_pages_without_an_api_are_valid() -> None:
     for data in (
-        away(),
+        away("Away & <gone>."),
         SITE.missing("/docs/<x>"),
         *map(HtmlSite(Api()).file, ("index.html", "types.html", "methods.html", "errors.html", "roles.html")),
     ):
