@@ -206,6 +206,7 @@ class DispatcherApp:
 
     async def _has_extension(self, name: str) -> bool:
         """Tell whether an executable answers to a name, declared or not."""
+        await self.declarations.notice()
         await self._dropins.has(name)
         target = self.declarations.in_force.target(name)
         return target is not None and target.origin.source is not Source.BUILT_IN and target.origin.available

@@ -5,16 +5,27 @@ from __future__ import annotations
 import asyncio
 import os
 import stat
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from dispatcher_service.builtins.names import builtin_names
+from dispatcher_service.declarations.declarations import Declarations
+from dispatcher_service.declarations.files import Seen, SeenFile
+from dispatcher_service.declarations.files import look as look_at_declarations
 from dispatcher_service.dropins.tree import TreeTooLarge, look
 from dispatcher_service.engines import factory
 from dispatcher_service.engines.base import Finding
 from graft_cli.exits import CliError
+from graft_common.declarations.platform import platform_document
+from graft_common.declarations.reader import DeclarationError, Form
+from graft_common.declarations.reader import Finding as DeclarationFinding
+from graft_common.declarations.settling import settle
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_EXECUTABLE = stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH
+_SHOWN = 5
+"""Findings of one file of declarations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +33,7 @@ class Found:
     """One line of the report."""
 
     area: str
-    """`engine`, `extensions` or `data`."""
+    """`engine`, `declarations`, `extensions` or `data`."""
     name: str
     ok: bool
     needed: bool
@@ -52,10 +63,59 @@ def examine_engine(name: str) -> list[Found]:
     return [Found(f"engine {name}", found.name, found.ok, True, found.detail, found.fix) for found in findings]
 
 
-def examine_drop_ins(directory: Path) -> list[Found]:
-    """Tell of each file in the extensions directory whether it is a method, or why not."""
+def examine_declarations(directory: Path) -> tuple[list[Found], frozenset[str]]:
+    """Tell of each file of declarations whether it counts, and name the executables that those which count name.
+
+    Of files that were good before the dispatcher may still go by the earlier version.
+    """
     try:
-        verdicts = look(directory).verdicts
+        seen = look_at_declarations(directory, Seen())
+    except OSError as error:
+        seen = Seen(fault=f"it cannot be read ({error.strerror}); let the dispatcher's user do so")
+    if seen.fault:
+        why, _, fix = seen.fault.partition("; ")
+        return [Found("declarations", str(directory), False, False, why, fix)], frozenset()
+    forms = {name: _form(name, file) for name, file in seen.files.items()}
+    platform = Declarations(platform_document(), lambda: (frozenset(), frozenset()))
+    settled = settle(forms, {}, platform.refused)
+    found: list[Found] = []
+    for name in forms:
+        found += _findings(name, [noted.finding for noted in settled.notes if noted.finding.file == name])
+        if name in settled.files:
+            count = len(settled.files[name].document.methods)
+            found.append(Found("declarations", name, True, False, f"it counts, with {count} methods"))
+    executables = (method.file_name for file in settled.files.values() for method in file.document.methods)
+    return found, frozenset(executables)
+
+
+def _form(name: str, file: SeenFile) -> Form | DeclarationError:
+    if file.fault:
+        return DeclarationError((DeclarationFinding(name, 0, "", file.fault),))
+    try:
+        return Form(name, file.data)
+    except DeclarationError as error:
+        return error
+
+
+def _findings(name: str, findings: Sequence[DeclarationFinding]) -> Iterator[Found]:
+    for finding in findings[:_SHOWN]:
+        where = f"{name}:{finding.line}" if finding.line else name
+        why, _, fix = finding.reason.partition("; ")
+        yield Found("declarations", where, False, False, why, fix)
+    if len(findings) > _SHOWN:
+        more = f"{len(findings) - _SHOWN} further findings"
+        yield Found("declarations", name, False, False, more, "graft validate tells them all")
+
+
+def examine_drop_ins(directory: Path, declared: Collection[str] = ()) -> list[Found]:
+    """Tell of each file in the extensions directory whether it is a method, or why not.
+
+    Args:
+        directory: the directory.
+        declared: files that declarations name, which need not be called like methods.
+    """
+    try:
+        tree = look(directory)
     except TreeTooLarge as error:
         # The dispatcher goes on with what it has read before; no later change is seen until this is mended.
         why, _, fix = str(error).partition("; ")
@@ -65,10 +125,12 @@ def examine_drop_ins(directory: Path) -> list[Found]:
         return [Found("extensions", str(directory), False, False, why, "let the dispatcher's user do so")]
     found = []
     own = builtin_names()
-    for verdict in verdicts:
+    for verdict in tree.verdicts:
         name = str(directory) if verdict.path == "." else verdict.path
         why, _, fix = verdict.reason.partition("; ")
         ok = verdict.ok
+        if name in declared and name in tree.files and tree.files[name].mode & _EXECUTABLE:
+            ok, why, fix = True, "declared methods go to it", ""
         if ok and name in own:
             ok, why, fix = False, "Graft has a method of that name itself, which is called in its place", "rename it"
         found.append(Found("extensions", name, ok, False, why or "can be called", fix))

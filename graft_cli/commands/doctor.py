@@ -31,16 +31,18 @@ def doctor(
 ) -> None:
     """Tell what this host allows and lacks.
 
-    The walls around calls, the files in the extensions directory, and the data directory.
+    The walls around calls, the drop-ins with their declarations, and the data directory.
     """
     from graft_cli.configuration import load
-    from graft_cli.examination import examine_data_dir, examine_drop_ins, examine_engine
+    from graft_cli.examination import examine_data_dir, examine_declarations, examine_drop_ins, examine_engine
     from graft_cli.output import print_json, print_table
 
     settings = load({"engine": engine, "data_dir": data_dir})
+    declarations, executables = examine_declarations(settings.declarations_path)
     findings = [
         *examine_engine(settings.engine),
-        *examine_drop_ins(settings.extensions_path),
+        *declarations,
+        *examine_drop_ins(settings.extensions_path, executables),
         *examine_data_dir(settings.data_dir),
     ]
     if as_json:

@@ -40,6 +40,30 @@ def test_it_tells_of_names_that_are_taken(graft: Graft, tmp_path: Path) -> None:
     assert "rename it" in found["session.mine"]["fix"]
 
 
+def test_it_tells_of_declarations_and_of_the_executables_that_they_name(graft: Graft, tmp_path: Path) -> None:
+    for name in ("extensions.d", "declarations.d"):
+        (tmp_path / "data" / name).mkdir(parents=True)
+    (tmp_path / "data").chmod(0o700)
+    for name in ("run-it", "run-that"):
+        (tmp_path / "data/extensions.d" / name).write_text("#!/bin/sh\n")
+        (tmp_path / "data/extensions.d" / name).chmod(0o755)
+    head = '<methods xmlns="urn:graft:methods:1">\n'
+    good = '<method name="Run.it" executable="run-it"/>\n<method name="task.cancel"/>'
+    (tmp_path / "data/declarations.d/good.xml").write_text(f"{head}{good}</methods>")
+    (tmp_path / "data/declarations.d/bad.xml").write_text(f"{head}{'<method/>' * 9}</methods>")
+    done = graft("doctor", "--engine", "none", "--data-dir", str(tmp_path / "data"), "--json")
+    assert done.returncode == 0, done.stdout
+    rows = [row for row in json.loads(done.stdout) if row["area"] in {"declarations", "extensions"}]
+    found = [(row["name"], row["ok"], row["detail"]) for row in rows]
+    assert ("good.xml", True, "it counts, with 2 methods") in found
+    reason = "task.cancel is left out: a method of the platform itself has this name"
+    assert ("good.xml:3", False, reason) in found
+    assert ("bad.xml", False, "4 further findings") in found
+    assert sum(name == "bad.xml:2" for name, *_ in found) == 5
+    assert ("run-it", True, "declared methods go to it") in found
+    assert [ok for name, ok, _ in found if name == "run-that"] == [False]
+
+
 def test_a_file_that_is_too_large_is_told(graft: Graft, tmp_path: Path) -> None:
     extensions = tmp_path / "data/extensions.d"
     extensions.mkdir(parents=True)
