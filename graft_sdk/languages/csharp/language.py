@@ -88,14 +88,12 @@ class CSharp(Language):
         ),
         taken_methods=frozenset((*_OBJECT.split(), *_USED.split())),
         taken_params=frozenset({"cancellationToken"}),
-        taken_fields=frozenset(
-            (
-                *_OBJECT.split(),
-                *_USED.split(),
-                *("Code", "Data", "Decode", "Encode", "GetBaseException", "GetObjectData", "HResult", "HelpLink"),
-                *("InnerException", "Message", "Param", "Params", "RetryAfter", "Source", "StackTrace", "Status"),
-                "TargetSite",
-            )
+        taken_fields=frozenset((*_OBJECT.split(), *_USED.split(), "Decode", "Encode")),
+        taken_error_params=frozenset(
+            {
+                *("Code", "Data", "GetBaseException", "GetObjectData", "HResult", "HelpLink", "InnerException"),
+                *("Message", "Param", "Params", "RetryAfter", "Source", "StackTrace", "Status", "TargetSite"),
+            }
         ),
         taken_values=frozenset((*_OBJECT.split(), "Codec", "IsKnown", "Known")),
         number=lambda name, count: f"{name}_{count}",

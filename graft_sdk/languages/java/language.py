@@ -98,9 +98,8 @@ class Java(Language):
         taken_members=frozenset((*_OBJECT.split(), "call", "callAsync", "close", "login", "start", "cancelTask")),
         taken_methods=frozenset(_OBJECT.split()),
         taken_params=frozenset({"client", "options"}),
-        taken_fields=frozenset(
-            (*_OBJECT.split(), "builder", "toBuilder", "code", "params", "param", "status", "retryAfter", "build")
-        ),
+        taken_fields=frozenset((*_OBJECT.split(), "builder", "toBuilder", "build")),
+        taken_error_params=frozenset({"code", "params", "param", "status", "retryAfter"}),
         taken_values=frozenset({"CODEC", "KNOWN"}),
         number=lambda name, count: f"{name}{count}" if name[:1].isupper() and "_" not in name else f"{name}_{count}",
     )
