@@ -27,7 +27,7 @@ from graft_common.declarations.types import (
     SetType,
     Type,
 )
-from graft_sdk.naming import Scope, Style, pascal
+from graft_sdk.naming import Case, Scope, Style, pascal
 from graft_sdk.platform_errors import PLATFORM_ERRORS, PlatformError
 from graft_sdk.view import (
     ApiView,
@@ -121,16 +121,21 @@ class _Builder:
             _by_name=index,
         )
 
+    def _scope_in(self, type_name: str, case: Case, taken: frozenset[str]) -> Scope:
+        """Make a scope for the members of a type."""
+        own = {type_name} if self._style.own_name_taken else frozenset[str]()
+        return Scope(self._style, case, taken | own)
+
     def _enum(self, name: str) -> EnumView:
         declared = self._api.types.enums[name]
-        scope = Scope(self._style, self._style.values, self._style.taken_values)
+        scope = self._scope_in(self._enums[name], self._style.values, self._style.taken_values)
         idents = scope.all(value.name for value in declared.values)
         values = tuple(EnumValueView(value.name, idents[value.name], value.doc) for value in declared.values)
         return EnumView(name, self._enums[name], declared.doc, values)
 
     def _record(self, name: str) -> RecordView:
         declared = self._api.types.records[name]
-        scope = Scope(self._style, self._style.fields, self._style.taken_fields)
+        scope = self._scope_in(self._records[name], self._style.fields, self._style.taken_fields)
         offered = [field for field in declared.fields if field.lifecycle.state is not State.REMOVED]
         idents = scope.all(field.name for field in offered)
         fields = tuple(self._field(field, idents[field.name]) for field in offered)
@@ -164,7 +169,7 @@ class _Builder:
         scope = self._flat
         names = {method.name: method.name for method in methods}
         if not self._style.flat_methods:
-            scope = Scope(self._style, self._style.methods, self._style.taken_methods)
+            scope = self._scope_in(types.get("methods", ""), self._style.methods, self._style.taken_methods)
             names = {method.name: method.short_name for method in methods}
         idents = scope.all(names.values())
         forms = {
@@ -213,7 +218,7 @@ class _Builder:
                 lists.insert(0, own.params)
             params = max(lists, key=len)
             taken = self._style.taken_fields | self._style.taken_error_params
-            scope = Scope(self._style, self._style.fields, taken)
+            scope = self._scope_in(idents[code], self._style.fields, taken)
             names = [scope.name(name) for name in params]
             doc = own.doc if own is not None else next((error.doc for error in declared if error.doc), "")
             yield ErrorView(

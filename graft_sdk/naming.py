@@ -107,6 +107,8 @@ class Style:
     taken_error_params: frozenset[str] = frozenset()
     """Names that an error has besides its parameters."""
     taken_values: frozenset[str] = frozenset()
+    own_name_taken: bool = False
+    """Whether a member cannot be called as the type that it is in."""
     escape: Case = "{}_".format
     """What is done to a reserved or taken name."""
     digit_prefix: str = "_"

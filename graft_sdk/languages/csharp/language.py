@@ -96,6 +96,7 @@ class CSharp(Language):
             }
         ),
         taken_values=frozenset((*_OBJECT.split(), "Codec", "IsKnown", "Known")),
+        own_name_taken=True,
         number=lambda name, count: f"{name}_{count}",
     )
 
