@@ -55,6 +55,8 @@ COMMANDS = [
     ["export"],
     ["proto"],
     ["proto", "export"],
+    ["docs"],
+    ["docs", "generate"],
     ["settings"],
     ["doctor"],
 ]

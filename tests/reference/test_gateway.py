@@ -111,6 +111,10 @@ async def test_downloads_have_no_secrets_and_are_what_they_say(gateway: Running)
             assert secret not in reply.body
 
 
+async def test_the_page_about_the_gateway_names_it(gateway: Running) -> None:
+    assert b"GET  /docs/ " in (await get(gateway, "/")).body
+
+
 async def test_where_there_is_nothing(gateway: Running) -> None:
     reply = await get(gateway, "/docs")
     assert (reply.status, reply.headers["location"]) == (308, "docs/")
