@@ -12,7 +12,7 @@ import pytest
 
 from graft_cli.api_source import load_api
 from graft_common.declarations.api import Api
-from graft_sdk import example
+from graft_sdk import Options, example, find, generate
 from support.datamodels import SAMPLE, sample
 from support.running import Platform
 from support.sdk import SDK_TESTS, access, check_corpus, corpus, corpus_lines, echo_api, golden_api, make_sdk
@@ -29,14 +29,6 @@ pytestmark = pytest.mark.skipif(
 )
 
 PROGRAM = SDK_TESTS / "support" / "go" / "main.go"
-MODULE = """module program
-
-go 1.21
-
-require graftclient v0.1.0
-
-replace graftclient => {sdk}
-"""
 
 
 def go(folder: Path, *arguments: str) -> str:
@@ -67,9 +59,11 @@ def check(folder: Path) -> None:
 
 
 def beside(sdk: Path, folder: Path) -> Path:
-    """Make a module that uses the SDK."""
+    """Make a module that uses the SDK as its README tells."""
     folder.mkdir()
-    (folder / "go.mod").write_text(MODULE.format(sdk=sdk))
+    (folder / "go.mod").write_text("module program\n\ngo 1.21\n")
+    go(folder, "mod", "edit", f"-replace=graftclient={sdk}")
+    go(folder, "get", "graftclient")
     return folder
 
 
@@ -107,3 +101,16 @@ def test_it_is_used_on_a_platform(sdk_server: Platform, tmp_path: Path) -> None:
     assert run(["./program", "walk"], folder, **access(sdk_server)) == "ok\n"
     sent = corpus(20)
     check_corpus(sent, run(["./program", "corpus"], folder, corpus_lines(sent), **access(sdk_server)))
+
+
+def test_names_that_are_none_are_refused() -> None:
+    for name in ("", "/", "a b", "a//b", "ü"):
+        with pytest.raises(ValueError, match=r"example\.com/graftclient"):
+            find("go").package_name(name)
+    for name, package in (
+        ("example.com/go-volumes/v2", "govolumes"),
+        ("type", "grafttype"),
+        ("example.com/5", "graft5"),
+    ):
+        files = generate(golden_api(), find("go"), Options(package=find("go").package_name(name)))
+        assert f"\npackage {package}\n" in files["client.go"].decode()

@@ -13,7 +13,7 @@ import pytest
 
 from graft_cli.api_source import load_api
 from graft_common.declarations.api import Api
-from graft_sdk import example
+from graft_sdk import Options, example, find, generate
 from support.datamodels import SAMPLE, sample
 from support.running import Platform
 from support.sdk import SDK_TESTS, access, check_corpus, corpus, corpus_lines, echo_api, golden_api, make_sdk
@@ -126,3 +126,22 @@ def test_it_is_used_on_a_platform(sdk_server: Platform, tmp_path: Path, cargo: C
     assert run([program, "walk"], folder, **access(sdk_server)) == "ok\n"
     sent = corpus(20)
     check_corpus(sent, run([program, "corpus"], folder, corpus_lines(sent), **access(sdk_server)))
+
+
+def test_names_that_are_none_are_refused() -> None:
+    for name in ("", "5", "a b", "type", "std", "ü"):
+        with pytest.raises(ValueError, match="graft-client"):
+            find("rust").package_name(name)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "written"),
+    [("1.2.3", "1.2.3"), ("1.2", "1.2.0"), ("1.2.0-rc.1+x", "1.2.0-rc.1+x"), ("1.2.3.4", ""), ("1.2.03", "")],
+)
+def test_versions_are_cargos(wanted: str, written: str) -> None:
+    if written:
+        files = generate(golden_api(), find("rust"), Options(version=wanted))
+        assert f'\nversion = "{written}"\n' in files["Cargo.toml"].decode()
+        return
+    with pytest.raises(ValueError, match=r"1\.2\.0"):
+        generate(golden_api(), find("rust"), Options(version=wanted))

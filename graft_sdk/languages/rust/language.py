@@ -19,6 +19,8 @@ from graft_sdk.view import ApiView, ClassView, ErrorView, MethodView, ParamView
 
 _RUNTIME = ("mod", "calls", "client", "codec", "error", "json", "macros", "task", "time", "transport")
 _PACKAGE = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
+_NUMBERS = r"(?:0|[1-9][0-9]*)(?:\.(?:0|[1-9][0-9]*)){2}"
+_VERSION = re.compile(rf"{_NUMBERS}(?:-[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?(?:\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?")
 MAX_LINE = 100
 MAX_ARGUMENTS = 60
 """Characters of arguments that rustfmt leaves on one line."""
@@ -42,7 +44,7 @@ class Rust(Language):
 
     def files(self, api: ApiView) -> Iterator[File]:
         """See `Language`."""
-        yield File("Cargo.toml", "Cargo.toml.j2")
+        yield File("Cargo.toml", "Cargo.toml.j2", {"version": crate_version(api.version)})
         yield File("README.md", "README.md.j2", {"crate": crate_of(api.package)})
         for module in ("lib", "client", "errors", "types"):
             yield File(f"src/{module}.rs", f"{module}.rs.j2")
@@ -115,6 +117,18 @@ class Rust(Language):
             "write_call": _write_call,
             "put": _put,
         }
+
+
+def crate_version(wanted: str) -> str:
+    """Return a version as Cargo takes it, which has three numbers.
+
+    Raises:
+        ValueError: it can be none.
+    """
+    version = f"{wanted}.0" if wanted.count(".") == 1 and wanted.replace(".", "").isdigit() else wanted
+    if not _VERSION.fullmatch(version):
+        raise ValueError(f"{wanted!r} is no version of a crate; write one such as 1.2.0 or 1.2.0-rc.1")
+    return version
 
 
 def crate_of(package: str) -> str:

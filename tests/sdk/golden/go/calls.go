@@ -97,8 +97,8 @@ func (c *connection) hold(ctx context.Context) (func(), error) {
 	}
 }
 
-// session returns a session that is not the one that has ended.
-func (c *connection) session(ctx context.Context, ended string) (string, error) {
+// session returns a session that is not the one that has ended, or, if that will do, none where none is open.
+func (c *connection) session(ctx context.Context, ended string, none bool) (string, error) {
 	release, err := c.hold(ctx)
 	if err != nil {
 		return "", err
@@ -106,6 +106,9 @@ func (c *connection) session(ctx context.Context, ended string) (string, error) 
 	defer release()
 	if *c.ref != "" && *c.ref != ended {
 		return *c.ref, nil
+	}
+	if none {
+		return "", nil
 	}
 	if c.user == "" {
 		told := APIError{Code: sessionInvalid, Params: []string{""}, Message: "the client has neither a session nor a user"}
@@ -120,7 +123,7 @@ func (c *connection) session(ctx context.Context, ended string) (string, error) 
 	if err != nil {
 		return "", err
 	}
-	made, err := send(ctx, c, http.MethodPost, methodPath("session.login_with_password"), body, "", c.timeout, text[string]())
+	made, err := send(ctx, c, post("session.login_with_password", body), "", text[string]())
 	if err != nil {
 		return "", err
 	}
@@ -140,12 +143,25 @@ func (c *connection) logout(ctx context.Context, onlyOwn bool) error {
 	if ref == "" || !ends {
 		return nil
 	}
-	_, err = send(ctx, c, http.MethodPost, methodPath("session.logout"), []byte("{}"), ref, c.timeout, void())
+	_, err = send(ctx, c, post("session.logout", []byte("{}")), ref, void())
 	return err
 }
 
-func methodPath(name string) string {
-	return "/api/v1/methods/" + url.PathEscape(name)
+// exchange is a request without its credentials.
+type exchange struct {
+	verb string
+	path string
+	body []byte
+	// extra is time that the answer may take besides.
+	extra time.Duration
+	// sessionless: it is sent without a session where none is open.
+	sessionless bool
+	// repeatable: it is sent again where a connection that was kept has ended with it on its way.
+	repeatable bool
+}
+
+func post(method string, body []byte) exchange {
+	return exchange{verb: http.MethodPost, path: "/api/v1/methods/" + url.PathEscape(method), body: body}
 }
 
 func taskPath(ref string) string {
@@ -155,9 +171,9 @@ func taskPath(ref string) string {
 // call is a call that has been written, and waits to be made.
 type call struct {
 	members
-	method string
-	// open: it needs no session.
-	open bool
+	method      string
+	sessionless bool
+	repeatable  bool
 }
 
 func (m *members) body(method string) ([]byte, error) {
@@ -177,10 +193,9 @@ func invoke[T any](ctx context.Context, c *connection, made *call, result codec[
 		var none T
 		return none, err
 	}
-	if made.open {
-		return send(ctx, c, http.MethodPost, methodPath(made.method), body, "", c.timeout, result)
-	}
-	return withSession(ctx, c, http.MethodPost, methodPath(made.method), body, c.timeout, result)
+	request := post(made.method, body)
+	request.sessionless, request.repeatable = made.sessionless, made.repeatable
+	return withSession(ctx, c, request, result)
 }
 
 func start[T any](ctx context.Context, c *connection, made *call, result codec[T]) (*Task[T], error) {
@@ -188,7 +203,11 @@ func start[T any](ctx context.Context, c *connection, made *call, result codec[T
 	if err != nil {
 		return nil, err
 	}
-	ref, err := withSession(ctx, c, http.MethodPost, methodPath("Async."+made.method), body, c.timeout, text[string]())
+	return startTask(ctx, c, made.method, body, result)
+}
+
+func startTask[T any](ctx context.Context, c *connection, method string, body []byte, result codec[T]) (*Task[T], error) {
+	ref, err := withSession(ctx, c, post("Async."+method, body), text[string]())
 	if err != nil {
 		return nil, err
 	}
@@ -207,42 +226,43 @@ func listCall(method string, params []any) ([]byte, error) {
 }
 
 // withSession sends a request; where the session has ended, it logs in anew and sends it once more.
-func withSession[T any](
-	ctx context.Context, c *connection, verb, path string, body []byte, timeout time.Duration, result codec[T],
-) (T, error) {
-	ref, err := c.session(ctx, "")
+func withSession[T any](ctx context.Context, c *connection, request exchange, result codec[T]) (T, error) {
+	var none T
+	ref, err := c.session(ctx, "", request.sessionless)
 	if err != nil {
-		var none T
 		return none, err
 	}
-	answer, err := send(ctx, c, verb, path, body, ref, timeout, result)
+	answer, err := send(ctx, c, request, ref, result)
 	var told *APIError
-	if err == nil || c.user == "" || !errors.As(err, &told) || told.Code != sessionInvalid || told.Status == 0 {
+	if err == nil || c.user == "" || !errors.As(err, &told) || told.Code != sessionInvalid {
 		return answer, err
 	}
-	if ref, err = c.session(ctx, ref); err != nil {
-		return answer, err
+	if ref, err = c.session(ctx, ref, false); err != nil {
+		return none, err
 	}
-	return send(ctx, c, verb, path, body, ref, timeout, result)
+	return send(ctx, c, request, ref, result)
 }
 
-// send sends a request and reads the answer; the timeout holds where the context has none.
-func send[T any](
-	ctx context.Context, c *connection, verb, path string, body []byte, ref string, timeout time.Duration, result codec[T],
-) (T, error) {
+// send sends a request and reads the answer; the client's timeout holds where the context has none.
+func send[T any](ctx context.Context, c *connection, made exchange, ref string, result codec[T]) (T, error) {
 	var none T
 	if _, bounded := ctx.Deadline(); !bounded {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, timeout)
+		ctx, cancel = context.WithTimeout(ctx, c.timeout+made.extra)
 		defer cancel()
 	}
-	request, err := http.NewRequestWithContext(ctx, verb, strings.TrimSuffix(c.base.String(), "/")+path, bytes.NewReader(body))
+	address := strings.TrimSuffix(c.base.String(), "/") + made.path
+	request, err := http.NewRequestWithContext(ctx, made.verb, address, bytes.NewReader(made.body))
 	if err != nil {
 		return none, err
 	}
 	request.Header.Set("Accept", "application/json")
 	request.Header.Set("User-Agent", userAgent)
-	if len(body) > 0 {
+	if made.repeatable {
+		// It is not sent; the transport of net/http knows by it what it may send again.
+		request.Header["Idempotency-Key"] = []string{}
+	}
+	if len(made.body) > 0 {
 		request.Header.Set("Content-Type", "application/json")
 	}
 	if ref != "" {

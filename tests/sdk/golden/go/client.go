@@ -81,7 +81,7 @@ func New(url string, config Config) (*Client, error) {
 
 // Login logs in, unless that is done; the first call does it by itself.
 func (c *Client) Login(ctx context.Context) error {
-	_, err := c.connection.session(ctx, "")
+	_, err := c.connection.session(ctx, "", false)
 	return err
 }
 
@@ -127,7 +127,7 @@ func (c *Client) Call(ctx context.Context, method string, params ...any) (any, e
 	if err != nil {
 		return nil, err
 	}
-	return withSession(ctx, c.connection, http.MethodPost, methodPath(method), body, c.connection.timeout, anything())
+	return withSession(ctx, c.connection, post(method, body), anything())
 }
 
 // Start starts a method by its name as a task, as Call does.
@@ -136,10 +136,5 @@ func (c *Client) Start(ctx context.Context, method string, params ...any) (*Task
 	if err != nil {
 		return nil, err
 	}
-	path := methodPath("Async." + method)
-	ref, err := withSession(ctx, c.connection, http.MethodPost, path, body, c.connection.timeout, text[string]())
-	if err != nil {
-		return nil, err
-	}
-	return &Task[any]{connection: c.connection, result: anything(), ref: ref}, nil
+	return startTask(ctx, c.connection, method, body, anything())
 }

@@ -100,13 +100,12 @@ func (t *Task[T]) String() string {
 // Info asks how the task stands. The answer comes when it has ended, at the latest after the wait, of which a minute
 // counts at most.
 func (t *Task[T]) Info(ctx context.Context, wait time.Duration) (TaskInfo, error) {
-	path := taskPath(t.ref)
+	asked := exchange{verb: http.MethodGet, path: taskPath(t.ref), repeatable: true}
 	if wait = min(wait, time.Minute); wait > 0 {
-		path += "?wait=" + strconv.FormatFloat(wait.Seconds(), 'f', 3, 64)
-	} else {
-		wait = 0
+		asked.path += "?wait=" + strconv.FormatFloat(wait.Seconds(), 'f', 3, 64)
+		asked.extra = wait
 	}
-	return withSession(ctx, t.connection, http.MethodGet, path, nil, t.connection.timeout+wait, taskInfo())
+	return withSession(ctx, t.connection, asked, taskInfo())
 }
 
 // Status asks how the task stands now.
@@ -140,12 +139,13 @@ func (t *Task[T]) Wait(ctx context.Context) (T, error) {
 
 // Cancel asks the task to stop; what it runs is killed. One that has ended stays as it is.
 func (t *Task[T]) Cancel(ctx context.Context) error {
-	_, err := withSession(ctx, t.connection, http.MethodPost, taskPath(t.ref)+"/cancel", nil, t.connection.timeout, void())
+	asked := exchange{verb: http.MethodPost, path: taskPath(t.ref) + "/cancel", repeatable: true}
+	_, err := withSession(ctx, t.connection, asked, void())
 	return err
 }
 
 // Destroy lets the platform forget the task.
 func (t *Task[T]) Destroy(ctx context.Context) error {
-	_, err := withSession(ctx, t.connection, http.MethodDelete, taskPath(t.ref), nil, t.connection.timeout, void())
+	_, err := withSession(ctx, t.connection, exchange{verb: http.MethodDelete, path: taskPath(t.ref)}, void())
 	return err
 }

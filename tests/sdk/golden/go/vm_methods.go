@@ -19,7 +19,7 @@ type VMPingOptions struct {
 }
 
 func callVMPing(options *VMPingOptions) *call {
-	made := call{method: "VM.ping", open: true}
+	made := call{method: "VM.ping", sessionless: true, repeatable: true}
 	if options != nil {
 		putPointer(&made.members, "value", float(), options.Value)
 	}

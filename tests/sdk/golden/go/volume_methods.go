@@ -41,7 +41,7 @@ func (o VolumeResizeOptions) Format(state fmt.State, verb rune) {
 }
 
 func callVolumeResize(volume VolumeRef, disks []Disk, options *VolumeResizeOptions) *call {
-	made := call{method: "Volume.resize"}
+	made := call{method: "Volume.resize", repeatable: true}
 	put(&made.members, "volume", text[VolumeRef](), volume)
 	put(&made.members, "disks", setOf(codecDisk()), disks)
 	if options != nil {

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"net"
 	"net/http"
 	"os"
 	"reflect"
@@ -241,6 +242,34 @@ func transports(*sdk.Client) {
 	same(failing[*sdk.ServerBusyError](client.Echo.String(ctx, "v")).RetryAfter, 7*time.Second)
 }
 
+// connectionsThatEnd: those that were kept may end with a request on its way.
+func connectionsThatEnd(*sdk.Client) {
+	listener := must(net.Listen("tcp", "127.0.0.1:0"))
+	var served sync.WaitGroup
+	served.Add(1)
+	go func() {
+		defer served.Done()
+		for _, answer := range []string{`"OpaqueRef:t"`, `{"ref":"OpaqueRef:t","name":"x","status":"pending"}`} {
+			stream := must(listener.Accept())
+			requests := bufio.NewReader(stream)
+			readRequest(requests)
+			fmt.Fprintf(stream, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(answer), answer)
+			readRequest(requests)
+			try(stream.Close())
+		}
+	}()
+	client := must(sdk.New("http://"+listener.Addr().String(), sdk.Config{SessionRef: "OpaqueRef:1"}))
+	task := must(client.Echo.StartInt(ctx, 1))
+	same(must(task.Status(ctx)), sdk.TaskPending)
+	failing[*sdk.TransportError](client.Echo.String(ctx, "not twice"))
+	served.Wait()
+	try(listener.Close())
+}
+
+func readRequest(from *bufio.Reader) {
+	must(io.ReadAll(must(http.ReadRequest(from)).Body))
+}
+
 func secrets(client *sdk.Client) {
 	config := sdk.Config{User: "u", Password: "pass-secret", SessionRef: "ref-secret"}
 	own := must(sdk.New("http://x", config))
@@ -277,7 +306,8 @@ func main() {
 		corpus(client)
 	} else {
 		for _, walk := range []func(*sdk.Client){
-			values, argumentsLeftOut, unknownValues, apiErrors, sessions, goroutines, tasks, transports, secrets,
+			values, argumentsLeftOut, unknownValues, apiErrors, sessions, goroutines, tasks, transports,
+			connectionsThatEnd, secrets,
 		} {
 			walk(client)
 		}

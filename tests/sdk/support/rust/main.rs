@@ -332,13 +332,8 @@ fn answers_of_http(_: &Client) {
         ];
         for answer in answers {
             let (mut stream, _) = listener.accept().unwrap();
-            let mut request = Vec::new();
             // A connection that is closed before all is read is reset.
-            while request.last() != Some(&b'}') {
-                let mut some = [0; 1024];
-                let count = std::io::Read::read(&mut stream, &mut some).unwrap();
-                request.extend_from_slice(&some[..count]);
-            }
+            read_request(&mut stream);
             std::io::Write::write_all(&mut stream, answer.as_bytes()).unwrap();
             thread::sleep(Duration::from_millis(20));
         }
@@ -354,6 +349,44 @@ fn answers_of_http(_: &Client) {
     }
     server.join().unwrap();
     fails!(borrow("a\r\nb").echo().string("x"), Error::Transport(_));
+}
+
+fn read_request(stream: &mut std::net::TcpStream) {
+    let mut request = Vec::new();
+    let whole = |request: &[u8]| {
+        request.ends_with(b"}") || (request.starts_with(b"GET") && request.ends_with(b"\r\n\r\n"))
+    };
+    while !whole(&request) {
+        let mut some = [0; 1024];
+        let count = std::io::Read::read(stream, &mut some).unwrap();
+        assert_ne!(count, 0);
+        request.extend_from_slice(&some[..count]);
+    }
+}
+
+/// Connections that were kept may end with a request on its way.
+fn connections_that_end(_: &Client) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let server = thread::spawn(move || {
+        let info = r#"{"ref":"OpaqueRef:t","name":"x","status":"pending"}"#;
+        for answer in ["\"OpaqueRef:t\"", info] {
+            let (mut stream, _) = listener.accept().unwrap();
+            read_request(&mut stream);
+            let length = answer.len();
+            let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{answer}");
+            std::io::Write::write_all(&mut stream, answer.as_bytes()).unwrap();
+            read_request(&mut stream);
+        }
+    });
+    let client = Client::builder(&url)
+        .session("OpaqueRef:1")
+        .build()
+        .unwrap();
+    let task = client.echo().start_int(1).unwrap();
+    assert_eq!(task.status().unwrap(), TaskStatus::Pending);
+    fails!(client.echo().string("not twice"), Error::Transport(_));
+    server.join().unwrap();
 }
 
 fn secrets(client: &Client) {
@@ -407,6 +440,7 @@ fn main() {
             tasks,
             transports,
             answers_of_http,
+            connections_that_end,
             secrets,
         ];
         for walk in walks {

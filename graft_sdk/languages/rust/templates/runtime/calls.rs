@@ -14,8 +14,10 @@ const SESSION_INVALID: &str = "SESSION_INVALID";
 /// A call that has been written, and waits to be made.
 pub(crate) struct Call {
     method: String,
-    /// Whether it needs a session.
-    session: bool,
+    /// Whether it is sent without a session where none is open.
+    pub(crate) sessionless: bool,
+    /// Whether it is as good twice as once.
+    pub(crate) repeatable: bool,
     pub(crate) members: Members,
     /// Arguments by their places instead.
     places: Option<Vec<Json>>,
@@ -25,17 +27,10 @@ impl Call {
     pub(crate) fn new(method: &str) -> Self {
         Self {
             method: method.to_owned(),
-            session: true,
+            sessionless: false,
+            repeatable: false,
             members: Members::default(),
             places: None,
-        }
-    }
-
-    /// Writes a call that needs no session.
-    pub(crate) fn without_session(method: &str) -> Self {
-        Self {
-            session: false,
-            ..Self::new(method)
         }
     }
 
@@ -61,6 +56,8 @@ impl Call {
             path: format!("/api/v1/methods/{prefix}{}", quoted(&self.method)),
             body: body.to_string().into_bytes(),
             extra: Duration::ZERO,
+            sessionless: self.sessionless && prefix.is_empty(),
+            repeatable: self.repeatable && prefix.is_empty(),
         }
     }
 }
@@ -72,6 +69,10 @@ pub(crate) struct Verb {
     pub(crate) body: Vec<u8>,
     /// Time that the answer may take besides.
     pub(crate) extra: Duration,
+    /// Whether it is sent without a session where none is open.
+    pub(crate) sessionless: bool,
+    /// Whether it is sent again where a connection that was kept has ended with it on its way.
+    pub(crate) repeatable: bool,
 }
 
 /// A platform, and a session on it.
@@ -93,14 +94,7 @@ pub(crate) struct Session {
 
 impl Connection {
     pub(crate) fn invoke<T: Decode>(&self, call: Call) -> Result<T> {
-        let session = call.session;
-        let request = call.into_request("");
-        let answer = if session {
-            self.with_session(&request)
-        } else {
-            self.send(&request, None)
-        };
-        read(answer?)
+        read(self.with_session(&call.into_request(""))?)
     }
 
     pub(crate) fn start(&self, call: Call) -> Result<String> {
@@ -109,10 +103,14 @@ impl Connection {
 
     /// Sends a request; where the session has ended, logs in anew and sends it once more.
     pub(crate) fn with_session(&self, request: &Verb) -> Result<Json> {
-        let reference = self.session(None)?;
-        match self.send(request, Some(&reference)) {
+        let open = self.locked().reference.clone();
+        let reference = match open {
+            None if !request.sessionless => Some(self.session(None)?),
+            open => open,
+        };
+        match self.send(request, reference.as_deref()) {
             Err(error) if self.login.is_some() && error.code() == Some(SESSION_INVALID) => {
-                self.send(request, Some(&self.session(Some(&reference))?))
+                self.send(request, Some(&self.session(reference.as_deref())?))
             }
             answer => answer,
         }
@@ -139,12 +137,12 @@ impl Connection {
                 ..ApiError::default()
             }));
         };
-        let mut call = Call::without_session("session.login_with_password");
+        let mut call = Call::new("session.login_with_password");
         call.put("uname", user);
         call.put("pwd", password);
         call.put("version", "1.0");
         call.put("originator", &self.originator);
-        let made: String = self.invoke(call)?;
+        let made: String = read(self.send(&call.into_request(""), None)?)?;
         session.reference = Some(made.clone());
         session.own = true;
         Ok(made)
@@ -179,6 +177,7 @@ impl Connection {
             headers,
             body: request.body.clone(),
             timeout: self.timeout.saturating_add(request.extra),
+            repeatable: request.repeatable,
         })?;
         json_of(&response)
     }

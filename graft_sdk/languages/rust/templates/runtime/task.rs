@@ -197,6 +197,8 @@ impl<T: Decode> Task<T> {
             path: format!("/api/v1/tasks/{}{end}", quoted(&self.reference)),
             body: Vec::new(),
             extra,
+            sessionless: false,
+            repeatable: method != "DELETE",
         })
     }
 }

@@ -15,6 +15,7 @@ const MAX_ANSWER: u64 = 256 << 20;
 const MAX_IDLE: usize = 8;
 const MAX_LINE: usize = 64 << 10;
 const MAX_HEADERS: usize = 100;
+const MAX_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// One request.
 #[derive(Clone)]
@@ -29,6 +30,8 @@ pub struct Request {
     pub body: Vec<u8>,
     /// How long the answer may take.
     pub timeout: Duration,
+    /// Whether it may be sent again: it is as good twice as once.
+    pub repeatable: bool,
 }
 
 impl fmt::Debug for Request {
@@ -133,7 +136,7 @@ impl Connect for TcpConnect {
 ///
 /// None of them answers.
 pub fn tcp_stream(host: &str, port: u16, timeout: Duration) -> io::Result<TcpStream> {
-    let until = Instant::now() + timeout;
+    let until = Instant::now() + timeout.min(MAX_TIMEOUT);
     let mut failure = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
     for address in (host, port).to_socket_addrs()? {
         match TcpStream::connect_timeout(&address, left(until)?) {
@@ -235,37 +238,49 @@ impl HttpTransport {
         Ok(Self::new(Address::of(url)?, Box::new(connector)))
     }
 
-    fn take(&self, until: Instant) -> io::Result<Connection> {
+    /// Returns a connection that was kept, if one is still open.
+    fn kept(&self) -> Option<Connection> {
         loop {
             let idle = self.idle.lock().map(|mut idle| idle.pop());
-            let Some(mut connection) = idle.unwrap_or_default() else {
-                let Address { host, port, .. } = &self.address;
-                let stream = self.connector.connect(host, *port, left(until)?)?;
-                return Ok(BufReader::new(stream));
-            };
+            let mut connection = idle.unwrap_or_default()?;
             if connection.get_mut().is_open() {
-                return Ok(connection);
+                return Some(connection);
             }
         }
     }
 
     fn exchange(&self, request: &Request) -> io::Result<Response> {
-        let until = Instant::now().checked_add(request.timeout).ok_or_else(|| {
-            io::Error::new(io::ErrorKind::InvalidInput, "the timeout is too long")
-        })?;
-        let mut connection = self.take(until)?;
-        let stream = connection.get_mut();
-        stream.set_timeout(left(until)?)?;
+        let until = Instant::now() + request.timeout.min(MAX_TIMEOUT);
+        if let Some(connection) = self.kept() {
+            // The other side may have closed it just when the request was on its way.
+            match self.sent(connection, request, until) {
+                Err(error) if request.repeatable && has_ended(&error) => {}
+                answer => return answer,
+            }
+        }
+        let Address { host, port, .. } = &self.address;
+        let stream = self.connector.connect(host, *port, left(until)?)?;
+        self.sent(BufReader::new(stream), request, until)
+    }
+
+    fn sent(
+        &self,
+        mut connection: Connection,
+        request: &Request,
+        until: Instant,
+    ) -> io::Result<Response> {
         // In one piece, so that a small request is one packet.
         let mut written = self.head(request)?;
         written.extend_from_slice(&request.body);
+        let stream = connection.get_mut();
+        stream.set_timeout(left(until)?)?;
         stream.write_all(&written)?;
         stream.flush()?;
-        let (response, kept) = Answer {
+        let answer = Answer {
             connection: &mut connection,
             until,
-        }
-        .read()?;
+        };
+        let (response, kept) = answer.read()?;
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if kept && connection.buffer().is_empty() && idle.len() < MAX_IDLE {
             idle.push(connection);
@@ -457,6 +472,16 @@ impl Answer<'_> {
     fn bound(&mut self) -> io::Result<()> {
         self.connection.get_mut().set_timeout(left(self.until)?)
     }
+}
+
+fn has_ended(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::BrokenPipe
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::UnexpectedEof
+    )
 }
 
 fn broken(reason: &str) -> io::Error {

@@ -46,7 +46,9 @@ impl<'a> VmMethods<'a> {
 }
 
 fn call_ping(options: &VmPingOptions) -> Call {
-    let mut call = Call::without_session("VM.ping");
+    let mut call = Call::new("VM.ping");
+    call.sessionless = true;
+    call.repeatable = true;
     options.put_into(&mut call);
     call
 }

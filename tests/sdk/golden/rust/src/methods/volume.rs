@@ -263,6 +263,7 @@ impl<'a> VolumeMethods<'a> {
 
 fn call_resize(volume: &VolumeRef, disks: &[Disk], options: &VolumeResizeOptions) -> Call {
     let mut call = Call::new("Volume.resize");
+    call.repeatable = true;
     call.put("volume", volume);
     call.put("disks", disks);
     options.put_into(&mut call);
