@@ -18,7 +18,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-TIMEOUT = 60.0
+TIMEOUT = 120.0
 _FLAGS = (
     "--headless",
     "--no-sandbox",
