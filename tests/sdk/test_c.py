@@ -15,6 +15,7 @@ from graft_sdk import example
 from support.datamodels import SAMPLE, sample
 from support.running import ADMIN, PASSWORD, Platform
 from support.sdk import SDK_TESTS, check_corpus, corpus, corpus_lines, echo_api, golden_api, make_sdk
+from support.sdk_texts import stumbling_api
 
 pytestmark = pytest.mark.skipif(
     not (shutil.which("gcc") and shutil.which("make")), reason="there is no gcc or no make; Debian has build-essential"
@@ -60,6 +61,10 @@ def test_its_header_can_be_used_in_cpp(tmp_path: Path) -> None:
     if shutil.which("g++") is None:
         pytest.skip("there is no g++; Debian has it as g++")
     run(["g++", "-Wall", "-Werror", "-fsyntax-only", "-x", "c++", str(folder / "include" / "graft_api.h")])
+
+
+def test_no_text_and_no_name_makes_it_stumble(tmp_path: Path) -> None:
+    built(make_sdk(stumbling_api(), "c", tmp_path / "sdk"))
 
 
 def test_what_is_made_of_a_datamodel_builds_too(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from graft_sdk import example
 from support.datamodels import SAMPLE, sample
 from support.running import ADMIN, PASSWORD, Platform
 from support.sdk import SDK_TESTS, check_corpus, corpus, corpus_lines, echo_api, golden_api, make_sdk
+from support.sdk_texts import stumbling_api
 
 pytestmark = pytest.mark.skipif(
     not (shutil.which("mcs") and shutil.which("mono")), reason="there is no Mono; Debian has mono-mcs and mono-runtime"
@@ -58,6 +59,10 @@ def test_it_compiles_without_a_warning(tmp_path: Path) -> None:
     examples.write_text("".join(written_examples(golden_api())))
     out = tmp_path / "Examples.dll"
     mcs(["-target:library", f"-r:{made}", "-r:System.Net.Http.dll", f"-out:{out}", str(examples)], out)
+
+
+def test_no_text_and_no_name_makes_it_stumble(tmp_path: Path) -> None:
+    library(make_sdk(stumbling_api(), "csharp", tmp_path / "sdk"))
 
 
 def test_what_is_made_of_a_datamodel_compiles_too(tmp_path: Path) -> None:

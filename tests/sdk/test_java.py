@@ -15,6 +15,7 @@ from graft_sdk import example
 from support.datamodels import SAMPLE, sample
 from support.running import ADMIN, PASSWORD, Platform
 from support.sdk import SDK_TESTS, check_corpus, corpus, corpus_lines, echo_api, golden_api, make_sdk
+from support.sdk_texts import stumbling_api
 
 pytestmark = pytest.mark.skipif(shutil.which("javac") is None, reason="there is no javac; Debian has default-jdk")
 
@@ -55,6 +56,10 @@ def test_it_compiles_without_a_warning(tmp_path: Path) -> None:
     folder = make_sdk(golden_api(), "java", tmp_path / "golden")
     classes = compiled(folder)
     javac(classes, ["-cp", str(classes), *map(str, written_examples(golden_api(), tmp_path))])
+
+
+def test_no_text_and_no_name_makes_it_stumble(tmp_path: Path) -> None:
+    compiled(make_sdk(stumbling_api(), "java", tmp_path / "sdk"))
 
 
 def test_what_is_made_of_a_datamodel_compiles_too(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from graft_sdk.view import FieldView, LifecycleView, MethodView, ParamView
 
 WIDTH = 100
 _CODE = re.compile(r"`([^`\n]+)`")
+_BREAK = re.compile(r"\s*\n\s*")
 _SPECIAL = {
     "&": "&amp;",
     "<": "&lt;",
@@ -28,7 +29,7 @@ def escaped(text: str) -> str:
 
 def inline(text: str) -> str:
     """Write a piece of a line, with words in backticks as code."""
-    return _CODE.sub(r"<code>\1</code>", escaped(text))
+    return _CODE.sub(r"<code>\1</code>", escaped(_BREAK.sub(" ", text)))
 
 
 def block(paragraphs: str, indent: int, *tags: str) -> str:
