@@ -163,6 +163,18 @@ async def test_one_language_is_chosen_for_all_examples(browser: Browser, docs: s
         assert set(await tab.run(chosen)) == {"graft"}
 
 
+async def test_places_and_calls_are_copied(browser: Browser, docs: str) -> None:
+    async with browser.tab() as tab:
+        await tab.open(f"{docs}/class-Volume.html")
+        await tab.call("Browser.grantPermissions", permissions=["clipboardReadWrite", "clipboardSanitizedWrite"])
+        await tab.run("document.querySelector('[id=\"Volume.copy\"] .anchor').click()")
+        copied = "navigator.clipboard.readText()"
+        await tab.until(f"{copied}.then((text) => text === '{docs}/class-Volume.html#Volume.copy')")
+        assert await tab.run("location.hash") == "#Volume.copy"
+        await tab.run("document.querySelector('[id=\"Volume.copy\"] .copy').click()")
+        await tab.until(f"{copied}.then((text) => text.startsWith('curl \"$GRAFT_URL/api/v1/methods/Volume.copy\"'))")
+
+
 async def test_the_keyboard_reaches_everything_and_shows_where_it_is(browser: Browser, docs: str) -> None:
     async with browser.tab() as tab:
         await tab.open(f"{docs}/class-Volume.html")
