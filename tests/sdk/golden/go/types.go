@@ -119,7 +119,7 @@ func codecVolumeRecord() codec[VolumeRecord] {
 	}
 }
 
-// MarshalJSON writes the record as it travels.
+// MarshalJSON writes the record as it travels, secrets included.
 func (r VolumeRecord) MarshalJSON() ([]byte, error) {
 	return marshal(codecVolumeRecord(), r)
 }
@@ -230,7 +230,7 @@ func codecDisk() codec[Disk] {
 	}
 }
 
-// MarshalJSON writes the record as it travels.
+// MarshalJSON writes the record as it travels, secrets included.
 func (r Disk) MarshalJSON() ([]byte, error) {
 	return marshal(codecDisk(), r)
 }
@@ -261,7 +261,7 @@ func codecDiskRecord() codec[DiskRecord] {
 	}
 }
 
-// MarshalJSON writes the record as it travels.
+// MarshalJSON writes the record as it travels, secrets included.
 func (r DiskRecord) MarshalJSON() ([]byte, error) {
 	return marshal(codecDiskRecord(), r)
 }

@@ -5,13 +5,17 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"math"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"reflect"
 	"strings"
@@ -270,6 +274,20 @@ func readRequest(from *bufio.Reader) {
 	must(io.ReadAll(must(http.ReadRequest(from)).Body))
 }
 
+func certificates(*sdk.Client) {
+	server := httptest.NewTLSServer(http.HandlerFunc(func(answer http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(answer, `"x"`)
+	}))
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	trusted := x509.NewCertPool()
+	trusted.AddCert(server.Certificate())
+	config := sdk.Config{SessionRef: "OpaqueRef:1", TLS: &tls.Config{RootCAs: trusted}}
+	same(must(must(sdk.New(server.URL, config)).Echo.String(ctx, "v")), "x")
+	config.TLS = nil
+	failing[*sdk.TransportError](must(sdk.New(server.URL, config)).Echo.String(ctx, "v"))
+	server.Close()
+}
+
 func secrets(client *sdk.Client) {
 	config := sdk.Config{User: "u", Password: "pass-secret", SessionRef: "ref-secret"}
 	own := must(sdk.New("http://x", config))
@@ -307,7 +325,7 @@ func main() {
 	} else {
 		for _, walk := range []func(*sdk.Client){
 			values, argumentsLeftOut, unknownValues, apiErrors, sessions, goroutines, tasks, transports,
-			connectionsThatEnd, secrets,
+			connectionsThatEnd, certificates, secrets,
 		} {
 			walk(client)
 		}

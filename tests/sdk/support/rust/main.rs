@@ -389,6 +389,61 @@ fn connections_that_end(_: &Client) {
     server.join().unwrap();
 }
 
+/// Stands for a library of TLS: counts, and passes on.
+struct Counted(std::net::TcpStream, Arc<Mutex<u32>>);
+
+impl std::io::Read for Counted {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        self.0.read(buffer)
+    }
+}
+
+impl std::io::Write for Counted {
+    fn write(&mut self, buffer: &[u8]) -> std::io::Result<usize> {
+        *self.1.lock().unwrap() += 1;
+        self.0.write(buffer)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl Stream for Counted {
+    fn set_timeout(&mut self, timeout: Duration) -> std::io::Result<()> {
+        self.0.set_timeout(timeout)
+    }
+
+    fn is_open(&mut self) -> bool {
+        self.0.is_open()
+    }
+}
+
+struct Counting(Arc<Mutex<u32>>);
+
+impl Connect for Counting {
+    fn connect(
+        &self,
+        host: &str,
+        port: u16,
+        timeout: Duration,
+    ) -> std::io::Result<Box<dyn Stream>> {
+        let stream = tcp_stream(host, port, timeout)?;
+        Ok(Box::new(Counted(stream, self.0.clone())))
+    }
+}
+
+fn connectors(client: &Client) {
+    let count = Arc::new(Mutex::new(0));
+    let url = var("GRAFT_URL").unwrap().replace("http:", "https:");
+    let reference = client.session_ref().unwrap();
+    let builder = Client::builder(&url).session(&reference);
+    let other = builder.connector(Counting(count.clone())).build().unwrap();
+    assert_eq!(other.echo().string("x").unwrap(), "x");
+    assert_eq!(other.echo().string("y").unwrap(), "y");
+    assert_eq!(*count.lock().unwrap(), 2);
+}
+
 fn secrets(client: &Client) {
     let record = Everything {
         hidden: "pass-secret".to_owned(),
@@ -441,6 +496,7 @@ fn main() {
             transports,
             answers_of_http,
             connections_that_end,
+            connectors,
             secrets,
         ];
         for walk in walks {
