@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from graft_common.declarations.api import Api
     from graft_common.declarations.model import Method
 
+_MAX_MISSING = 20
+"""Methods without an executable that are shown; an imported datamodel has thousands."""
 _SOURCES = ("", "built-in", "drop-in", "extension")
 """By the numbers of the contract's `MethodSource`."""
 
@@ -166,10 +168,13 @@ def _candidate(candidate: Any) -> dict[str, Any]:
 
 
 def _print_reasons(methods: Sequence[dict[str, Any]], findings: Sequence[dict[str, Any]], *, every: bool) -> None:
-    """Print who has each method that several bring, or of all where `every` says so, and what is wrong."""
+    """Print who has each method that several bring or nobody serves, or of all where `every` says so, and findings."""
     from graft_cli.output import plain, print_table
 
-    shown = [method for method in methods if every or _is_contested(method)]
+    missing = [] if every else [method for method in methods if _is_only_missing(method)]
+    folded = [method["name"] for method in missing[_MAX_MISSING:]]
+    hidden = frozenset(folded)
+    shown = [method for method in methods if every or (_is_contested(method) and method["name"] not in hidden)]
     rows = [
         (
             method["name"] if number == 0 else "",
@@ -183,9 +188,12 @@ def _print_reasons(methods: Sequence[dict[str, Any]], findings: Sequence[dict[st
     ]
     if rows:
         print_table(("METHOD", "IN FORCE", "SOURCE", "EXECUTABLE", "WHY"), rows, ("cyan", "", "", "", "dim"))
-    if len(shown) < len(methods):
-        others = f"{len(methods) - len(shown)} other methods: each is brought by one alone.\n"
-        typer.echo(f"{chr(10) if rows else ''}{others}", nl=False)
+    if rows and len(shown) < len(methods):
+        typer.echo()
+    if folded:
+        typer.echo(f"{len(folded)} more are declared, and their executables are missing.")
+    if len(shown) + len(folded) < len(methods):
+        typer.echo(f"{len(methods) - len(shown) - len(folded)} other methods: each is brought by one alone.")
     if findings:
         typer.echo(("\n" if methods else "") + "Findings:")
     for finding in findings:
@@ -197,7 +205,13 @@ def _print_reasons(methods: Sequence[dict[str, Any]], findings: Sequence[dict[st
 
 def _is_contested(method: dict[str, Any]) -> bool:
     candidates = method["candidates"]
-    return len(candidates) > 1 or not candidates[0]["in_force"] or "missing" in candidates[0]["reason"]
+    return len(candidates) > 1 or not candidates[0]["in_force"] or _is_only_missing(method)
+
+
+def _is_only_missing(method: dict[str, Any]) -> bool:
+    """Tell whether one declaration alone brings it, and its executable is not there."""
+    [first, *others] = method["candidates"]
+    return not others and first["in_force"] and "is missing" in first["reason"]
 
 
 def _describe(name: str, *, as_json: bool) -> None:

@@ -1,0 +1,46 @@
+"""What `graft methods --why` shows of thousands of methods."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from graft_cli.commands.methods import _print_reasons
+
+
+def method(name: str, *reasons: str) -> dict[str, Any]:
+    parts = {"source": "drop-in", "origin": "a.xml", "executable": name, "declared": True}
+    return {
+        "name": name,
+        "candidates": [{**parts, "in_force": number == 0, "reason": reason} for number, reason in enumerate(reasons)],
+    }
+
+
+def test_many_that_are_only_missing_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    gone = "nothing else brings it; its executable x is missing, so that calls are refused"
+    methods = [
+        method("A.two", "the first", "the second"),
+        *(method(f"B.{number:02}", gone) for number in range(30)),
+        *(method(f"C.{number}", "nothing else brings it") for number in range(5)),
+    ]
+    _print_reasons(methods, [], every=False)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[1:5]] == ["A.two", "no", "B.00", "B.01"]
+    assert lines[-3:] == [
+        "",
+        "10 more are declared, and their executables are missing.",
+        "5 other methods: each is brought by one alone.",
+    ]
+    _print_reasons(methods, [], every=True)
+    assert len(capsys.readouterr().out.splitlines()) == 1 + 2 + 30 + 5
+
+
+def test_findings_come_last(capsys: pytest.CaptureFixture[str]) -> None:
+    finding = {"file": "a.xml", "line": 5, "path": "/methods", "reason": "\x1b[31mwrong", "last_good_in_force": True}
+    _print_reasons([], [finding, {**finding, "line": 0, "path": "", "last_good_in_force": False}], every=False)
+    assert capsys.readouterr().out.splitlines() == [
+        "Findings:",
+        "  a.xml:5: /methods: \\x1b[31mwrong (an earlier version is in force)",
+        "  a.xml: \\x1b[31mwrong",
+    ]
