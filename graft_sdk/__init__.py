@@ -4,7 +4,7 @@
       -> view.ApiView      the same in all languages: classes, methods, types, errors, with the language's names
       -> a Language        which templates make which files, what types and literals look like
       -> generation        path -> bytes
-      -> output            files in a directory, replaced as a whole
+      -> output_folder     of graft_cli: files in a directory, replaced as a whole
 
 Each language is a folder in `graft_sdk/languages`, found by looking; its README is the docstring of that package.
 """

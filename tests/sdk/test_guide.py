@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -49,6 +50,18 @@ def test_python(sdk_server: Platform, tmp_path: Path) -> None:
     assert _run([sys.executable, "-W", "error", "-c", asynchronous], tmp_path, sdk_server).startswith("1 1\n[")
     (tmp_path / "program.py").write_text(first)
     _run([sys.executable, "-m", "mypy", "--strict", "program.py"], tmp_path, sdk_server)
+
+
+def test_the_running_platform_is_asked(sdk_server: Platform, tmp_path: Path) -> None:
+    done = sdk_server.graft("sdk", "generate", "--lang", "python", "--out", str(tmp_path / "made"), "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    told = json.loads(done.stdout)
+    assert {"graft_client/methods/echo.py", "graft_client/methods/host.py"} <= set(told["files"])
+    assert "ULTRAVIOLET" in (tmp_path / "made/graft_client/types.py").read_text()
+    again = sdk_server.graft("sdk", "generate", "--lang", "python", "--out", str(tmp_path / "made"), "--json")
+    assert json.loads(again.stdout) == told | {"changed": []}
+    (first, _) = programs("python")
+    _check_first(_run([sys.executable, "-W", "error", "-c", first], tmp_path / "made", sdk_server))
 
 
 def test_go(sdk_server: Platform, tmp_path: Path) -> None:

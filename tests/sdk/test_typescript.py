@@ -76,6 +76,10 @@ def programs(tsc: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+def test_json(programs: Path) -> None:
+    assert _run(["node", "json.js"], programs) == "ok\n"
+
+
 @pytest.mark.e2e
 def test_values_come_back(programs: Path, sdk_server: Platform) -> None:
     sent = corpus()
