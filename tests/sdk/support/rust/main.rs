@@ -69,6 +69,7 @@ fn values(client: &Client) {
         "2026-01-01",
         "2026-01-01T25:00:00Z",
         "é026-01-01T00:00:00Z",
+        "abcé0101T00:00:00Z",
     ] {
         assert!(wrong.parse::<DateTime>().is_err(), "{wrong}");
     }

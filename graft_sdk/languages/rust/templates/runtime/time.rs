@@ -117,6 +117,9 @@ pub(crate) fn moment(text: &str) -> DateTime {
 }
 
 fn read(text: &str) -> Option<DateTime> {
+    if !text.is_ascii() {
+        return None;
+    }
     let (date, time) = text.split_once(['T', 't'])?;
     let date = date.replace('-', "");
     let end = time.find(['Z', 'z', '+', '-']).unwrap_or(time.len());
