@@ -87,10 +87,10 @@ class DispatcherServicer:
     ) -> AsyncGenerator[dispatcher_pb2.DescribeApiResponse, None]:
         """Tell what is declared, unless the caller has it already."""
         await self._declarations.notice()
-        api = self._declarations.in_force.api
+        in_force = self._declarations.in_force
         # Of thousands of methods, the digest takes a while.
-        await asyncio.to_thread(lambda: api.digest)
-        for response in responses(api, request.known_digest):
+        await asyncio.to_thread(lambda: in_force.described.digest)
+        for response in responses(in_force.described, request.known_digest):
             yield response
 
     async def ExplainMethods(  # noqa: N802  (gRPC's name)

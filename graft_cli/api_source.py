@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -30,20 +30,21 @@ def load_api(sources: Sequence[Path] | None) -> Api:
     Raises:
         CliError: the dispatcher does not answer, or a file cannot be read or is not valid.
     """
-    from graft_cli.datamodels import read_declarations
+    from graft_cli.datamodels import check_together, read_declarations
     from graft_common.declarations.api import Api
 
     if not sources:
         return _running()
     datamodels = [path for path in sources if path.suffix == ".json"]
     declared = [path for path in sources if path.suffix != ".json"]
-    documents = read_declarations(declared) if declared else []
+    documents = read_declarations(declared) if declared else {}
     for path in datamodels:
-        documents.extend(_datamodel(path))
-    return Api.of(*documents)
+        documents |= {f"{path} ({name})": document for name, document in _datamodel(path).items()}
+    check_together(documents)
+    return Api.of(*documents.values())
 
 
-def _datamodel(path: Path) -> list[Document]:
+def _datamodel(path: Path) -> Mapping[str, Document]:
     from graft_cli.datamodels import read_file
     from graft_common.declarations.xenapi_import import import_datamodel
     from graft_common.declarations.xenapi_json import DatamodelError, read_datamodel
@@ -52,7 +53,7 @@ def _datamodel(path: Path) -> list[Document]:
         imported = import_datamodel(read_datamodel(read_file(path)), ())
     except DatamodelError as error:
         raise CliError("\n".join(f"{path}: {line}" for line in str(error).splitlines())) from None
-    return list(imported.documents.values())
+    return imported.documents
 
 
 def _running() -> Api:

@@ -85,8 +85,10 @@ def write_declarations(documents: Mapping[str, Document], known: Types, out: Pat
     return files
 
 
-def read_declarations(paths: Sequence[Path]) -> list[Document]:
+def read_declarations(paths: Sequence[Path]) -> dict[str, Document]:
     """Read files and directories of declarations, each directory's `*.xml` in the order of their names.
+
+    Returns what each file declares; `check_together` tells whether that contradicts.
 
     Raises:
         CliError: there are too many, one cannot be read, or they are not valid, alone or with each other; the message
@@ -100,17 +102,23 @@ def read_declarations(paths: Sequence[Path]) -> list[Document]:
         if len(contents) > MAX_FILES or total > MAX_TOTAL:
             raise CliError(f"at most {MAX_FILES} files with {MAX_TOTAL} bytes in all are read; these are more")
     try:
-        documents = read_documents(contents)
+        return read_documents(contents)
     except DeclarationError as error:
         raise CliError(told("the declarations are not valid:", error.findings)) from None
+
+
+def check_together(documents: Mapping[str, Document]) -> None:
+    """Make sure that files do not declare the same; only an enum may stand in several, if it is the same in all.
+
+    Raises:
+        CliError: they do; the message has a line for each thing.
+    """
     clashes = list(_clashes(documents))
     if clashes:
         raise CliError(told("the declarations contradict each other:", clashes))
-    return list(documents.values())
 
 
 def _clashes(documents: Mapping[str, Document]) -> Iterator[str]:
-    """Name what several files declare; only an enum may stand in several, if it is the same in all."""
     seen: dict[tuple[str, str], tuple[str, object]] = {}
     for file, document in documents.items():
         declared = (

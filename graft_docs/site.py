@@ -11,11 +11,11 @@ from jinja2 import Environment
 
 from graft_common.declarations.api import Api
 from graft_common.declarations.model import ClassDeclaration, Lifecycle, Method, State
+from graft_common.declarations.secrets import without_secrets
 from graft_common.roles import ROLES
 from graft_docs import naming, words
 from graft_docs.calls import PREPARATION, Call, Calls
 from graft_docs.naming import Links
-from graft_docs.secrets import without_secrets
 from graft_docs.uses import Uses
 from graft_sdk.platform_errors import PLATFORM_ERRORS
 

@@ -8,9 +8,7 @@ from typing import Final
 from graft_common import roles
 from graft_common.declarations.api import Origin, Source
 from graft_common.declarations.model import ANYONE, Access, Change, Lifecycle, Method, MethodLimits, State
-
-HIDDEN: Final = "(hidden)"
-"""In place of the value of a secret."""
+from graft_common.declarations.secrets import HIDDEN as HIDDEN  # noqa: PLC0414 - templates find it here
 
 _CHANGES: Final = {
     Change.PROTOTYPED: "Prototyped",

@@ -190,9 +190,10 @@ class Calls:
             call.source = Source.BUILT_IN.value
             self._admit_builtin(call, call.builtin, needs_session=needs_session)
             return
-        # Without a session there is no extension for xapi either (gen_server.ml).
         if session is None:
-            raise method_unknown(request.method)
+            target = self._declarations.in_force.target(request.method)
+            # Without a session there is no undeclared extension for xapi either (gen_server.ml).
+            raise method_unknown(request.method) if target is None or not target.method else session_invalid("")
         gone = await self._look(request.method)
         # From here to the end nothing is waited for: one version of the declaration decides all.
         in_force = self._declarations.in_force

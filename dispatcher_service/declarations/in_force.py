@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from dispatcher_service.declarations.sources import LinkedBundle
 from graft_common.declarations.api import Api, Origin, Source
@@ -11,6 +12,7 @@ from graft_common.declarations.checking import DECLARATION_FAULT, MethodChecks
 from graft_common.declarations.conversion import MisfitError
 from graft_common.declarations.joining import Candidate
 from graft_common.declarations.model import Method
+from graft_common.declarations.secrets import without_secrets
 from graft_common.declarations.settling import Noted
 from graft_common.errors import internal_error
 from graft_common.roles import POOL_ADMIN
@@ -54,6 +56,11 @@ class InForce:
     bundles: Mapping[str, LinkedBundle] = field(default_factory=dict)
     """By place: `<name>/<version>`."""
     _checks: dict[str, MethodChecks] = field(default_factory=dict, compare=False, repr=False)
+
+    @cached_property
+    def described(self) -> Api:
+        """What may be told to everybody: the API without the values that declarations give secrets."""
+        return without_secrets(self.api)
 
     def target(self, method: str) -> Target | None:
         """Return what brings a method; None for nothing. Whether its executable is there is told by the origin."""

@@ -153,6 +153,17 @@ def test_declarations_that_contradict_each_other_are_named(graft: Graft, tmp_pat
     ]
 
 
+def test_a_datamodel_and_declarations_may_not_contradict_either(graft: Graft, datamodel: Path, tmp_path: Path) -> None:
+    own = '<methods xmlns="urn:graft:methods:1"><class name="Room"/></methods>'
+    (tmp_path / "own.xml").write_text(own)
+    done = graft("export", "--from", "own.xml", "--from", "xenapi.json")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines() == [
+        "graft: the declarations contradict each other:",
+        "  xenapi.json (Room): the class Room is declared in own.xml already",
+    ]
+
+
 def test_where_nothing_can_be_read_or_written(graft: Graft, datamodel: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     done = graft("import", str(datamodel), "--out", "file/made")

@@ -204,8 +204,25 @@ async def test_anyone_with_a_session_may_call_what_is_for_anyone(site: Site) -> 
     site.declare("a.xml", '<method name="Any.one" role="anyone"><result type="string"/></method>')
     assert await site.call("Any.one", role="read-only") == "x"
     request = dispatcher_pb2.InvokeRequest(method="Any.one")
-    with pytest.raises(GraftError, match="MESSAGE_METHOD_UNKNOWN"):
+    with pytest.raises(GraftError, match="SESSION_INVALID"):
         await call(site.clients.dispatcher.Invoke, request, timeout=10)
+    site.executable("Bare.one")
+    await site.call("Bare.one")
+    with pytest.raises(GraftError, match="MESSAGE_METHOD_UNKNOWN"):
+        await call(site.clients.dispatcher.Invoke, dispatcher_pb2.InvokeRequest(method="Bare.one"), timeout=10)
+
+
+async def test_descriptions_do_not_tell_the_values_of_secrets(site: Site) -> None:
+    site.executable("Key.use", "")
+    param = '<param name="key" type="string" default="hunter2" secret="true"/>'
+    site.declare(
+        "a.xml", f'<method name="Key.use">{param}<example><argument name="key" value="hunter3"/></example></method>'
+    )
+    assert await site.call("Key.use") == ""
+    assert site.told("Key.use")[1:] == ["hunter2"]
+    api = await fetch(site.clients.dispatcher)
+    assert b"hunter" not in api.xml
+    assert not api.methods["Key.use"].params[0].required
 
 
 async def test_what_is_removed_is_refused_and_what_is_deprecated_works(site: Site) -> None:
@@ -291,6 +308,7 @@ async def test_why_a_method_is_what_it_is(site: Site) -> None:
     site.executable("resize.sh")
     site.declare("volume.xml", RESIZE)
     site.declare("z.xml", '<method name="Volume.resize"/>\n<method name="task.cancel"/>\n<method name="session.x"/>')
+    assert await site.call("Volume.resize", "x", []) == "done"
     answer = await site.explain("Volume.resize")
     [explained] = answer.methods
     assert [(one.origin, one.executable, one.in_force) for one in explained.candidates] == [

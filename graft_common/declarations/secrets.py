@@ -18,8 +18,9 @@ from graft_common.declarations.types import (
     Type,
 )
 from graft_common.values import DateTime, Value
-from graft_docs.words import HIDDEN
 
+HIDDEN: Final = "(hidden)"
+"""In place of a secret text, or of one that cannot be read."""
 _MAX_DEPTH: Final = 16
 _SCALARS: Final[dict[str, Value]] = {
     "string": HIDDEN,

@@ -19,8 +19,8 @@ from graft_common.declarations.model import (
     Result,
 )
 from graft_common.declarations.reader import read_document
+from graft_common.declarations.secrets import without_secrets
 from graft_common.declarations.types import parse_type
-from graft_docs.secrets import without_secrets
 from support.declarations import documents
 
 RECORDS = (
