@@ -80,7 +80,7 @@ class _Builder:
             raise LookupError(f"there is no class {missing[0]} with methods; there are {known or 'none'}")
         self._wanted = [name for name in self._methods if not classes or name in classes]
         self._used = _used(api, self._wanted, self._methods, whole=not classes)
-        self._types = Scope(style, style.types, style.taken_types)
+        self._types = Scope(style, style.types, style.taken_types, style.type_forms)
         self._enums = self._types.all(self._used.enums)
         self._class_records = {name for name in self._used.records if name in api.classes}
         self._records = self._types.all(name for name in self._used.records if name not in self._class_records)
@@ -93,7 +93,7 @@ class _Builder:
         }
         self._refs = {name: self._types.name(name, "ref") for name in self._used.refs}
         self._errors = {error.code: error for error in self._all_errors()}
-        self._flat = Scope(style, style.methods, style.taken_methods)
+        self._flat = Scope(style, style.methods, style.taken_methods | self._types.given)
 
     def view(self) -> ApiView:
         enums = tuple(self._enum(name) for name in self._used.enums)
@@ -339,7 +339,6 @@ def _lifecycle(lifecycle: Lifecycle) -> LifecycleView:
         since=begun.name if begun else "",
         prototype=lifecycle.state is State.PROTOTYPED,
         deprecated=last.get(Change.DEPRECATED) if lifecycle.state is State.DEPRECATED else None,
-        removed=last.get(Change.REMOVED) if lifecycle.state is State.REMOVED else None,
     )
 
 

@@ -8,7 +8,6 @@ Templates are Jinja2's, with blocks on lines of their own. They find, besides wh
     ... | type                a type in the language's words
     literal(text, type)       a literal of a declaration in the language's words
     role(method)              a sentence: who may call it
-    role_names(method)        the roles that may, the least first; empty: all
     boxed(type)               see `graft_sdk.view.boxed`
     leads_to(type, record)    see `graft_sdk.view.leads_to`
 """
@@ -28,7 +27,6 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from graft_common.declarations.api import Api
 from graft_common.declarations.texts import clean
-from graft_common.roles import at_least, exists
 from graft_sdk import literals
 from graft_sdk.building import About, build
 from graft_sdk.language import Language
@@ -44,6 +42,19 @@ def generator() -> str:
         return "graft"
 
 
+# What turns the direction of text, marks the order of bytes, or ends lines for some only: compilers refuse it, or
+# readers see other code than they do. Literals have it escaped, so that it is left of texts only.
+UNSEEN = dict.fromkeys(
+    (
+        *range(0x7F, 0xA0),
+        0x061C,
+        *range(0x200E, 0x2010),
+        *range(0x2028, 0x202F),
+        *range(0x2060, 0x2070),
+        0xFEFF,
+    ),
+    "",
+)
 _VERSION = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9}){1,3}(?:[-+.]?[0-9A-Za-z]{1,32}){0,4}")
 
 
@@ -93,7 +104,8 @@ def _files(view: ApiView, language: Language) -> Iterator[tuple[str, bytes]]:
     environment = _environment(language, view)
     for file in language.files(view):
         if file.template.endswith(".j2"):
-            yield file.path, environment.get_template(file.template).render(file.context).encode()
+            written = environment.get_template(file.template).render(file.context)
+            yield file.path, written.translate(UNSEEN).encode()
         else:
             yield file.path, (language.templates / file.template).read_bytes()
 
@@ -108,7 +120,6 @@ def _environment(language: Language, view: ApiView) -> Environment:
         "literal": lambda text, kind: language.literal(literals.read(text, kind, view), kind, view),
         "lines": lines,
         "role": role_sentence,
-        "role_names": role_names,
         "boxed": boxed,
         "leads_to": lambda kind, record: leads_to(kind, record, view),
     }
@@ -175,8 +186,3 @@ def role_sentence(method: MethodView) -> str:
     if not method.session:
         return "Needs no session."
     return f"Needs the role {method.role} or one above it." if method.role else "Needs a session, and no role."
-
-
-def role_names(method: MethodView) -> list[str]:
-    """Name the roles that may call a method, the least first; empty: all."""
-    return at_least(method.role)[::-1] if exists(method.role) else []

@@ -7,7 +7,7 @@ A name of a declaration is split into words (`words`), the words are joined in a
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -48,14 +48,6 @@ def pascal(name: str) -> str:
     return "".join(_capital(word.lower()) for word in words(name))
 
 
-def pascal_acronyms(name: str) -> str:
-    """Write `ResizeDisk`, and keep `VM` in `VMGuest`; a name all in capitals of several words loses them."""
-    found = words(name)
-    if len(found) > 1 and all(word.isupper() or word.isdigit() for word in found):
-        return pascal(name)
-    return "".join(_capital(word) for word in found)
-
-
 def camel(name: str) -> str:
     """Write `resizeDisk`, and `vm` for `VM`."""
     joined = pascal(name)
@@ -86,7 +78,9 @@ class Style:
     method_forms: Mapping[str, str] = field(default_factory=lambda: {"start": "start_{}"})
     """Further functions of each method, as `<form>: <pattern of the method's name>`; `method.forms.<form>`."""
     flat_methods: bool = False
-    """Whether all methods share one scope, and are named by their whole names (`volume_resize`)."""
+    """Whether all methods share one scope with the types, and are named by their whole names (`volume_resize`)."""
+    type_forms: tuple[str, ...] = ()
+    """What else is made of a type's name in the scope of types: `{}_free`."""
     errors: str = "{}"
     """The pattern of an error's name: `{}_exception` where that is the custom."""
     params: Case = snake
@@ -119,11 +113,18 @@ class Style:
 class Scope:
     """Gives names that are unique in one scope; equal calls in the same order give equal names."""
 
-    def __init__(self, style: Style, case: Case, taken: Collection[str] = ()) -> None:
+    def __init__(self, style: Style, case: Case, taken: Collection[str] = (), forms: Collection[str] = ()) -> None:
+        """`forms` are patterns of further names that come with each that is given."""
         self._style = style
         self._case = case
+        self._forms = ("{}", *forms)
         self._unusable = style.reserved | set(taken)
         self._given: set[str] = set()
+
+    @property
+    def given(self) -> frozenset[str]:
+        """All names that are given, with their forms."""
+        return frozenset(self._given)
 
     def name(self, *parts: str, case: Case | None = None) -> str:
         """Return a name for what the declaration calls so; several parts are joined as words."""
@@ -134,11 +135,14 @@ class Scope:
             wanted = self._style.escape(wanted)
         found = wanted
         count = 1
-        while found in self._given or found in self._unusable:
+        while any(form in self._given or form in self._unusable for form in self._all_forms(found)):
             count += 1
             found = self._style.number(wanted, count)
-        self._given.add(found)
+        self._given.update(self._all_forms(found))
         return found
+
+    def _all_forms(self, name: str) -> Iterator[str]:
+        return (pattern.format(name) for pattern in self._forms)
 
     def all(self, names: Iterable[str]) -> dict[str, str]:
         """Return a name for each: first for those that are written as the language wants them already, in order."""

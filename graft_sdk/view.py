@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from graft_common.declarations.api import Api
-from graft_common.declarations.model import Example
+from graft_common.declarations.model import Example, Qualifier
 from graft_common.declarations.types import DescribedType, OptionType, RecordType, Type
 
 
@@ -32,7 +32,6 @@ class LifecycleView:
     """It may change without notice."""
     deprecated: Release | None = None
     """Set while it is deprecated."""
-    removed: Release | None = None
 
 
 @dataclass(frozen=True)
@@ -63,8 +62,9 @@ class FieldView:
     type: Type
     doc: str
     default: str | None
-    """A literal of the type; `read_literal` reads it. A caller may leave the field out."""
-    qualifier: str
+    """A literal of the type; `graft_sdk.literals` reads it. A caller may leave the field out."""
+    qualifier: Qualifier
+    """Who sets it: see the model."""
     lifecycle: LifecycleView
     secret: bool
     """Kept out of what is printed of a record."""

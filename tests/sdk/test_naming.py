@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graft_sdk.naming import Scope, Style, camel, kebab, pascal, pascal_acronyms, snake, upper_snake, words
+from graft_sdk.naming import Scope, Style, camel, kebab, pascal, snake, upper_snake, words
 
 
 @pytest.mark.parametrize(
@@ -42,15 +42,10 @@ def test_words(name: str, found: list[str]) -> None:
         (kebab, "get-vms-of-pool"),
         (pascal, "GetVmsOfPool"),
         (camel, "getVmsOfPool"),
-        (pascal_acronyms, "GetVMsOfPool"),
     ],
 )
 def test_cases(case, written: str) -> None:
     assert case("get_VMs_ofPool") == written
-
-
-def test_acronyms() -> None:
-    assert [pascal_acronyms(name) for name in ("VM", "VM_record", "VOLUME_IN_USE")] == ["VM", "VMRecord", "VolumeInUse"]
 
 
 def test_a_scope_keeps_names_apart() -> None:
