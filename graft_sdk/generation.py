@@ -44,17 +44,8 @@ def generator() -> str:
 
 # What turns the direction of text, marks the order of bytes, or ends lines for some only: compilers refuse it, or
 # readers see other code than they do. Literals have it escaped, so that it is left of texts only.
-UNSEEN = dict.fromkeys(
-    (
-        *range(0x7F, 0xA0),
-        0x061C,
-        *range(0x200E, 0x2010),
-        *range(0x2028, 0x202F),
-        *range(0x2060, 0x2070),
-        0xFEFF,
-    ),
-    "",
-)
+_SIGNS = r"\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+_UNSEEN = re.compile(rf"(?:[ \t]*[{_SIGNS}])+[ \t]*$|[{_SIGNS}]", re.MULTILINE)
 _VERSION = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9}){1,3}(?:[-+.]?[0-9A-Za-z]{1,32}){0,4}")
 
 
@@ -105,7 +96,7 @@ def _files(view: ApiView, language: Language) -> Iterator[tuple[str, bytes]]:
     for file in language.files(view):
         if file.template.endswith(".j2"):
             written = environment.get_template(file.template).render(file.context)
-            yield file.path, written.translate(UNSEEN).encode()
+            yield file.path, seen(written).encode()
         else:
             yield file.path, (language.templates / file.template).read_bytes()
 
@@ -152,10 +143,15 @@ def header(view: ApiView) -> list[str]:
     ]
 
 
+def seen(text: str) -> str:
+    """Take from a text what nobody sees, and the white space that is then at the end of a line."""
+    return _UNSEEN.sub("", text)
+
+
 def lines(text: str, width: int = 88) -> list[str]:
     """Fill a text's paragraphs to lines of the width; lists, code and anything indented stay as they are."""
     found: list[str] = []
-    for paragraph in _paragraphs(clean(text)):
+    for paragraph in _paragraphs(clean(seen(text))):
         if found:
             found.append("")
         if any(line[:1] in " \t" or line.startswith(("- ", "* ", "|", "```")) for line in paragraph):

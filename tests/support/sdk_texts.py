@@ -50,7 +50,7 @@ fenced: let x =
 
 + a list of another kind
 
-Deprecated: says the text only
+Deprecated: says the text only, \u202eand turns\u202c or \u2066keeps\u2069 its direction; \ufeffa mark of the order of bytes \x85 \u2028 \u200f
 """
 _LONG = "a_name_that_has_more_characters_than_anybody_would_want_to_write_who_has_to"
 _WORDS = [
@@ -107,7 +107,20 @@ _WORDS = [
     "clone",
     "format",
     "default",
+    "await",
+    "async",
 ]
+_DISKS = {
+    "get": "disk record",
+    "put": "disk_get record set",
+    "init": "disk record option",
+    "free": "enum disk_free",
+    "lost": "(string -> disk record) map",
+    "list": "string set",
+    "list_options": "string set set",
+    "record_set": "disk record set",
+}
+"""Methods that are called as something is that SDKs make of types, with their results."""
 _LIFECYCLE = Lifecycle(
     (Transition(Change.PUBLISHED, "1.0"), Transition(Change.DEPRECATED, "2.0", f"{TEXT}\n\n{'Because. ' * 30}"))
 )
@@ -122,10 +135,14 @@ def stumbling_api() -> Api:
             "error", tuple(EnumValue(word, TEXT) for word in (*words, "", "5", "-", "ü", "日本", '"\\')), TEXT
         ),
         EnumDeclaration("String", (EnumValue("Unrecognized"),)),
+        EnumDeclaration("disk_free", (EnumValue("of"),)),
     )
     records = (
         Record("Result", fields, TEXT),
         Record("empty", ()),
+        Record("wide", tuple(Field(f"field{place}", parse_type("int")) for place in range(1000))),
+        Record("disk", (Field("size", parse_type("int")),)),
+        Record("disk_get", (Field("size", parse_type("int")),)),
         Record("first", (Field("next", parse_type("second record option")),)),
         Record(
             "second", (Field("first", parse_type("first record")), Field("own", parse_type("second record option")))
@@ -137,12 +154,23 @@ def stumbling_api() -> Api:
         for kind in ("int", "string", "float set", "datetime option option")
     )
     nested = "(float -> datetime set option) map option option set"
+    disks = (Param("disk", parse_type("disk record")), Param("force", parse_type("bool"), default="false"))
     methods = (
         Method("Text.all", TEXT, params=params, result=Result(parse_type("Result record"), TEXT), lifecycle=_LIFECYCLE),
         Method(f"Text.{_LONG}", TEXT, params=optional, result=Result(parse_type("(float -> datetime set) map"))),
         Method("Text.few", params=(Param("session", parse_type("bool option option")), *optional[:1])),
         Method("Text.errors", errors=tuple(ErrorDeclaration(f"CODE_{word}", words, TEXT) for word in words)),
         Method("Text.nested", params=(Param("value", parse_type(nested)),), result=Result(parse_type(nested))),
+        Method("Text.wide", result=Result(parse_type("wide record"))),
+        *(
+            Method(
+                f"Disk.{name}",
+                params=disks,
+                result=Result(parse_type(kind)),
+                errors=(ErrorDeclaration("DISK_LOST", words[:1]),),
+            )
+            for name, kind in _DISKS.items()
+        ),
         *(Method(f"Text.{word}", TEXT, lifecycle=_LIFECYCLE) for word in words),
         *(Method(f"{word}.{word}", TEXT, params=(Param("first", parse_type("first record")),)) for word in words),
         *(Method(f"on_{system}.go") for system in ("linux", "windows", "test")),

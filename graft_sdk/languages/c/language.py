@@ -42,8 +42,9 @@ class C(Language):
         members=snake,
         class_types={},
         methods=snake,
-        method_forms={"start": "start_{}", "wait": "wait_{}"},
+        method_forms={"start": "start_{}", "wait": "wait_{}", "options": "{}_options"},
         flat_methods=True,
+        type_forms=("{}_of", "{}_text", "{}_init", "{}_free", "{}_get", "{}_put", "{}_entry", "error_as_{}"),
         params=snake,
         fields=snake,
         values=upper_snake,
@@ -92,7 +93,7 @@ class C(Language):
             else:
                 options.append(f".has_{param.ident} = true, .{param.ident} = {text}")
         if options:
-            before.append(f"{api.package}_{method.ident}_options options = {{{', '.join(options)}}};")
+            before.append(f"{api.package}_{method.forms['options']} options = {{{', '.join(options)}}};")
         if method.optional:
             required.append("&options" if options else "NULL")
         arguments = "".join(f", {text}" for text in required)
@@ -170,7 +171,7 @@ def _shapes(api: ApiView) -> Shapes:
 def _parameters(method: MethodView, shapes: Shapes, api: ApiView) -> str:
     found = [f"{shapes.c_given(param.type)}{param.ident}" for param in method.required]
     if method.optional:
-        found.append(f"const {api.package}_{method.ident}_options *options")
+        found.append(f"const {api.package}_{method.forms['options']} *options")
     return "".join(f", {parameter}" for parameter in found)
 
 

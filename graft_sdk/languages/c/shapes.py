@@ -43,8 +43,13 @@ class Shapes:
 
     def __init__(self, api: ApiView, style: Style) -> None:
         self._api = api
-        taken = {*(enum.ident for enum in api.enums), *(record.ident for record in api.records)}
-        self._scope = Scope(style, snake, taken | {error.ident for error in api.errors})
+        types = [enum.ident for enum in api.enums] + [record.ident for record in api.records]
+        types += [error.ident for error in api.errors]
+        taken = {pattern.format(name) for name in types for pattern in ("{}", *style.type_forms)}
+        for class_ in api.classes:
+            for method in class_.methods:
+                taken |= {method.ident, *method.forms.values()}
+        self._scope = Scope(style, snake, taken, style.type_forms)
         self._names: dict[str, str] = {}
         self._shapes: dict[str, Shape] = {}
         for kind in self._used():

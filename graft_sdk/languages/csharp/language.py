@@ -20,11 +20,11 @@ from graft_sdk.naming import Style, camel, pascal
 from graft_sdk.view import ApiView, FieldView, MethodView, ParamView, boxed
 
 _KEYWORDS = """
-    abstract as base bool break byte case catch char checked class const continue decimal default delegate do double
-    else enum event explicit extern false finally fixed float for foreach goto if implicit in int interface internal is
-    lock long namespace new null object operator out override params private protected public readonly ref return sbyte
-    sealed short sizeof stackalloc static string struct switch this throw true try typeof uint ulong unchecked unsafe
-    ushort using virtual void volatile while
+    abstract as await base bool break byte case catch char checked class const continue decimal default delegate do
+    double else enum event explicit extern false finally fixed float for foreach goto if implicit in int interface
+    internal is lock long namespace new null object operator out override params private protected public readonly ref
+    return sbyte sealed short sizeof stackalloc static string struct switch this throw true try typeof uint ulong
+    unchecked unsafe ushort using virtual void volatile while
 """
 _OBJECT = "Equals Finalize GetHashCode GetType MemberwiseClone ReferenceEquals ToString"
 _USED = "Arguments BaseClient CancellationToken Codecs Convert Moment System"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from graft_sdk.generation import lines, role_sentence
+from graft_sdk.generation import lines, role_sentence, seen
 from graft_sdk.view import FieldView, LifecycleView, MethodView, ParamView
 
 WIDTH = 100
@@ -24,7 +24,7 @@ _SPECIAL = {
 
 def escaped(text: str) -> str:
     """Write text for Javadoc."""
-    return "".join(_SPECIAL.get(c, c if " " <= c <= "~" else f"&#{ord(c)};") for c in text)
+    return "".join(_SPECIAL.get(c, c if " " <= c <= "~" else f"&#{ord(c)};") for c in seen(text))
 
 
 def inline(text: str) -> str:

@@ -191,7 +191,7 @@ def _record_context(record: RecordView, api: ApiView) -> Mapping[str, Any]:
     scope = Scope(Java.style, upper_snake, {"CODEC"})
     names = scope.all(f"{field.ident}_codec" for field in record.fields)
     used = [_type(field.type, api) + _initial(field, api) for field in record.fields]
-    fixed = ["Map", "LinkedHashMap", *(["Objects", "Arrays"] if record.fields else [])]
+    fixed = ["Map", "LinkedHashMap", *(["Arrays"] if record.fields else [])]
     return {
         "record": record,
         "codecs": {field.ident: names[f"{field.ident}_codec"] for field in record.fields},

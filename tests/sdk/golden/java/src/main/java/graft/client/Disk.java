@@ -10,7 +10,6 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Optional;
 
 /** One disk of a volume. */
@@ -242,48 +241,53 @@ public final class Disk {
         if (!(other instanceof Disk)) {
             return false;
         }
-        Disk that = (Disk) other;
-        return Objects.equals(this.label, that.label)
-                && Objects.equals(this.device, that.device)
-                && Objects.equals(this.size, that.size)
-                && Objects.equals(this.ratio, that.ratio)
-                && Objects.equals(this.bootable, that.bootable)
-                && Objects.equals(this.made, that.made)
-                && Objects.equals(this.colour, that.colour)
-                && Objects.equals(this.tags, that.tags)
-                && Objects.equals(this.sizes, that.sizes)
-                && Objects.equals(this.parent, that.parent)
-                && Objects.equals(this.children, that.children)
-                && Objects.equals(this.twice, that.twice)
-                && Objects.equals(this.other, that.other)
-                && Objects.equals(this.aDash, that.aDash)
-                && Objects.equals(this.aDash_2, that.aDash_2);
+        return Arrays.equals(members(this), members((Disk) other));
     }
 
     @Override
     public int hashCode() {
-        return Arrays.hashCode(new Object[] {label, device, size, ratio, bootable, made, colour, tags, sizes, parent, children, twice, other, aDash, aDash_2});
+        return Arrays.hashCode(members(this));
     }
 
     @Override
     public String toString() {
-        return "Disk{"
-                + "label=" + label
-                + ", device=" + device
-                + ", size=" + size
-                + ", ratio=" + ratio
-                + ", bootable=" + bootable
-                + ", made=" + made
-                + ", colour=" + colour
-                + ", tags=" + tags
-                + ", sizes=" + sizes
-                + ", parent=" + parent
-                + ", children=" + children
-                + ", twice=" + twice
-                + ", other=" + other
-                + ", aDash=" + aDash
-                + ", aDash_2=" + aDash_2
-                + "}";
+        StringBuilder told = new StringBuilder("Disk{");
+        told.append("label=").append(this.label);
+        told.append(", device=").append(this.device);
+        told.append(", size=").append(this.size);
+        told.append(", ratio=").append(this.ratio);
+        told.append(", bootable=").append(this.bootable);
+        told.append(", made=").append(this.made);
+        told.append(", colour=").append(this.colour);
+        told.append(", tags=").append(this.tags);
+        told.append(", sizes=").append(this.sizes);
+        told.append(", parent=").append(this.parent);
+        told.append(", children=").append(this.children);
+        told.append(", twice=").append(this.twice);
+        told.append(", other=").append(this.other);
+        told.append(", aDash=").append(this.aDash);
+        told.append(", aDash_2=").append(this.aDash_2);
+        return told.append("}").toString();
+    }
+
+    private static Object[] members(Disk value) {
+        return new Object[] {
+            value.label,
+            value.device,
+            value.size,
+            value.ratio,
+            value.bootable,
+            value.made,
+            value.colour,
+            value.tags,
+            value.sizes,
+            value.parent,
+            value.children,
+            value.twice,
+            value.other,
+            value.aDash,
+            value.aDash_2,
+        };
     }
 
     private static Object encode(Disk value) {

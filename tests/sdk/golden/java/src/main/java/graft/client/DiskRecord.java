@@ -8,7 +8,6 @@ import graft.client.runtime.Codecs;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.Objects;
 
 /** Is called as another one. */
 public final class DiskRecord {
@@ -57,20 +56,25 @@ public final class DiskRecord {
         if (!(other instanceof DiskRecord)) {
             return false;
         }
-        DiskRecord that = (DiskRecord) other;
-        return Objects.equals(this.x, that.x);
+        return Arrays.equals(members(this), members((DiskRecord) other));
     }
 
     @Override
     public int hashCode() {
-        return Arrays.hashCode(new Object[] {x});
+        return Arrays.hashCode(members(this));
     }
 
     @Override
     public String toString() {
-        return "DiskRecord{"
-                + "x=" + x
-                + "}";
+        StringBuilder told = new StringBuilder("DiskRecord{");
+        told.append("x=").append(this.x);
+        return told.append("}").toString();
+    }
+
+    private static Object[] members(DiskRecord value) {
+        return new Object[] {
+            value.x,
+        };
     }
 
     private static Object encode(DiskRecord value) {

@@ -9,7 +9,6 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Optional;
 
 /**
@@ -157,34 +156,39 @@ public final class VolumeRecord {
         if (!(other instanceof VolumeRecord)) {
             return false;
         }
-        VolumeRecord that = (VolumeRecord) other;
-        return Objects.equals(this.uuid, that.uuid)
-                && Objects.equals(this.nameLabel, that.nameLabel)
-                && Objects.equals(this.state, that.state)
-                && Objects.equals(this.class_, that.class_)
-                && Objects.equals(this.vms, that.vms)
-                && Objects.equals(this.parent, that.parent)
-                && Objects.equals(this.passphrase, that.passphrase)
-                && Objects.equals(this.legacy, that.legacy);
+        return Arrays.equals(members(this), members((VolumeRecord) other));
     }
 
     @Override
     public int hashCode() {
-        return Arrays.hashCode(new Object[] {uuid, nameLabel, state, class_, vms, parent, passphrase, legacy});
+        return Arrays.hashCode(members(this));
     }
 
     @Override
     public String toString() {
-        return "VolumeRecord{"
-                + "uuid=" + uuid
-                + ", nameLabel=" + nameLabel
-                + ", state=" + state
-                + ", class_=" + class_
-                + ", vms=" + vms
-                + ", parent=" + parent
-                + ", passphrase=" + "***"
-                + ", legacy=" + legacy
-                + "}";
+        StringBuilder told = new StringBuilder("VolumeRecord{");
+        told.append("uuid=").append(this.uuid);
+        told.append(", nameLabel=").append(this.nameLabel);
+        told.append(", state=").append(this.state);
+        told.append(", class_=").append(this.class_);
+        told.append(", vms=").append(this.vms);
+        told.append(", parent=").append(this.parent);
+        told.append(", passphrase=").append("***");
+        told.append(", legacy=").append(this.legacy);
+        return told.append("}").toString();
+    }
+
+    private static Object[] members(VolumeRecord value) {
+        return new Object[] {
+            value.uuid,
+            value.nameLabel,
+            value.state,
+            value.class_,
+            value.vms,
+            value.parent,
+            value.passphrase,
+            value.legacy,
+        };
     }
 
     private static Object encode(VolumeRecord value) {
