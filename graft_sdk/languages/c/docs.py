@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from graft_sdk import telling
 from graft_sdk.generation import lines, role_sentence
-from graft_sdk.view import LifecycleView, MethodView, ParamView
+from graft_sdk.view import MethodView
 
 WIDTH = 110
 
@@ -25,9 +26,9 @@ def method(shown: MethodView) -> str:
 def _method(shown: MethodView) -> Iterator[str]:
     yield shown.doc or f"Calls `{shown.name}`."
     yield ""
-    yield " ".join([role_sentence(shown), *_history(shown)])
+    yield " ".join([role_sentence(shown), *telling.history(shown), *_deprecation(shown)])
     for item in shown.params:
-        told = param(item)
+        told = telling.param(item)
         yield f"{item.ident}: {told}" if told else f"{item.ident}: {item.type}"
     if shown.result is not None:
         yield f"result: {shown.result.doc or shown.result.type}"
@@ -35,35 +36,6 @@ def _method(shown: MethodView) -> Iterator[str]:
         yield f"{use.error.code}: {use.doc or use.error.doc}".rstrip(": ")
 
 
-def _history(shown: MethodView) -> Iterator[str]:
-    lifecycle = shown.lifecycle
-    if lifecycle.prototype:
-        yield f"A prototype since {lifecycle.since}: it may change without notice."
-    elif lifecycle.since:
-        yield f"Since {lifecycle.since}."
-    if lifecycle.deprecated is not None:
-        yield f"{deprecation(lifecycle)}."
-    if shown.idempotent:
-        yield "Calling it twice is as good as once."
-
-
-def deprecation(lifecycle: LifecycleView) -> str:
-    """Say since when a thing is deprecated, and why."""
-    release = lifecycle.deprecated
-    if release is None:
-        return ""
-    reason = " ".join(release.doc.split()).rstrip(".")
-    return f"Deprecated since {release.name}{f': {reason}' if reason else ''}"
-
-
-def param(shown: ParamView) -> str:
-    """Say all of a parameter."""
-    told = [shown.doc] if shown.doc else []
-    if shown.default is not None:
-        value = '""' if shown.default == "" else " ".join(shown.default.split())
-        told.append("It has a default." if shown.secret else f"Default: `{value}`.")
-    elif not shown.required:
-        told.append("It may be left out.")
-    if shown.since:
-        told.append(f"Since {shown.since}.")
-    return " ".join(told)
+def _deprecation(shown: MethodView) -> Iterator[str]:
+    if told := telling.deprecation(shown.lifecycle):
+        yield f"Deprecated {told.rstrip('.')}."

@@ -12,7 +12,7 @@ from graft_common.declarations.json_form import write
 from graft_common.declarations.literals import read_literal
 from graft_common.declarations.types import DescribedType, MapType, RecordType, Scalar, SetType, Type
 from graft_common.values import Value
-from graft_sdk import samples
+from graft_sdk import samples, telling
 from graft_sdk.generation import render
 from graft_sdk.language import File, Language
 from graft_sdk.languages.c import docs
@@ -201,7 +201,7 @@ def _default(field: FieldView, api: ApiView) -> str:
 def _attribute(method: MethodView, api: ApiView) -> str:
     if method.lifecycle.deprecated is None:
         return ""
-    return f"\n    {api.package.upper()}_DEPRECATED({string(docs.deprecation(method.lifecycle))})"
+    return f"\n    {api.package.upper()}_DEPRECATED({string(f'Deprecated {telling.deprecation(method.lifecycle)}')})"
 
 
 def string(text: str) -> str:

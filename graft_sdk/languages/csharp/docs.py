@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from graft_sdk import telling
 from graft_sdk.generation import lines, role_sentence
-from graft_sdk.view import LifecycleView, MethodView, ParamView
+from graft_sdk.view import MethodView
 
 WIDTH = 96
 _CODE = re.compile(r"`([^`\n]+)`")
@@ -33,39 +34,9 @@ def method(shown: MethodView, summary: str, elements: Iterator[str]) -> str:
 
 def full(shown: MethodView) -> str:
     """Say all of a method but its parameters."""
-    return "\n\n".join([shown.doc or f"Calls `{shown.name}`.", " ".join([role_sentence(shown), *_history(shown)])])
-
-
-def _history(shown: MethodView) -> Iterator[str]:
-    lifecycle = shown.lifecycle
-    if lifecycle.prototype:
-        yield f"A prototype since {lifecycle.since}: it may change without notice."
-    elif lifecycle.since:
-        yield f"Since {lifecycle.since}."
-    if shown.idempotent:
-        yield "Calling it twice is as good as once."
-
-
-def deprecation(lifecycle: LifecycleView) -> str:
-    """Say since when a thing is deprecated, and why."""
-    release = lifecycle.deprecated
-    if release is None:
-        return ""
-    reason = " ".join(release.doc.split())
-    return f"Deprecated since {release.name}{f': {reason}' if reason else ''}"
-
-
-def param(shown: ParamView) -> str:
-    """Say all of a parameter."""
-    told = [shown.doc] if shown.doc else []
-    if shown.default is not None:
-        value = '""' if shown.default == "" else " ".join(shown.default.split())
-        told.append("It has a default." if shown.secret else f"Default: `{value}`.")
-    elif not shown.required:
-        told.append("It may be left out.")
-    if shown.since:
-        told.append(f"Since {shown.since}.")
-    return " ".join(told)
+    return "\n\n".join(
+        [shown.doc or f"Calls `{shown.name}`.", " ".join([role_sentence(shown), *telling.history(shown)])]
+    )
 
 
 def _body(text: str) -> Iterator[str]:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from graft_common.declarations.literals import read_literal
 from graft_common.declarations.types import DescribedType, MapType, OptionType, SetType, Type
 from graft_common.values import Value
-from graft_sdk import samples
+from graft_sdk import samples, telling
 from graft_sdk.generation import render
 from graft_sdk.language import File, Language
 from graft_sdk.languages.csharp import docs
@@ -149,7 +149,7 @@ class CSharp(Language):
             "string": string,
             "doc": docs.block,
             "field_doc": lambda field: docs.block(field.doc or f"The field `{field.name}`.", 8),
-            "deprecation": lambda thing: docs.deprecation(thing.lifecycle),
+            "deprecation": lambda thing: f"Deprecated {telling.deprecation(thing.lifecycle)}",
             "may_be_absent": lambda field: _may_be_absent(field.type),
             "initial": lambda field: _initial(field, api),
             "answer": lambda method: _answer(method, api),
@@ -234,7 +234,7 @@ def _method_doc(method: MethodView, form: _Form) -> str:
 
 def _elements(method: MethodView) -> Iterator[str]:
     for param in method.params:
-        yield f'<param name="{param.ident}">{docs.inline(docs.param(param))}</param>'
+        yield f'<param name="{param.ident}">{docs.inline(telling.param(param))}</param>'
     if method.result is not None:
         yield f"<returns>{docs.inline(method.result.doc or 'What the method answers.')}</returns>"
     for use in method.errors:

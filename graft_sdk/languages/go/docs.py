@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from textwrap import dedent
 
+from graft_sdk import telling
 from graft_sdk.generation import lines, role_sentence
 from graft_sdk.languages.go.slots import Slot
 from graft_sdk.view import FieldView, LifecycleView, MethodView, ParamView
@@ -97,7 +98,7 @@ def method(shown: MethodView, taken: dict[str, str], name: str) -> str:
 def _method(shown: MethodView, taken: dict[str, str], name: str) -> Iterator[str]:
     yield from text_lines(f"{name}: {shown.doc.strip() or f'Calls {shown.name}.'}")
     yield ""
-    yield from text_lines(" ".join([role_sentence(shown), *_history(shown)]))
+    yield from text_lines(" ".join([role_sentence(shown), *telling.history(shown)]))
     if told := [(param.ident, text) for param in shown.required if (text := param_text(param))]:
         yield ""
         yield "Parameters:"
@@ -122,32 +123,12 @@ def _method(shown: MethodView, taken: dict[str, str], name: str) -> Iterator[str
 
 def deprecation(lifecycle: LifecycleView) -> str:
     """Write the paragraph by which tools know what is deprecated."""
-    release = lifecycle.deprecated
-    assert release is not None  # noqa: S101 - asked of deprecated things only
-    reason = " ".join(release.doc.split())
-    return f"Deprecated: since {release.name}{f': {reason}' if reason else '.'}"
-
-
-def _history(shown: MethodView) -> Iterator[str]:
-    lifecycle = shown.lifecycle
-    if lifecycle.prototype:
-        yield f"A prototype since {lifecycle.since}: it may change without notice."
-    elif lifecycle.since:
-        yield f"Since {lifecycle.since}."
-    if shown.idempotent:
-        yield "Calling it twice is as good as once."
+    return f"Deprecated: {telling.deprecation(lifecycle)}"
 
 
 def param_text(param: ParamView) -> str:
     """Say what is known of a parameter."""
-    told = [" ".join(param.doc.split())] if param.doc.strip() else []
-    if param.default is not None and param.secret:
-        told.append("It has a default.")
-    elif param.default is not None:
-        told.append(f"Default: {' '.join(param.default.split()) or 'empty'}.")
-    if param.since:
-        told.append(f"Since {param.since}.")
-    return " ".join(told)
+    return telling.param(param, lambda text: text or "empty")
 
 
 def _item(name: str, text: str) -> Iterator[str]:

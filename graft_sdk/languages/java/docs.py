@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from graft_sdk import telling
 from graft_sdk.generation import lines, role_sentence, seen
-from graft_sdk.view import FieldView, LifecycleView, MethodView, ParamView
+from graft_sdk.view import FieldView, MethodView
 
 WIDTH = 100
 _CODE = re.compile(r"`([^`\n]+)`")
@@ -47,53 +48,21 @@ def method(shown: MethodView, summary: str, arguments: Iterator[str]) -> str:
     """Write the comment of a method: of the form that waits all of it, of others the summary."""
     tags = list(arguments)
     if shown.lifecycle.deprecated is not None:
-        tags.append(f"@deprecated {inline(deprecation(shown.lifecycle))}")
+        tags.append(f"@deprecated {inline(telling.deprecation(shown.lifecycle))}")
     return block(summary, 4, *tags)
 
 
 def full(shown: MethodView) -> str:
     """Say all of a method but its parameters."""
-    told = [shown.doc or f"Calls `{shown.name}`.", " ".join([role_sentence(shown), *_history(shown)])]
+    told = [shown.doc or f"Calls `{shown.name}`.", " ".join([role_sentence(shown), *telling.history(shown)])]
     return "\n\n".join(told)
-
-
-def _history(shown: MethodView) -> Iterator[str]:
-    lifecycle = shown.lifecycle
-    if lifecycle.prototype:
-        yield f"A prototype since {lifecycle.since}: it may change without notice."
-    elif lifecycle.since:
-        yield f"Since {lifecycle.since}."
-    if shown.idempotent:
-        yield "Calling it twice is as good as once."
-
-
-def deprecation(lifecycle: LifecycleView) -> str:
-    """Say since when a thing is deprecated, and why."""
-    release = lifecycle.deprecated
-    if release is None:
-        return ""
-    reason = " ".join(release.doc.split())
-    return f"since {release.name}{f': {reason}' if reason else ''}"
-
-
-def param(shown: ParamView) -> str:
-    """Say all of a parameter."""
-    told = [shown.doc] if shown.doc else []
-    if shown.default is not None:
-        value = '""' if shown.default == "" else " ".join(shown.default.split())
-        told.append("It has a default." if shown.secret else f"Default: `{value}`.")
-    elif not shown.required:
-        told.append("It may be left out.")
-    if shown.since:
-        told.append(f"Since {shown.since}.")
-    return " ".join(told)
 
 
 def getter(shown: FieldView) -> str:
     """Write the comment of a field's getter."""
     tags = ["@return the value"]
     if shown.lifecycle.deprecated is not None:
-        tags.append(f"@deprecated {inline(deprecation(shown.lifecycle))}")
+        tags.append(f"@deprecated {inline(telling.deprecation(shown.lifecycle))}")
     return block(shown.doc or f"Returns the field `{shown.name}`.", 4, *tags)
 
 
@@ -101,7 +70,7 @@ def setter(shown: FieldView) -> str:
     """Write the comment of a field's setter."""
     tags = ["@param value the value", "@return this builder"]
     if shown.lifecycle.deprecated is not None:
-        tags.append(f"@deprecated {inline(deprecation(shown.lifecycle))}")
+        tags.append(f"@deprecated {inline(telling.deprecation(shown.lifecycle))}")
     return block(shown.doc or f"Sets the field `{shown.name}`.", 8, *tags)
 
 

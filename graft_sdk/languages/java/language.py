@@ -20,7 +20,7 @@ from graft_common.declarations.types import (
     Type,
 )
 from graft_common.values import Value
-from graft_sdk import samples
+from graft_sdk import samples, telling
 from graft_sdk.generation import render
 from graft_sdk.language import File, Language
 from graft_sdk.languages.java import docs
@@ -169,7 +169,7 @@ class Java(Language):
             "getter_doc": docs.getter,
             "setter_doc": docs.setter,
             "param_doc": lambda param: docs.block(
-                docs.param(param) or f"Sets `{param.name}`.", 8, "@param value the argument", "@return these options"
+                telling.param(param) or f"Sets `{param.name}`.", 8, "@param value the argument", "@return these options"
             ),
             "option": lambda item: _is_option(item.type),
             "described": lambda item: isinstance(item.type, DescribedType),
@@ -332,7 +332,7 @@ def _method_doc(method: MethodView, form: _Form) -> str:
 
 def _tags(method: MethodView, form: _Form) -> Iterator[str]:
     for param in method.required:
-        yield f"@param {param.ident} {docs.inline(docs.param(param)) or 'the argument'}"
+        yield f"@param {param.ident} {docs.inline(telling.param(param)) or 'the argument'}"
     if form.with_options:
         yield "@param options what may be left out"
     answer = docs.inline(method.result.doc) if method.result and method.result.doc else "what the method answers"

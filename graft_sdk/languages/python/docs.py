@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from graft_sdk import telling
 from graft_sdk.generation import lines
-from graft_sdk.view import FieldView, MethodView, ParamView
+from graft_sdk.view import FieldView, MethodView
 
 WIDTH = 88
 
@@ -31,8 +32,8 @@ def _method(shown: MethodView, role: str) -> Iterator[str]:
     told = lines(shown.doc, WIDTH)
     yield from told or [f"Call `{shown.name}`."]
     yield ""
-    yield from lines(" ".join([role, *_history(shown)]), WIDTH)
-    told_params = [(param.ident, text) for param in shown.params if (text := _param(param))]
+    yield from lines(" ".join([role, *telling.history(shown), *_deprecation(shown)]), WIDTH)
+    told_params = [(param.ident, text) for param in shown.params if (text := telling.param(param))]
     if told_params:
         yield ""
         yield "Args:"
@@ -49,24 +50,14 @@ def _method(shown: MethodView, role: str) -> Iterator[str]:
             yield from _item(use.error.ident, use.doc or use.error.doc or f"`{use.error.code}`")
 
 
-def _history(shown: MethodView) -> Iterator[str]:
-    lifecycle = shown.lifecycle
-    if lifecycle.prototype:
-        yield f"A prototype since {lifecycle.since}: it may change without notice."
-    elif lifecycle.since:
-        yield f"Since {lifecycle.since}."
-    if lifecycle.deprecated is not None:
+def _deprecation(shown: MethodView) -> Iterator[str]:
+    if shown.lifecycle.deprecated is not None:
         yield deprecation(shown)
-    if shown.idempotent:
-        yield "Calling it twice is as good as once."
 
 
 def deprecation(shown: MethodView) -> str:
     """Say since when a method is deprecated, and why."""
-    release = shown.lifecycle.deprecated
-    assert release is not None  # noqa: S101 - asked of deprecated methods only
-    reason = " ".join(release.doc.split())
-    return f"{shown.name} is deprecated since {release.name}{f': {reason}' if reason else '.'}"
+    return f"{shown.name} is deprecated {telling.deprecation(shown.lifecycle)}"
 
 
 def field(shown: FieldView) -> str:
@@ -76,18 +67,6 @@ def field(shown: FieldView) -> str:
         return shown.doc
     told = f"Deprecated since {release.name}{f': {release.doc}' if release.doc else '.'}"
     return f"{shown.doc}\n\n{told}" if shown.doc else told
-
-
-def _param(param: ParamView) -> str:
-    told = [param.doc] if param.doc else []
-    if param.default is not None:
-        shown = '""' if param.default == "" else " ".join(param.default.split())
-        told.append(f"Default: `{shown}`." if not param.secret else "It has a default.")
-    elif not param.required:
-        told.append("May be left out.")
-    if param.since:
-        told.append(f"Since {param.since}.")
-    return " ".join(told)
 
 
 def _item(name: str, text: str) -> Iterator[str]:

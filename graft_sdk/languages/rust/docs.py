@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from graft_sdk import telling
 from graft_sdk.generation import lines, role_sentence
 from graft_sdk.languages.rust.types import string
 from graft_sdk.view import FieldView, LifecycleView, MethodView, ParamView
@@ -52,7 +53,7 @@ def method(shown: MethodView) -> str:
 def _method(shown: MethodView) -> Iterator[str]:
     yield from text_lines(shown.doc) if shown.doc.strip() else [f"Calls `{shown.name}`."]
     yield ""
-    yield from lines(" ".join([role_sentence(shown), *_history(shown)]), WIDTH)
+    yield from lines(" ".join([role_sentence(shown), *telling.history(shown)]), WIDTH)
     if told := [(param.ident, text) for param in shown.required if (text := param_text(param))]:
         yield ""
         yield "# Parameters"
@@ -73,39 +74,15 @@ def _method(shown: MethodView) -> Iterator[str]:
         yield "Those of the platform, or there is no answer."
 
 
-def _history(shown: MethodView) -> Iterator[str]:
-    lifecycle = shown.lifecycle
-    if lifecycle.prototype:
-        yield f"A prototype since {lifecycle.since}: it may change without notice."
-    elif lifecycle.since:
-        yield f"Since {lifecycle.since}."
-    if shown.idempotent:
-        yield "Calling it twice is as good as once."
-
-
 def deprecated(lifecycle: LifecycleView) -> str:
     """Write the attribute of what is deprecated, as rustfmt breaks it."""
-    note = f"note = {string(_deprecation(lifecycle))}"
+    note = f"note = {string(telling.deprecation(lifecycle))}"
     return f"#[deprecated({note})]" if len(note) <= 70 else f"#[deprecated(\n        {note}\n    )]"
-
-
-def _deprecation(lifecycle: LifecycleView) -> str:
-    release = lifecycle.deprecated
-    assert release is not None  # noqa: S101 - asked of deprecated things only
-    reason = " ".join(release.doc.split())
-    return f"since {release.name}{f': {reason}' if reason else ''}"
 
 
 def param_text(param: ParamView) -> str:
     """Say what is known of a parameter."""
-    told = [" ".join(param.doc.split())] if param.doc.strip() else []
-    if param.default is not None and param.secret:
-        told.append("It has a default.")
-    elif param.default is not None:
-        told.append(f"Default: {' '.join(param.default.split()) or 'empty'}.")
-    if param.since:
-        told.append(f"Since {param.since}.")
-    return " ".join(told)
+    return telling.param(param, lambda text: text or "empty")
 
 
 def param(shown: ParamView) -> str:
@@ -120,7 +97,7 @@ def field(shown: FieldView) -> str:
     if shown.default is not None and not shown.secret:
         more.append(f"Default: {' '.join(shown.default.split()) or 'empty'}.")
     if shown.lifecycle.deprecated is not None:
-        more.append(f"Deprecated {_deprecation(shown.lifecycle)}")
+        more.append(f"Deprecated {telling.deprecation(shown.lifecycle)}")
     if more:
         told += ["", *lines(" ".join(more), WIDTH)]
     return comment(told, 8)

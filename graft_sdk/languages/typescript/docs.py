@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from graft_sdk import telling
 from graft_sdk.generation import lines
-from graft_sdk.view import FieldView, MethodView, ParamView
+from graft_sdk.view import FieldView, MethodView
 
 WIDTH = 96
 
@@ -31,12 +32,12 @@ def method(shown: MethodView, role: str) -> list[str]:
 def _method(shown: MethodView, role: str) -> Iterator[str]:
     yield from lines(shown.doc, WIDTH) or [f"Calls `{shown.name}`."]
     yield ""
-    yield from lines(" ".join([role, *_history(shown)]), WIDTH)
+    yield from lines(" ".join([role, *telling.history(shown)]), WIDTH)
     yield ""
-    for param_ in shown.required:
-        text = param(param_)
+    for param in shown.required:
+        text = telling.param(param)
         if text:
-            yield from _tag(f"@param {param_.ident} -", text)
+            yield from _tag(f"@param {param.ident} -", text)
     if shown.result is not None and shown.result.doc:
         yield from _tag("@returns", shown.result.doc)
     for use in shown.errors:
@@ -44,29 +45,6 @@ def _method(shown: MethodView, role: str) -> Iterator[str]:
     if shown.lifecycle.deprecated is not None:
         release = shown.lifecycle.deprecated
         yield from _tag("@deprecated", f"Since {release.name}. {release.doc}".strip())
-
-
-def _history(shown: MethodView) -> Iterator[str]:
-    lifecycle = shown.lifecycle
-    if lifecycle.prototype:
-        yield f"A prototype since {lifecycle.since}: it may change without notice."
-    elif lifecycle.since:
-        yield f"Since {lifecycle.since}."
-    if shown.idempotent:
-        yield "Calling it twice is as good as once."
-
-
-def param(shown: ParamView) -> str:
-    """Say what a parameter is."""
-    told = [shown.doc] if shown.doc else []
-    if shown.default is not None:
-        text = '""' if shown.default == "" else " ".join(shown.default.split())
-        told.append("It has a default." if shown.secret else f"Default: `{text}`.")
-    elif not shown.required:
-        told.append("May be left out.")
-    if shown.since:
-        told.append(f"Since {shown.since}.")
-    return " ".join(told)
 
 
 def field(shown: FieldView) -> list[str]:

@@ -21,7 +21,7 @@ from graft_common.declarations.types import (
     Type,
 )
 from graft_common.values import DateTime, Value
-from graft_sdk import literals, samples
+from graft_sdk import literals, samples, telling
 from graft_sdk.generation import render, role_sentence
 from graft_sdk.language import File, Language
 from graft_sdk.languages.typescript import docs
@@ -136,7 +136,7 @@ class TypeScript(Language):
             "constant": upper_snake,
             "doc": docs.comment,
             "method_doc": lambda method, indent: docs.comment(docs.method(method, role_sentence(method)), indent),
-            "param_doc": docs.param,
+            "param_doc": telling.param,
             "field_doc": docs.field,
         }
 

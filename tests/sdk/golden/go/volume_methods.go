@@ -136,6 +136,7 @@ func (c VolumeMethods) StartGetRecord(ctx context.Context, self VolumeRef) (*Tas
 
 // VolumeDeleteOptions are the parameters of VolumeMethods.Delete that may be left out: those that are nil.
 type VolumeDeleteOptions struct {
+	// It may be left out.
 	From *string
 }
 

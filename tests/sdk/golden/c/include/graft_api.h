@@ -433,9 +433,9 @@ bool graft_api_wait_volume_start_resize(graft_task *task, double seconds, graft_
    Needs the role pool-admin or one above it. Since 1.0. Deprecated since 1.1: Use `Volume.resize`. */
 bool graft_api_volume_old(
     graft_client *client, graft_error *error)
-    GRAFT_API_DEPRECATED("Deprecated since 1.1: Use `Volume.resize`");
+    GRAFT_API_DEPRECATED("Deprecated since 1.1: Use `Volume.resize`.");
 graft_task *graft_api_start_volume_old(graft_client *client, graft_error *error)
-    GRAFT_API_DEPRECATED("Deprecated since 1.1: Use `Volume.resize`");
+    GRAFT_API_DEPRECATED("Deprecated since 1.1: Use `Volume.resize`.");
 bool graft_api_wait_volume_old(graft_task *task, double seconds, graft_error *error);
 
 typedef struct {

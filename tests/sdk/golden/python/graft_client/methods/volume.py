@@ -275,7 +275,7 @@ class VolumeMethods:
         Needs the role pool-admin or one above it.
 
         Args:
-            from_: May be left out.
+            from_: It may be left out.
         """
         return self._client._call(
             _DELETE,
@@ -593,7 +593,7 @@ class AsyncVolumeMethods:
         Needs the role pool-admin or one above it.
 
         Args:
-            from_: May be left out.
+            from_: It may be left out.
         """
         return await self._client._call(
             _DELETE,

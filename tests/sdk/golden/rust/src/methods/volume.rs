@@ -19,7 +19,7 @@ options! {
 options! {
     /// What may be left out of [`VolumeMethods::delete`]: what is `None`.
     VolumeDeleteOptions {
-        /// The parameter `from`.
+        /// It may be left out.
         pub from: String = "from",
     }
 }

@@ -258,7 +258,7 @@ export class VolumeMethods {
   delete_(
     class_: string,
     options: {
-      /** May be left out. */
+      /** It may be left out. */
       readonly from_?: string | undefined;
     } & CallOptions = {},
   ): Promise<void> {
