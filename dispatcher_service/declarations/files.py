@@ -89,6 +89,9 @@ def look(directory: Path, before: Seen) -> Seen:
     total = 0
     unsettled = False
     for number, name in enumerate(names):
+        if not name.isprintable():
+            files[_shown(name)] = SeenFile(None, fault="its name has characters that cannot be shown; rename it")
+            continue
         found, arriving = _look_at(directory / name, top, before.files.get(name))
         unsettled |= arriving
         if found is None:
@@ -117,6 +120,11 @@ def _look_at(path: Path, top: os.stat_result, old: SeenFile | None) -> tuple[See
 
 def _too_many() -> str:
     return f"there are more than {MAX_FILES} files of declarations; at most that many are read"
+
+
+def _shown(name: str) -> str:
+    """Write a name as text, whatever bytes it has."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name)
 
 
 def _names(directory: Path) -> list[str]:

@@ -256,6 +256,19 @@ async def test_files_that_must_not_be_read_are_refused(directory: Path, followed
     assert finding.startswith("a.xml: ")
 
 
+@pytest.mark.parametrize(
+    ("name", "shown"), [(b"a\xff.xml", r"a\udcff.xml: its name"), (b"a\nb.xml", r"a\nb.xml: its name")]
+)
+async def test_files_whose_names_cannot_be_shown_are_refused(
+    directory: Path, followed: DeclarationFiles, name: bytes, shown: str
+) -> None:
+    (directory / os.fsdecode(name)).write_text(declares("A.b"))
+    (directory / "b.xml").write_text(declares("B.b"))
+    await until(lambda: methods(followed) == {"b.xml": ["B.b"]})
+    [finding] = told(followed)
+    assert finding.startswith(shown)
+
+
 async def test_a_link_is_followed(directory: Path, followed: DeclarationFiles, tmp_path: Path) -> None:
     (tmp_path / "kept.xml").write_text(declares("A.b"))
     (directory / "a.xml").symlink_to(tmp_path / "kept.xml")
