@@ -145,7 +145,8 @@ async def test_the_deadline_ends_the_call_on_both_sides(kind: str) -> None:
         "DEADLINE_EXCEEDED: no answer within 0.3 s",
     ]
     assert remaining[0] is not None
-    assert 0 < remaining[0] <= 0.3
+    # gRPC rounds the deadline up a little.
+    assert 0 < remaining[0] < 0.31
 
 
 @pytest.mark.parametrize("kind", KINDS)
