@@ -174,6 +174,7 @@ def stumbling_api() -> Api:
         *(Method(f"Text.{word}", TEXT, lifecycle=_LIFECYCLE) for word in words),
         *(Method(f"{word}.{word}", TEXT, params=(Param("first", parse_type("first record")),)) for word in words),
         *(Method(f"on_{system}.go") for system in ("linux", "windows", "test")),
+        *(Method(f"{name}.go") for name in ("errors", "Graft")),
     )
     classes = (ClassDeclaration("Text", TEXT), ClassDeclaration("time", TEXT))
     return Api.of(Document(classes, enums, records, methods))

@@ -27,7 +27,7 @@ namespace Graft.Sdk
         /// <summary>Makes a client; nothing is sent yet.</summary>
         /// <param name="options">How the platform is reached, and as whom.</param>
         public GraftClient(ClientOptions options)
-            : base(options, Errors.ByCode, Agent)
+            : base(options, global::Graft.Sdk.Errors.ByCode, Agent)
         {
             Vm = new VmMethods(this);
             Volume = new VolumeMethods(this);
