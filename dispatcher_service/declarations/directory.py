@@ -66,6 +66,7 @@ class DeclarationFiles:
         self._turn = asyncio.Lock()
         self._watch: asyncio.Task[None] | None = None
         self._again: asyncio.Task[None] | None = None
+        self._noticing: asyncio.Task[None] | None = None
         self._trouble = ""
 
     @property
@@ -83,7 +84,7 @@ class DeclarationFiles:
 
     async def close(self) -> None:
         """Stop following."""
-        tasks = [task for task in (self._watch, self._again) if task is not None]
+        tasks = [task for task in (self._watch, self._again, self._noticing) if task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -98,13 +99,17 @@ class DeclarationFiles:
         """Look at the directory if files have come, gone or been replaced; that takes at most a second."""
         if not self._is_changed():
             return
-        try:
-            async with asyncio.timeout(_NOTICE), self._turn:
-                # Of many calls that come at once, the first one has looked for all.
-                if self._is_changed():
-                    await self._scan(None)
-        except TimeoutError:
+        # Of many calls that come at once, the first one looks for all; a look that takes longer goes on without them.
+        if self._noticing is None or self._noticing.done():
+            self._noticing = asyncio.create_task(self._rescan_if_changed(), name="look at changed declarations")
+        done, _ = await asyncio.wait({self._noticing}, timeout=_NOTICE)
+        if not done:
             _log.info("declarations.not_seen_yet", waited=_NOTICE)
+
+    async def _rescan_if_changed(self) -> None:
+        async with self._turn:
+            if self._is_changed():
+                await self._scan(None)
 
     def _is_changed(self) -> bool:
         return mark_of(self._directory) != self._state.seen.mark

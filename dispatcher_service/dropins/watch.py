@@ -8,6 +8,7 @@ from pathlib import Path
 
 import structlog
 from watchfiles import awatch
+from watchfiles._rust_notify import WatchfilesRustInternalError
 
 _log = structlog.get_logger("graft.dropins")
 
@@ -31,15 +32,23 @@ async def changes(directory: Path) -> AsyncIterator[None]:
         try:
             async for _ in _notices(directory, watched):
                 yield
-        except OSError as error:
+        except* OSError as errors:
             # Such as the limit of inotify: looking twice a second is what remains.
-            _log.warning(
-                "dropin.watch_failed",
-                directory=str(directory),
-                reason=str(error),
-                fix="raise fs.inotify.max_user_watches and fs.inotify.max_user_instances with sysctl",
+            _tell_failure(
+                directory, errors, "raise fs.inotify.max_user_watches and fs.inotify.max_user_instances with sysctl"
             )
-            await asyncio.sleep(_CHECK / 1000)
+        except* WatchfilesRustInternalError as errors:
+            # Whatever befalls a path that is no UTF-8, be it that somebody lists it, ends a watch.
+            _tell_failure(directory, errors, "rename what has a name that is not UTF-8")
+        else:
+            continue
+        await asyncio.sleep(_CHECK / 1000)
+
+
+def _tell_failure(directory: Path, errors: BaseException, fix: str) -> None:
+    while isinstance(errors, BaseExceptionGroup):
+        errors = errors.exceptions[0]
+    _log.warning("dropin.watch_failed", directory=str(directory), reason=str(errors), fix=fix)
 
 
 async def _notices(directory: Path, watched: tuple[int, int]) -> AsyncIterator[None]:

@@ -267,6 +267,9 @@ async def test_files_whose_names_cannot_be_shown_are_refused(
     await until(lambda: methods(followed) == {"b.xml": ["B.b"]})
     [finding] = told(followed)
     assert finding.startswith(shown)
+    # Such a name ends the watch, which begins anew.
+    (directory / "b.xml").write_text(declares("B.c"))
+    await until(lambda: methods(followed) == {"b.xml": ["B.c"]})
 
 
 async def test_a_link_is_followed(directory: Path, followed: DeclarationFiles, tmp_path: Path) -> None:
@@ -339,3 +342,17 @@ async def test_what_nobody_has_foreseen_leaves_what_is_in_force(
     assert [entry["reason"] for entry in logs if entry["event"] == "declarations.scan_failed"] == ["a mistake"]
     await followed.rescan()
     assert list(methods(followed)) == ["a.xml", "b.xml"]
+
+
+async def test_a_look_that_takes_longer_than_a_call_waits_for_it_is_not_lost(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dispatcher_service.declarations.directory._NOTICE", 0.0)
+    files = DeclarationFiles(directory, directory.parent / "kept", lambda _: "")
+    (directory / "a.xml").write_text(declares("A.b"))
+    try:
+        await files.notice()
+        assert methods(files) == {}
+        await until(lambda: methods(files) == {"a.xml": ["A.b"]})
+    finally:
+        await files.close()
