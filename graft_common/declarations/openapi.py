@@ -50,9 +50,11 @@ _ALSO: Mapping[str, str] = {
     "413": "The request's body is too large.",
 }
 
+_UNAVAILABLE = "It cannot be called now: its executable is not there."
+
 
 def document(api: Api, version: str, served: frozenset[str] = frozenset()) -> Schema:
-    """Describe all methods that can be called.
+    """Describe all methods: those that are declared, and those that can be called without a declaration.
 
     Args:
         api: what the platform offers.
@@ -60,8 +62,11 @@ def document(api: Api, version: str, served: frozenset[str] = frozenset()) -> Sc
         served: methods that can be called though the dispatcher, which has made `api`, does not serve them.
     """
     schemas = Schemas(api.types, COMPONENTS)
-    methods = [method for method in api.document.methods if is_callable(api, method.name, served)]
-    paths = {f"/methods/{method.name}": {"post": _operation(method, schemas)} for method in methods}
+    methods = api.document.methods
+    paths = {
+        f"/methods/{method.name}": {"post": _operation(method, schemas, is_callable(api, method.name, served))}
+        for method in methods
+    }
     paths |= {f"/methods/{name}": {"post": _undeclared(name)} for name in sorted(_bare(api))}
     tags = {method.class_name: None for method in methods} | {name.partition(".")[0]: None for name in _bare(api)}
     return {
@@ -98,7 +103,7 @@ def _bare(api: Api) -> Sequence[str]:
     return [name for name, origin in api.undeclared.items() if origin.available]
 
 
-def _operation(method: Method, schemas: Schemas) -> Schema:
+def _operation(method: Method, schemas: Schemas, available: bool) -> Schema:
     examples = dict(_examples(method, schemas))
     content: Schema = {"schema": {"anyOf": [schemas.arguments(method), schemas.places(method)]}}
     if examples:
@@ -108,12 +113,13 @@ def _operation(method: Method, schemas: Schemas) -> Schema:
     return {
         "operationId": method.name,
         "summary": first_sentence(method.doc) or method.name,
-        "description": description_of(method),
+        "description": description_of(method) if available else f"{description_of(method)}\n\n{_UNAVAILABLE}",
         "tags": [method.class_name],
         **({"deprecated": True} if is_deprecated(method.lifecycle) else {}),
         **({} if method.session else {"security": []}),
         "x-graft-role": method.role,
         "x-graft-idempotent": method.idempotent,
+        "x-graft-available": available,
         "requestBody": {"required": needed, "content": {_JSON: content}},
         "responses": {
             "200": {"description": "The value." if method.result else "Done.", "content": {_JSON: value}},

@@ -206,9 +206,12 @@ def test_openapi_of_a_platform() -> None:
     assert [example["value"].keys() for example in content["examples"].values()] == [{"volume", "disks"}]
     assert [choice["type"] for choice in content["schema"]["anyOf"]] == ["object", "array"]
     assert described["paths"]["/methods/Hello.greet"]["post"]["x-graft-role"] == "pool-admin"
-    assert "/methods/Gone.away" not in described["paths"]
+    # What cannot be called at this moment is described all the same, and says so.
+    gone = described["paths"]["/methods/Gone.away"]["post"]
+    assert (gone["x-graft-available"], resize["x-graft-available"]) == (False, True)
+    assert "executable is not there" in gone["description"]
     assert {"disk", "disk.record", "state"} <= described["components"]["schemas"].keys()
-    assert [tag["name"] for tag in described["tags"]] == ["Volume", "Hello", "platform"]
+    assert [tag["name"] for tag in described["tags"]] == ["Volume", "Gone", "Hello", "platform"]
 
 
 def test_openapi_of_the_built_in_methods() -> None:

@@ -14,8 +14,15 @@ WIDTH = 110
 def comment(text: str, indent: int = 0) -> str:
     """Write a comment without the indentation of its first line."""
     told = [line for part in text.split("\f") for line in (lines(part, WIDTH - indent) or [""])]
-    safe = [line.replace("*/", "* /").replace("/*", "/ *").replace("\\", "\\ ").rstrip() for line in told]
+    safe = [_safe(line) for line in told]
     return "/* " + f"\n{' ' * indent}   ".join(safe).replace(f"\n{' ' * indent}   \n", "\n\n").rstrip() + " */"
+
+
+def _safe(line: str) -> str:
+    """Take apart what would end the comment, begin another, or stand for another character."""
+    for sign in ("*/", "/*", "??"):
+        line = line.replace(sign, f"{sign[0]} {sign[1]}")
+    return line.replace("\\", "\\ ").rstrip()
 
 
 def method(shown: MethodView) -> str:

@@ -10,7 +10,7 @@ from graft_sdk.generation import lines, role_sentence
 from graft_sdk.view import MethodView
 
 WIDTH = 96
-_CODE = re.compile(r"`([^`\n]+)`")
+_CODE = re.compile(r"`([^`\n]*[^`\s][^`\n]*)`")
 _SPECIAL = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 

@@ -10,7 +10,7 @@ from graft_sdk.generation import lines, role_sentence, seen
 from graft_sdk.view import FieldView, MethodView
 
 WIDTH = 100
-_CODE = re.compile(r"`([^`\n]+)`")
+_CODE = re.compile(r"`([^`\n]*[^`\s][^`\n]*)`")
 _BREAK = re.compile(r"\s*\n\s*")
 _SPECIAL = {
     "&": "&amp;",
