@@ -19,7 +19,7 @@ run: .venv/.installed ## set up and run everything on this machine, with example
 	@exec $(BIN)/graft up --demo --data-dir $(DATA)
 
 test: .venv/.installed-dev ## set up and run the tests; TESTS=tests/cli runs a part of them
-	@$(BIN)/pytest -n auto --dist loadfile $(TESTS)
+	@$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder $(TESTS)
 
 check: .venv/.installed-dev ## check style, types and the contract
 	@$(BIN)/ruff check .

@@ -35,7 +35,7 @@ STACKS = 12
 """Of each worker."""
 LIVES = [
     (database, int(os.environ.get("GRAFT_TEST_KILLS", kills)))
-    for database, kills in (("sqlite", 20), ("postgresql", 5))
+    for database, kills in (("sqlite", 8), ("postgresql", 5))
 ]
 
 State = tuple[int, str] | None
