@@ -34,8 +34,7 @@ WORKERS = 3
 STACKS = 12
 """Of each worker."""
 LIVES = [
-    (database, int(os.environ.get("GRAFT_TEST_KILLS", kills)))
-    for database, kills in (("sqlite", 8), ("postgresql", 5))
+    (database, int(os.environ.get("GRAFT_TEST_KILLS", kills))) for database, kills in (("sqlite", 8), ("postgresql", 5))
 ]
 
 State = tuple[int, str] | None
