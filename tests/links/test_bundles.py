@@ -98,6 +98,8 @@ async def kept(url: str) -> tuple[int, int]:
     """Count the bundles that are kept, and those of them that nothing names."""
     engine = open_database(url)
     async with engine.connect() as connection:
+        # Both are read as of one moment.
+        await connection.execution_options(isolation_level="SERIALIZABLE")
         rows = (await connection.execute(sa.select(tables.bundles))).all()
         parts = set(await connection.scalars(sa.select(tables.bundle_parts.c.digest)))
     await engine.dispose()
