@@ -59,7 +59,8 @@ async def save(chunks: AsyncIterator[bytes], path: Path, limit: int) -> AsyncGen
         OSError: they cannot be written.
     """
     written = 0
-    with await asyncio.to_thread(_create, path) as file:
+    # Not in a thread: one that is no longer waited for would open a file that nobody closes.
+    with _create(path) as file:
         async for chunk in chunks:
             written += len(chunk)
             if written > limit:
