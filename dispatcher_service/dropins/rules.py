@@ -6,7 +6,6 @@ import os
 import re
 import stat
 from dataclasses import dataclass
-from pathlib import Path
 
 MAX_NAME = 128
 
@@ -94,27 +93,6 @@ def _method_fault(entry: os.DirEntry[str], found: os.stat_result, directory: os.
     if fault:
         return fault
     return "" if is_executable(found) else "it is not executable; run chmod +x on it"
-
-
-def examine(directory: Path) -> list[Verdict]:
-    """Look through an extensions directory and tell of each entry in it whether it is a method, or why not.
-
-    What nobody would take for a method (`lib/`, `README`, `graft_extension.py`) may be a library or data of the
-    methods, and is left out.
-    Needs no running dispatcher; to be called as the dispatcher's user.
-    """
-    try:
-        top = directory.stat()
-        entries = sorted(os.scandir(directory), key=lambda entry: entry.name)
-    except FileNotFoundError:
-        return [Verdict(".", ok=False, reason=f"there is no {directory}; create it to add methods")]
-    except OSError as error:
-        return [
-            Verdict(".", ok=False, reason=f"{directory} cannot be read ({error.strerror}); let the dispatcher do so")
-        ]
-    if fault := directory_fault(top):
-        return [Verdict(".", ok=False, reason=fault)]
-    return [verdict for entry in entries if (verdict := examine_entry(entry, top)) is not None]
 
 
 def examine_entry(entry: os.DirEntry[str], directory: os.stat_result) -> Verdict | None:

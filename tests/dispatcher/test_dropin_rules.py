@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from dispatcher_service.dropins.rules import MAX_NAME, examine, name_fault
+from dispatcher_service.dropins.rules import MAX_NAME, name_fault
+from dispatcher_service.dropins.tree import look
 
 
 @pytest.mark.parametrize("name", ["Volume.resize", "pool_update.precheck", "a.b", "A.b.c", "_x._y", "Backup.old"])
@@ -51,10 +52,10 @@ def make(directory: Path, name: str, mode: int = 0o755) -> Path:
 
 
 def reasons(directory: Path) -> dict[str, str]:
-    return {verdict.path: verdict.reason for verdict in examine(directory)}
+    return {verdict.path: verdict.reason for verdict in look(directory).verdicts}
 
 
-def test_examine_tells_why_files_are_ignored(tmp_path: Path) -> None:
+def test_a_look_tells_why_files_are_ignored(tmp_path: Path) -> None:
     make(tmp_path, "Good.one")
     make(tmp_path, "Not.executable", 0o644)
     make(tmp_path, "World.writable", 0o757)
