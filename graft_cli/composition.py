@@ -72,6 +72,7 @@ def run_all(options: Mapping[str, Any], *, demo: bool) -> None:
             "ready",
             f"  XenAPI      {http_url(http)}",
             f"  Ambari      {http_url(http)}/api/v1",
+            f"  reference   {http_url(http)}/docs",
             f"  registry    {registry} (gRPC)",
             f"  dispatcher  {dispatcher} (gRPC)",
             *(f"  metrics     {http_url(address)}/metrics" for address in metrics),
