@@ -36,8 +36,6 @@ class Language(abc.ABC):
     fence: ClassVar[str]
     """What Markdown calls it behind three backticks, for highlighting."""
     style: ClassVar[Style]
-    doc_width: ClassVar[int] = 88
-    """Characters of a line of documentation, without what stands before it."""
 
     @property
     def name(self) -> str:

@@ -235,11 +235,6 @@ class ApiView:
         """Of the API that the SDK was made from, in hex; a platform that offers the same has the same."""
         return self.source.digest
 
-    @property
-    def errors_by_code(self) -> Mapping[str, ErrorView]:
-        """The errors by their codes."""
-        return {error.code: error for error in self.errors}
-
     def enum(self, name: str) -> EnumView:
         """Return an enum by the name that types use."""
         found = self._by_name["enum", name]

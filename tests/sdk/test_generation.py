@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 
 from graft_common.declarations.api import Api
 from graft_common.declarations.model import Document, State
+from graft_common.declarations.platform import platform_document
 from graft_sdk.examples import LANGUAGES, example
 from graft_sdk.generation import Options, generate, lines, view_of
 from graft_sdk.languages import find, names
@@ -82,8 +83,17 @@ def test_some_classes_bring_what_they_need() -> None:
         view_of(golden_api(), find("python"), Options(classes=["Gone"]))
 
 
+@pytest.mark.parametrize("language", names())
+def test_sessions_are_neither_opened_nor_closed_by_tasks(language: str) -> None:
+    api = Api.of(platform_document())
+    view = view_of(api, find(language), Options())
+    made = b"".join(generate(api, find(language)).values()).decode()
+    assert view.method("task.destroy").forms["start"] in made
+    assert view.method("session.logout").forms["start"] not in made
+
+
 def test_errors_are_those_of_the_platform_and_those_declared() -> None:
-    errors = view_of(golden_api(), find("python"), Options()).errors_by_code
+    errors = {error.code: error for error in view_of(golden_api(), find("python"), Options()).errors}
     assert errors["SESSION_INVALID"].platform
     assert not errors["VOLUME_IN_USE"].platform
     assert [(param.name, param.ident) for param in errors["VOLUME_IN_USE"].params] == [

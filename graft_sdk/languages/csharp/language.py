@@ -210,6 +210,8 @@ def _forms(method: MethodView, api: ApiView) -> Iterator[_Form]:
         f"return {call}cancellationToken);",
         f"Calls `{method.name}` without waiting for it, as `{method.ident}` does.",
     )
+    if not method.startable:
+        return
     yield _Form(
         method.forms["start"],
         f"RemoteTask<{answer}>",

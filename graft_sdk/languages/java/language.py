@@ -299,11 +299,12 @@ def _parameters(method: MethodView, api: ApiView, *, with_options: bool) -> list
 def _forms(method: MethodView, api: ApiView) -> Iterator[_Form]:
     answer = _type(method.result.type, api) if method.result else "Void"
     waiting = _plain(method.result.type, api) if method.result else "void"
-    variants = (
+    variants = [
         (method.ident, "call", waiting),
         (method.forms["asynchronous"], "callAsync", f"CompletableFuture<{answer}>"),
-        (method.forms["start"], "start", f"Task<{answer}>"),
-    )
+    ]
+    if method.startable:
+        variants.append((method.forms["start"], "start", f"Task<{answer}>"))
     for name, call, result in variants:
         for with_options in (False, True) if method.optional else (False,):
             passed = [param.ident for param in method.required]

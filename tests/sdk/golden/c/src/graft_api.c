@@ -53,7 +53,14 @@ const char *graft_api_colour_text(graft_api_colour value)
 
 /* --- parameters ----------------------------------------------------------------------------------------------------- */
 
-static graft_json *send_call(
+/* Some types only come, and others only go; and not every API has tasks. */
+#if defined(__GNUC__)
+#define MAYBE_UNUSED __attribute__((unused))
+#else
+#define MAYBE_UNUSED
+#endif
+
+MAYBE_UNUSED static graft_json *send_call(
     graft_client *client, const char *method, graft_buffer *arguments, bool session, graft_error *error)
 {
     graft_json *answered = NULL;
@@ -67,7 +74,7 @@ static graft_json *send_call(
     return answered;
 }
 
-static graft_task *send_start(graft_client *client, const char *method, graft_buffer *arguments, graft_error *error)
+MAYBE_UNUSED static graft_task *send_start(graft_client *client, const char *method, graft_buffer *arguments, graft_error *error)
 {
     graft_task *task = NULL;
     graft_error_free(error);
@@ -81,13 +88,6 @@ static graft_task *send_start(graft_client *client, const char *method, graft_bu
 }
 
 /* --- types ---------------------------------------------------------------------------------------------------------- */
-
-/* Some types only come, and others only go. */
-#if defined(__GNUC__)
-#define MAYBE_UNUSED __attribute__((unused))
-#else
-#define MAYBE_UNUSED
-#endif
 
 MAYBE_UNUSED static void put_string_set(graft_buffer *buffer, graft_api_string_set const *value);
 MAYBE_UNUSED static bool get_string_set(const graft_json *json, graft_api_string_set *value, graft_error *error);
