@@ -19,7 +19,7 @@ async def endless() -> AsyncIterator[bytes]:
 
 async def receive(path: Path, limit: int) -> None:
     async for written in save(endless(), path, limit):
-        assert path.stat().st_size <= written
+        assert written <= limit
 
 
 async def test_what_is_saved_is_all_there(tmp_path: Path) -> None:
@@ -30,7 +30,7 @@ async def test_what_is_saved_is_all_there(tmp_path: Path) -> None:
 
 
 async def test_one_given_up_at_any_moment_leaves_no_file_open(tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
-    for turns in range(100):
+    for turns in range(30):
         receiving = asyncio.create_task(receive(tmp_path / str(turns), 1 << 30))
         for _ in range(turns):
             await asyncio.sleep(0)
