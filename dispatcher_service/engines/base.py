@@ -12,7 +12,7 @@ class IsolationLevel(enum.Enum):
     """What an engine's walls are made of."""
 
     FULL = "full"
-    """Own namespaces or a kernel of its own, a read-only system, no network, no capabilities, a seccomp filter, limits."""
+    """Own namespaces or an own kernel, a read-only system, no network, no capabilities, a seccomp filter, limits."""
     CONFINED = "confined"
     """No namespaces: Landlock, a seccomp filter and rlimits."""
     NONE = "none"
