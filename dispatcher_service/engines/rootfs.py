@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 SYSTEM_FOLDERS = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 """Beside /usr: links into it on today's systems, folders of their own on older ones."""
@@ -40,12 +41,23 @@ FILES = {
     "etc/group": "root:x:0:\ngraft:x:1000:\nnogroup:x:65534:\n",
     "etc/hosts": "127.0.0.1 localhost graft\n::1 localhost graft\n",
     "etc/hostname": "graft\n",
-    "etc/nsswitch.conf": "".join(
-        f"{database}: files\n" for database in ("passwd", "group", "hosts", "services", "protocols")
-    ),
+    "etc/resolv.conf": "",
+    "etc/nsswitch.conf": "".join(f"{database}: files\n" for database in ("passwd", "group", "services", "protocols"))
+    + "hosts: files dns\n",
 }
+RESOLVER = ("etc/resolv.conf", "etc/hosts")
+"""Shown as the host has them to a call that is granted the host's network."""
 KEPT = ("/proc", "/dev")
 """Nothing may be mounted at or below these."""
+
+
+class Bind(NamedTuple):
+    """Something of the host that calls see."""
+
+    source: str
+    target: str
+    device: bool = False
+    """To be read and written; everything else is read-only."""
 
 
 class Skeleton:
@@ -60,7 +72,8 @@ class Skeleton:
         self._root = root
         self._host = host
         self._mounted: list[str] = ["/tmp"]  # noqa: S108  (the sandbox's own)
-        self._binds: list[str] = []
+        self.binds: list[Bind] = []
+        """What is mounted on the root, in this order."""
         self._ready: set[str] = set()
         self._build_system()
         self._build_etc()
@@ -99,7 +112,7 @@ class Skeleton:
             self._file(name, text)
         for name in DEVICES:
             self._file(f"dev/{name}", "")
-            self._binds += ["--dev-bind", f"/dev/{name}", f"/dev/{name}"]
+            self.binds.append(Bind(f"/dev/{name}", f"/dev/{name}", device=True))
         for name, target in LINKS.items():
             if not (self._root / name).is_symlink():
                 (self._root / name).symlink_to(target)
@@ -119,20 +132,25 @@ class Skeleton:
         path.chmod(0o644)
 
     def _bind(self, name: str) -> None:
-        self._binds += ["--ro-bind", str(self._host / name), f"/{name}"]
+        self.binds.append(Bind(str(self._host / name), f"/{name}"))
         self._mounted.append(f"/{name}")
 
     def arguments(self, tmp_size: int) -> list[str]:
         """Give bubblewrap's options that build the root; what comes after them mounts on top."""
         return [
             *("--ro-bind", str(self._root), "/"),
-            *self._binds,
+            *(word for bind in self.binds for word in ("--dev-bind" if bind.device else "--ro-bind", *bind[:2])),
             *("--proc", "/proc"),
             *("--perms", "1777", "--size", str(tmp_size), "--tmpfs", "/tmp"),  # noqa: S108  (the sandbox's own)
         ]
 
-    def mount_point(self, path: str) -> str:
-        """Make sure that an extension's folder can be mounted at a path.
+    def resolver(self) -> list[Bind]:
+        """The files by which the host finds others on its network, as far as it has them."""
+        found = ((self._host / name).resolve() for name in RESOLVER)
+        return [Bind(str(file), f"/{name}") for name, file in zip(RESOLVER, found, strict=True) if file.is_file()]
+
+    def mount_point(self, path: str, *, file: bool = False) -> str:
+        """Make sure that an extension's folder, or a file, can be mounted at a path.
 
         Raises:
             ValueError: it cannot, and why.
@@ -148,7 +166,11 @@ class Skeleton:
                 raise ValueError(f"a folder mounted at {path} would hide the system's {mounted}")
         if path not in self._ready:
             if not any(pure.is_relative_to(mounted) for mounted in self._mounted) and not self._is_linked(pure):
-                self._folder(str(pure.relative_to("/")))
+                name = str(pure.relative_to("/"))
+                if not file:
+                    self._folder(name)
+                elif not (self._root / name).exists():
+                    self._file(name, "")
             self._ready.add(path)
         return path
 
