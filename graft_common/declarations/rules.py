@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Hashable, Iterable, Iterator
 from typing import TypeAlias
 
 from graft_common import roles
-from graft_common.declarations import lifecycle
+from graft_common.declarations import access, lifecycle
 from graft_common.declarations.conversion import (
     Converters,
     MisfitError,
@@ -235,12 +234,5 @@ def _limits(place: Place, limits: MethodLimits) -> Iterator[Fault]:
 
 
 def _access(place: Place, method: Method) -> Iterator[Fault]:
-    here = (*place, ("access", 0))
-    access = method.access
-    for kind, paths in (("read", access.read), ("write", access.write)):
-        yield from _unique(kind, "path", paths, here)
-        for number, path in enumerate(paths):
-            if not path.startswith("/") or path.startswith("//") or posixpath.normpath(path) != path:
-                yield (*here, (kind, number)), f"{path} is no plain absolute path; write it without `.`, `..` and `//`"
-    yield from _unique("environment", "variable", access.environment, here)
-    yield from _unique("secret", "secret", access.secrets, here)
+    for kind, number, reason in access.faults(method.access):
+        yield (*place, ("access", 0), (kind, number)), reason

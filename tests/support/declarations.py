@@ -188,6 +188,10 @@ _seconds = st.none() | st.integers(1, 10**9).map(lambda milliseconds: millisecon
 _sizes = st.none() | st.integers(1, 2**40) | st.integers(1, 1000).map(lambda number: number * 2**20)
 _counts = st.none() | st.integers(1, 1000)
 _paths = st.lists(plain_names.map(lambda name: f"/a b/{name}"), unique=True, max_size=2).map(tuple)
+_variables = st.lists(st.from_regex(r"[a-z_][A-Za-z0-9_]{0,9}", fullmatch=True), unique=True, max_size=2).map(tuple)
+_secrets = st.lists(st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,9}", fullmatch=True), unique=True, max_size=2).map(
+    tuple
+)
 _unique_names = st.lists(names, unique=True, max_size=2).map(tuple)
 
 
@@ -226,9 +230,7 @@ def methods(draw: st.DrawFn, name: str, known: Types) -> Method:
         lifecycle=draw(lifecycles()),
         limits=draw(st.builds(MethodLimits, _seconds, _seconds, _sizes, _counts, _sizes, _counts, _sizes, _sizes)),
         access=draw(
-            st.builds(
-                Access, st.sampled_from(["none", "loopback", "outbound"]), _paths, _paths, _unique_names, _unique_names
-            )
+            st.builds(Access, st.sampled_from(["none", "loopback", "outbound"]), _paths, _paths, _variables, _secrets)
         ),
         idempotent=draw(st.booleans()),
         resident=draw(st.booleans()),
