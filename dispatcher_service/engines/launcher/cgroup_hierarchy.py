@@ -1,0 +1,277 @@
+"""One hierarchy of control groups in use, with the folder that a launcher has in it. The standard library only.
+
+A launcher's groups lie in a folder of its own, `graft-calls-<random>`, on which it holds a lock (flock): a folder whose
+lock is free belongs to a launcher that is dead, and the next one removes it with whatever is left in it. A launcher's
+children inherit that lock, so that they must close its descriptor, or run another program, before they last.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import signal
+import time
+
+from dispatcher_service.engines.launcher.cgroup_mounts import Home
+
+PREFIX = "graft-calls-"
+STALE = 1 << 20
+"""Bytes that a group still counts when its call is over, above which it is made anew: they would be the next one's."""
+KILL_ROUNDS = 64
+CLEAN_SECONDS = 1.0
+"""How long what is left of a dead launcher may take to die."""
+
+
+class Hierarchy:
+    """One hierarchy in use: this launcher's folder in it, and the folders of calls in there."""
+
+    def __init__(self, home: Home) -> None:
+        """Make the launcher's folder and lock it.
+
+        Raises:
+            OSError: this launcher may not.
+        """
+        self.controllers = home.controllers
+        self.unified = home.unified
+        self._bounds: dict[str, tuple[int, int]] = {}
+        """Memory and processes of the groups that have been given limits."""
+        self.path, self.fd = _own_folder(home.path)
+        try:
+            if self.unified:
+                for controller in sorted(self.controllers):
+                    self.write("cgroup.subtree_control", b"+%s" % controller.encode())
+            self.make("trial")
+            self._look()
+        except BaseException:
+            self.close()
+            raise
+
+    def _look(self) -> None:
+        """Find out what the kernel offers, by a group and a process of its own."""
+        here = set(os.listdir(f"{self.path}/trial"))  # noqa: PTH208  (pathlib would double this small process)
+        self.kills = "cgroup.kill" in here
+        self.swap = {"memory.memsw.limit_in_bytes", "memory.swap.max"} & here
+        self.memory_peaks = bool({"memory.peak", "memory.max_usage_in_bytes"} & here)
+        self.process_peaks = "pids.peak" in here
+        self.cpu = self.unified or "cpuacct" in self.controllers
+        # A peak that cannot be reset is the next call's too, unless that gets a new folder.
+        self.renews = self.process_peaks or (self.unified and "memory" in self.controllers)
+        self.bound("trial", memory=1 << 30, processes=64)
+        child = os.fork()
+        if child == 0:
+            try:
+                self.attach("trial")
+                os._exit(0)
+            finally:
+                os._exit(1)
+        _pid, status = os.waitpid(child, 0)
+        if status != 0:
+            raise OSError(f"{self.path}: a process could not be moved in")
+        if not self.remove("trial"):
+            raise OSError(f"{self.path}: a group could not be removed")
+
+    def read(self, file: str) -> bytes:
+        fd = os.open(file, os.O_RDONLY | os.O_CLOEXEC, dir_fd=self.fd)
+        try:
+            return os.read(fd, 4096)
+        finally:
+            os.close(fd)
+
+    def write(self, file: str, data: bytes) -> None:
+        fd = os.open(file, os.O_WRONLY | os.O_CLOEXEC, dir_fd=self.fd)
+        try:
+            os.write(fd, data)
+        finally:
+            os.close(fd)
+
+    def make(self, name: str) -> None:
+        os.mkdir(name, 0o755, dir_fd=self.fd)
+        self._bounds.pop(name, None)
+
+    def bound(self, name: str, *, memory: int, processes: int) -> None:
+        """Set the limits that this hierarchy can hold, unless they are set already."""
+        before = self._bounds.get(name, (0, 0))
+        if before == (memory, processes):
+            return
+        self._bounds[name] = (0, 0)
+        if "pids" in self.controllers:
+            self.write(f"{name}/pids.max", b"%d" % processes)
+        if "memory" in self.controllers:
+            for file in self._memory_limits(raised=0 < before[0] <= memory):
+                self.write(f"{name}/{file}", b"%d" % memory)
+            if self.unified:
+                self.write(f"{name}/memory.oom.group", b"1")
+                if self.swap:
+                    self.write(f"{name}/memory.swap.max", b"0")
+        self._bounds[name] = (memory, processes)
+
+    def _memory_limits(self, *, raised: bool) -> tuple[str, ...]:
+        if self.unified:
+            return ("memory.max",)
+        memory, both = "memory.limit_in_bytes", "memory.memsw.limit_in_bytes"
+        if not self.swap:
+            return (memory,)
+        # The limit of memory and swap together may never be the lower one.
+        return (both, memory) if raised else (memory, both)
+
+    def attach(self, name: str) -> None:
+        """Move the process that asks for it into a group."""
+        self.write(f"{name}/cgroup.procs", b"0")
+
+    def processes(self, name: str) -> list[int]:
+        """The processes of a group, as far as this process could signal them."""
+        return [int(pid) for pid in self.read(f"{name}/cgroup.procs").split() if pid != b"0"]
+
+    def cpu_time(self, name: str) -> float:
+        if self.unified:
+            return _keyed(self.read(f"{name}/cpu.stat"), b"usage_usec") / 1e6
+        return int(self.read(f"{name}/cpuacct.usage")) / 1e9
+
+    def oom_kills(self, name: str) -> int:
+        return _keyed(self.read(f"{name}/{'memory.events' if self.unified else 'memory.oom_control'}"), b"oom_kill")
+
+    def refusals(self, name: str) -> int:
+        return _keyed(self.read(f"{name}/pids.events"), b"max")
+
+    def memory_peak(self, name: str) -> int:
+        return int(self.read(f"{name}/{'memory.peak' if self.unified else 'memory.max_usage_in_bytes'}"))
+
+    def is_stale(self, name: str) -> bool:
+        """Whether something of a call that is over would be taken for the next one's."""
+        if self.renews:
+            return True
+        return "memory" in self.controllers and int(self.read(f"{name}/memory.usage_in_bytes")) > STALE
+
+    def kill(self, name: str) -> None:
+        """Kill every process in a group; never raises."""
+        try:
+            if self.kills:
+                self.write(f"{name}/cgroup.kill", b"1")
+                return
+            for _round in range(KILL_ROUNDS):
+                pids = self.processes(name)
+                if not pids:
+                    return
+                for pid in pids:
+                    os.kill(pid, signal.SIGKILL)
+        except OSError:
+            return
+
+    def remove(self, name: str) -> bool:
+        """Remove a group, killing what is in it; False when that is not dead yet."""
+        self._bounds.pop(name, None)
+        try:
+            os.rmdir(name, dir_fd=self.fd)
+        except FileNotFoundError:
+            return True
+        except OSError:
+            self.kill(name)
+            return False
+        return True
+
+    def close(self) -> None:
+        """Remove the launcher's folder with all groups in it."""
+        if self.fd == -1:
+            return
+        clear(self.fd, self.path)
+        os.close(self.fd)
+        self.fd = -1
+
+
+def remove_leftovers(home: str) -> None:
+    """Remove the folders of launchers that are dead, and kill what they have left behind; never raises."""
+    for name in _folders(home):
+        if not name.startswith(PREFIX):
+            continue
+        try:
+            fd = os.open(f"{home}/{name}", os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError:
+            continue
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            clear(fd, f"{home}/{name}")
+        except OSError:
+            continue  # its launcher lives
+        finally:
+            os.close(fd)
+
+
+def clear(fd: int, path: str) -> None:
+    """Remove a launcher's folder and the groups in it, killing what is in those; gives up after a second.
+
+    Args:
+        fd: the folder, whose lock is held.
+        path: the same.
+    """
+    until = time.monotonic() + CLEAN_SECONDS
+    while True:
+        for name in _folders(fd):
+            _kill_all(f"{path}/{name}")
+            try:
+                os.rmdir(name, dir_fd=fd)
+            except OSError:
+                continue
+        try:
+            os.rmdir(path)  # noqa: PTH106  (as above)
+        except OSError as error:
+            if error.errno != errno.EBUSY or time.monotonic() > until:
+                return
+        else:
+            return
+        time.sleep(0.005)
+
+
+def _own_folder(home: str) -> tuple[str, int]:
+    """Make a folder that holds this launcher's groups, and lock it: its path and a descriptor."""
+    for _attempt in range(8):
+        path = f"{home}/{PREFIX}{os.urandom(6).hex()}"
+        os.mkdir(path, 0o755)  # noqa: PTH102  (as above)
+        fd = -1
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.samestat(os.fstat(fd), os.stat(path)):  # noqa: PTH116  (as above)
+                return path, fd
+        except OSError:
+            pass  # another launcher has taken it for a dead one's before it was locked
+        if fd != -1:
+            os.close(fd)
+    raise OSError(f"{home}: no folder could be kept")
+
+
+def _kill_all(group: str) -> None:
+    """Kill what is in a group of a dead launcher."""
+    for file in ("cgroup.kill", "cgroup.procs"):
+        try:
+            fd = os.open(f"{group}/{file}", (os.O_WRONLY if file == "cgroup.kill" else os.O_RDONLY) | os.O_CLOEXEC)
+        except OSError:
+            continue
+        try:
+            if file == "cgroup.kill":
+                os.write(fd, b"1")
+                return
+            for pid in os.read(fd, 65536).split():
+                if pid != b"0":
+                    os.kill(int(pid), signal.SIGKILL)
+        except OSError:
+            continue
+        finally:
+            os.close(fd)
+
+
+def _folders(where: str | int) -> list[str]:
+    try:
+        with os.scandir(where) as entries:
+            return [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+    except OSError:
+        return []
+
+
+def _keyed(text: bytes, key: bytes) -> int:
+    """A number of a file with a name and a number in each line; 0 where it is not there."""
+    for line in text.splitlines():
+        name, _, value = line.partition(b" ")
+        if name == key:
+            return int(value)
+    return 0
