@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import time
@@ -123,8 +124,14 @@ async def _live(
     _listen_for_signals(stop)
 
     async def begin() -> None:
-        await build(process)
-        await process.start()
+        # What a start loads and makes stays: to look through it for garbage, now and ever after, is time lost.
+        gc.disable()
+        try:
+            await build(process)
+            await process.start()
+        finally:
+            gc.freeze()
+            gc.enable()
         await process.wait_until_healthy(health_timeout)
 
     beginning = asyncio.create_task(begin())

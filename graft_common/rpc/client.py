@@ -9,9 +9,9 @@ import grpc
 
 from graft_common import tracing
 from graft_common.errors import GraftError, service_unavailable
+from graft_common.rpc.bounds import MAX_MESSAGE, MAX_METADATA
 from graft_common.rpc.context import ERROR_LIMIT
 from graft_common.rpc.errors import MAX_ERROR_LIMIT, from_rpc_error
-from graft_common.rpc.server import MAX_MESSAGE, MAX_METADATA
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")

@@ -10,7 +10,6 @@ import grpc
 
 from graft.dispatcher.v1 import dispatcher_pb2_grpc, hook_pb2_grpc, host_pb2_grpc, task_pb2_grpc
 from graft.registry.v1 import cluster_pb2_grpc, identity_pb2_grpc, mpack_pb2_grpc, registry_pb2_grpc
-from graft_common.rpc.local import LocalStub
 from graft_common.rpc.service import RpcService
 
 if TYPE_CHECKING:
@@ -87,4 +86,6 @@ class DispatcherClients:
 
 
 def _local_stubs(services: Iterable[RpcService]) -> dict[str, Any]:
+    from graft_common.rpc.local import LocalStub  # noqa: PLC0415  (it loads what servers need, which clients do without)
+
     return {service.name: LocalStub(service) for service in services}

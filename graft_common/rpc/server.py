@@ -10,13 +10,11 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
 
 from graft_common.errors import GraftError
+from graft_common.rpc.bounds import MAX_MESSAGE, MAX_METADATA
 from graft_common.rpc.errors import error_limit, to_status
 from graft_common.rpc.guard import guard_stream, guard_unary
 from graft_common.rpc.reflection import add_reflection
 from graft_common.rpc.service import DynamicServices, RpcService
-
-MAX_MESSAGE = 32 << 20
-MAX_METADATA = 256 << 10
 
 OPTIONS: list[tuple[str, int]] = [
     ("grpc.max_receive_message_length", MAX_MESSAGE),
