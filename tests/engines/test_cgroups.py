@@ -139,7 +139,7 @@ run(last, "import time\\nuntil = time.process_time() + 0.2\\nwhile time.process_
 used = last.usage()
 print(used.cpu is None or 0.2 <= used.cpu < 2, used.oom_kills, used.refusals, (used.processes_peak or 1) == 1)
 last.give_back()
-paths = [one.path for one in groups.hierarchies]
+paths = [one.home + "/" + one.name for one in groups.hierarchies]
 groups.close()
 print([path for path in paths if os.path.exists(path)])
 """
@@ -156,8 +156,8 @@ for group in taken:
 print(len({group.name for group in taken}))
 for group in taken:
     group.give_back()
-print(max(len([n for n in os.listdir(one.path) if n.startswith("c") and n[1:].isdigit()]) for one in groups.hierarchies))
-paths = [one.path for one in groups.hierarchies]
+print(max(len([n for n in os.listdir(one.fd) if n.startswith("c") and n[1:].isdigit()]) for one in groups.hierarchies))
+paths = [one.home + "/" + one.name for one in groups.hierarchies]
 groups.close()
 print([path for path in paths if os.path.exists(path)])
 """
@@ -176,7 +176,7 @@ if pid == 0:
     os.execv("/bin/sleep", ["sleep", "600"])
 while not any(one.processes(group.name) for one in groups.hierarchies):
     pass
-print(pid, *[one.path for one in groups.hierarchies], flush=True)
+print(pid, *[one.home + "/" + one.name for one in groups.hierarchies], flush=True)
 sys.stdin.read()
 groups.close()
 """

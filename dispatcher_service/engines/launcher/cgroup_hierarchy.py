@@ -7,6 +7,7 @@ children inherit that lock, so that they must close its descriptor, or run anoth
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -36,7 +37,14 @@ class Hierarchy:
         self.unified = home.unified
         self._bounds: dict[str, tuple[int, int]] = {}
         """Memory and processes of the groups that have been given limits."""
-        self.path, self.fd = _own_folder(home.path)
+        self.home = home.path
+        # Descriptors, so that it does not matter what the launcher sees of the file system later.
+        self.home_fd = os.open(home.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            self.name, self.fd = _own_folder(self.home_fd)
+        except BaseException:
+            os.close(self.home_fd)
+            raise
         try:
             if self.unified:
                 for controller in sorted(self.controllers):
@@ -49,7 +57,12 @@ class Hierarchy:
 
     def _look(self) -> None:
         """Find out what the kernel offers, by a group and a process of its own."""
-        here = set(os.listdir(f"{self.path}/trial"))  # noqa: PTH208  (pathlib would double this small process)
+        trial = os.open("trial", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self.fd)
+        try:
+            with os.scandir(trial) as entries:
+                here = {entry.name for entry in entries}
+        finally:
+            os.close(trial)
         self.kills = "cgroup.kill" in here
         self.swap = {"memory.memsw.limit_in_bytes", "memory.swap.max"} & here
         self.memory_peaks = bool({"memory.peak", "memory.max_usage_in_bytes"} & here)
@@ -67,9 +80,9 @@ class Hierarchy:
                 os._exit(1)
         _pid, status = os.waitpid(child, 0)
         if status != 0:
-            raise OSError(f"{self.path}: a process could not be moved in")
+            raise OSError(f"{self.home}: a process could not be moved in")
         if not self.remove("trial"):
-            raise OSError(f"{self.path}: a group could not be removed")
+            raise OSError(f"{self.home}: a group could not be removed")
 
     def read(self, file: str) -> bytes:
         fd = os.open(file, os.O_RDONLY | os.O_CLOEXEC, dir_fd=self.fd)
@@ -174,93 +187,98 @@ class Hierarchy:
         """Remove the launcher's folder with all groups in it."""
         if self.fd == -1:
             return
-        clear(self.fd, self.path)
+        clear(self.home_fd, self.name, self.fd)
         os.close(self.fd)
+        os.close(self.home_fd)
         self.fd = -1
 
 
 def remove_leftovers(home: str) -> None:
     """Remove the folders of launchers that are dead, and kill what they have left behind; never raises."""
-    for name in _folders(home):
+    try:
+        home_fd = os.open(home, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return
+    for name in _folders(home_fd):
         if not name.startswith(PREFIX):
             continue
         try:
-            fd = os.open(f"{home}/{name}", os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            fd = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=home_fd)
         except OSError:
             continue
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            clear(fd, f"{home}/{name}")
+            clear(home_fd, name, fd)
         except OSError:
             continue  # its launcher lives
         finally:
             os.close(fd)
+    os.close(home_fd)
 
 
-def clear(fd: int, path: str) -> None:
+def clear(home_fd: int, name: str, fd: int) -> None:
     """Remove a launcher's folder and the groups in it, killing what is in those; gives up after a second.
 
     Args:
+        home_fd: what the folder lies in.
+        name: its name there.
         fd: the folder, whose lock is held.
-        path: the same.
     """
     until = time.monotonic() + CLEAN_SECONDS
     while True:
-        for name in _folders(fd):
-            _kill_all(f"{path}/{name}")
-            try:
-                os.rmdir(name, dir_fd=fd)
-            except OSError:
-                continue
+        for group in _folders(fd):
+            _kill_all(fd, group)
+            with contextlib.suppress(OSError):
+                os.rmdir(group, dir_fd=fd)
         try:
-            os.rmdir(path)  # noqa: PTH106  (as above)
+            os.rmdir(name, dir_fd=home_fd)
         except OSError as error:
-            if error.errno != errno.EBUSY or time.monotonic() > until:
+            if error.errno not in (errno.EBUSY, errno.ENOTEMPTY) or time.monotonic() > until:
                 return
         else:
             return
         time.sleep(0.005)
 
 
-def _own_folder(home: str) -> tuple[str, int]:
-    """Make a folder that holds this launcher's groups, and lock it: its path and a descriptor."""
+def _own_folder(home_fd: int) -> tuple[str, int]:
+    """Make a folder that holds this launcher's groups, and lock it: its name and a descriptor."""
     for _attempt in range(8):
-        path = f"{home}/{PREFIX}{os.urandom(6).hex()}"
-        os.mkdir(path, 0o755)  # noqa: PTH102  (as above)
+        name = PREFIX + os.urandom(6).hex()
+        os.mkdir(name, 0o755, dir_fd=home_fd)
         fd = -1
         try:
-            fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            fd = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=home_fd)
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.path.samestat(os.fstat(fd), os.stat(path)):  # noqa: PTH116  (as above)
-                return path, fd
+            if os.path.samestat(os.fstat(fd), os.stat(name, dir_fd=home_fd)):
+                return name, fd
         except OSError:
             pass  # another launcher has taken it for a dead one's before it was locked
         if fd != -1:
             os.close(fd)
-    raise OSError(f"{home}: no folder could be kept")
+    raise OSError("no folder could be kept")
 
 
-def _kill_all(group: str) -> None:
-    """Kill what is in a group of a dead launcher."""
-    for file in ("cgroup.kill", "cgroup.procs"):
+def _kill_all(fd: int, group: str) -> None:
+    """Kill what is in a group, whichever way the kernel has."""
+    for file, flags in (("cgroup.kill", os.O_WRONLY), ("cgroup.procs", os.O_RDONLY)):
         try:
-            fd = os.open(f"{group}/{file}", (os.O_WRONLY if file == "cgroup.kill" else os.O_RDONLY) | os.O_CLOEXEC)
+            opened = os.open(f"{group}/{file}", flags | os.O_CLOEXEC, dir_fd=fd)
         except OSError:
             continue
         try:
             if file == "cgroup.kill":
-                os.write(fd, b"1")
+                os.write(opened, b"1")
                 return
-            for pid in os.read(fd, 65536).split():
+            for pid in os.read(opened, 65536).split():
                 if pid != b"0":
                     os.kill(int(pid), signal.SIGKILL)
         except OSError:
             continue
         finally:
-            os.close(fd)
+            os.close(opened)
 
 
-def _folders(where: str | int) -> list[str]:
+def _folders(where: int) -> list[str]:
     try:
         with os.scandir(where) as entries:
             return [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
