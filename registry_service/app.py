@@ -12,6 +12,8 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from graft.registry.v1 import (
     cluster_pb2,
     cluster_pb2_grpc,
+    grant_pb2,
+    grant_pb2_grpc,
     identity_pb2,
     identity_pb2_grpc,
     mpack_pb2,
@@ -24,6 +26,7 @@ from graft_common.rpc.service import RpcService
 from graft_common.service_token import service_token
 from graft_common.settings import Settings
 from registry_service.clusters.clusters import Clusters
+from registry_service.grants.grants import Grants
 from registry_service.hooks.runner import DispatcherHooks
 from registry_service.identity.access import Access
 from registry_service.identity.accounts import Accounts
@@ -37,6 +40,7 @@ from registry_service.maintenance import Maintenance
 from registry_service.mpacks.archives import Bounds
 from registry_service.mpacks.mpacks import Mpacks
 from registry_service.service.clusters import ClusterServicer
+from registry_service.service.grants import GrantServicer
 from registry_service.service.identity import IdentityServicer
 from registry_service.service.mpacks import MpackServicer
 from registry_service.service.registry import RegistryServicer
@@ -117,6 +121,11 @@ class RegistryApp:
                 mpack_pb2.DESCRIPTOR.services_by_name["MpackService"],
                 MpackServicer(self._mpacks, uploads, access, store, tuning.now),
                 mpack_pb2_grpc.add_MpackServiceServicer_to_server,
+            ),
+            RpcService(
+                grant_pb2.DESCRIPTOR.services_by_name["GrantService"],
+                GrantServicer(Grants(links, store, tuning), access),
+                grant_pb2_grpc.add_GrantServiceServicer_to_server,
             ),
         )
 

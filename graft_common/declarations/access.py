@@ -29,6 +29,8 @@ Fault: TypeAlias = tuple[str, int, str]
 
 _FORM = "graft access 1"
 _MAX_PATH = 1024
+_METHOD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)+")
+_MAX_NAME = 128
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _SECRET = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _PRIVATE = "/tmp"  # noqa: S108  (a name, no file)
@@ -85,6 +87,11 @@ class Grant:
     granted_by: str
     """The user."""
     granted_at: datetime
+
+
+def is_method_name(text: str) -> bool:
+    """Tell whether a declared method could have the name."""
+    return len(text) <= _MAX_NAME and _METHOD.fullmatch(text) is not None
 
 
 def canonical(request: Access) -> bytes:

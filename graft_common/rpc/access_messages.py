@@ -44,8 +44,8 @@ def read_access(message: pb.Access) -> Access:
     )
 
 
-def grant_message(value: Grant, revision: int) -> pb.AccessGrant:
-    """Write a grant, and the revision that it came with."""
+def grant_message(value: Grant) -> pb.AccessGrant:
+    """Write a grant."""
     message = pb.AccessGrant(
         method=value.asker.method,
         extension_name=value.asker.extension,
@@ -53,7 +53,6 @@ def grant_message(value: Grant, revision: int) -> pb.AccessGrant:
         access=access_message(value.request),
         digest=value.digest,
         granted_by=value.granted_by,
-        revision=revision,
     )
     message.granted_at.FromDatetime(value.granted_at)
     return message

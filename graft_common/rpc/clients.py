@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import grpc
 
 from graft.dispatcher.v1 import dispatcher_pb2_grpc, hook_pb2_grpc, host_pb2_grpc, task_pb2_grpc
-from graft.registry.v1 import cluster_pb2_grpc, identity_pb2_grpc, mpack_pb2_grpc, registry_pb2_grpc
+from graft.registry.v1 import cluster_pb2_grpc, grant_pb2_grpc, identity_pb2_grpc, mpack_pb2_grpc, registry_pb2_grpc
 from graft_common.rpc.service import RpcService
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from graft.dispatcher.v1.host_pb2_grpc import HostServiceAsyncStub
     from graft.dispatcher.v1.task_pb2_grpc import TaskServiceAsyncStub
     from graft.registry.v1.cluster_pb2_grpc import ClusterServiceAsyncStub
+    from graft.registry.v1.grant_pb2_grpc import GrantServiceAsyncStub
     from graft.registry.v1.identity_pb2_grpc import IdentityServiceAsyncStub
     from graft.registry.v1.mpack_pb2_grpc import MpackServiceAsyncStub
     from graft.registry.v1.registry_pb2_grpc import RegistryServiceAsyncStub
@@ -31,6 +32,7 @@ class RegistryClients:
     registry: RegistryServiceAsyncStub
     clusters: ClusterServiceAsyncStub
     mpacks: MpackServiceAsyncStub
+    grants: GrantServiceAsyncStub
 
     @classmethod
     def remote(cls, channel: grpc.aio.Channel) -> Self:
@@ -40,6 +42,7 @@ class RegistryClients:
             registry_pb2_grpc.RegistryServiceStub(channel),
             cluster_pb2_grpc.ClusterServiceStub(channel),
             mpack_pb2_grpc.MpackServiceStub(channel),
+            grant_pb2_grpc.GrantServiceStub(channel),
         )
 
     @classmethod
@@ -51,6 +54,7 @@ class RegistryClients:
             stubs["graft.registry.v1.RegistryService"],
             stubs["graft.registry.v1.ClusterService"],
             stubs["graft.registry.v1.MpackService"],
+            stubs["graft.registry.v1.GrantService"],
         )
 
 

@@ -10,9 +10,12 @@ from typing import TypeVar
 import structlog
 
 from graft_common import roles
+from graft_common.declarations.access import Grant
 from graft_common.errors import GraftError, service_unavailable, value_not_supported
 from registry_service.catalog.catalog import Catalog, VersionKey
 from registry_service.catalog.catalog import Reading as TreeReading
+from registry_service.grants.giving import GRANT, give
+from registry_service.grants.rules import AccessSpec, check_specs
 from registry_service.identity.access import require_role
 from registry_service.identity.audit import Action
 from registry_service.identity.values import LoginRecord, Request, Session
@@ -131,14 +134,20 @@ class Links:
             self._awake.set()
             return revision
 
-    async def create(self, caller: Session, specs: Sequence[LinkSpec], request: Request) -> tuple[list[Link], int]:
-        """Make links, all or none, each after those before it; return them with the revision. Needs pool-admin.
+    async def create(
+        self, caller: Session, specs: Sequence[LinkSpec], request: Request, access: Sequence[AccessSpec] = ()
+    ) -> tuple[list[Link], list[Grant], int]:
+        """Make links, each after those before it, and grant access with them; all or nothing. Needs pool-admin.
+
+        Returns the links, the grants, and the revision.
 
         Raises:
-            GraftError: RBAC_PERMISSION_DENIED; VALUE_NOT_SUPPORTED if there are too many; a code of `rules.CREATION`.
+            GraftError: RBAC_PERMISSION_DENIED; VALUE_NOT_SUPPORTED if there are too many; a code of `rules.CREATION`,
+                or of `grants.rules.check_specs` and `check_asked`.
         """
+        granting = Action(GRANT, request, self._tuning.now)
 
-        async def make(change: Change, ground: Ground) -> tuple[Ground, list[Link], Sequence[Link]]:
+        async def make(change: Change, ground: Ground) -> tuple[Ground, tuple[list[Link], list[Grant]], Sequence[Link]]:
             with_those_before = ground
             for number, spec in enumerate(specs, 1):
                 check_creation(with_those_before, spec)
@@ -147,13 +156,18 @@ class Links:
                 if number % _STRETCH == 0:
                     await asyncio.sleep(0)
             ground, made = await self._add(change, ground, specs)
-            return ground, made, made
+            grants = await give(change, ground, caller, access, self._tuning.now())
+            for _ in grants:
+                await change.record(granting.record(caller, "OK"))
+            return ground, (made, grants), made
 
         def check() -> None:
             if not 1 <= len(specs) <= MAX_CREATED:
                 raise value_not_supported("links", str(len(specs)), f"a request makes 1 to {MAX_CREATED} links")
+            check_specs(access)
 
-        return await self._write(CREATE, caller, request, make, check)
+        (made, grants), revision = await self._write(CREATE, caller, request, make, check)
+        return made, grants, revision
 
     async def switch(
         self, caller: Session, link_id: int, name: str, version: str, request: Request

@@ -9,8 +9,10 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from graft.common.v1 import audit_pb2
 from graft.registry.v1 import cluster_pb2, identity_pb2, registry_pb2
+from graft_common.declarations.access import Grant
 from graft_common.errors import value_not_supported
 from graft_common.roles import Role
+from graft_common.rpc.access_messages import grant_message
 from registry_service.identity.values import LoginRecord, Session, Touch, User
 from registry_service.resources import Cluster, Declaration, ExtensionVersion, Link, MethodBundle
 from registry_service.watch.values import Change, Kind, Phase, Step
@@ -24,6 +26,7 @@ _KINDS = {
     Kind.DECLARATION: registry_pb2.RESOURCE_KIND_DECLARATION,
     Kind.CLUSTER: registry_pb2.RESOURCE_KIND_CLUSTER,
     Kind.METHOD_BUNDLE: registry_pb2.RESOURCE_KIND_METHOD_BUNDLE,
+    Kind.GRANT: registry_pb2.RESOURCE_KIND_GRANT,
 }
 _KINDS_BACK: dict[int, Kind] = {number: kind for kind, number in _KINDS.items()}
 _PHASES = {
@@ -192,10 +195,15 @@ def step(value: Step, idle: timedelta) -> registry_pb2.WatchResponse:
 
 
 def _change(value: Change, idle: timedelta) -> registry_pb2.Change:
-    message = registry_pb2.Change(type=registry_pb2.CHANGE_TYPE_PUT, kind=_KINDS[value.kind], key=value.key)
+    gone = value.resource is None
+    kind_of_change = registry_pb2.CHANGE_TYPE_DELETE if gone else registry_pb2.CHANGE_TYPE_PUT
+    message = registry_pb2.Change(type=kind_of_change, kind=_KINDS[value.kind], key=value.key)
+    _set_resource(message, value, idle)
+    return message
+
+
+def _set_resource(message: registry_pb2.Change, value: Change, idle: timedelta) -> None:
     match value.resource:
-        case None:
-            message.type = registry_pb2.CHANGE_TYPE_DELETE
         case Role():
             message.role.CopyFrom(role(value.resource))
         case User():
@@ -212,4 +220,5 @@ def _change(value: Change, idle: timedelta) -> registry_pb2.Change:
             message.method_bundle.CopyFrom(method_bundle(value.resource, value.revision))
         case Cluster():
             message.cluster.CopyFrom(cluster(value.resource))
-    return message
+        case Grant():
+            message.grant.CopyFrom(grant_message(value.resource))

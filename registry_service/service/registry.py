@@ -11,12 +11,14 @@ from datetime import timedelta
 from graft.registry.v1 import registry_pb2 as pb
 from graft_common import roles
 from graft_common.errors import GraftError, value_not_supported
+from graft_common.rpc.access_messages import grant_message
 from graft_common.rpc.context import CallContext, bearer
 from registry_service.catalog.findings import Position
 from registry_service.catalog.origins import origins_of_properties
 from registry_service.catalog.resolved import ResolvedExtension, ResolvedService
 from registry_service.catalog.stack_views import StackView
 from registry_service.catalog.value_types import Finding
+from registry_service.grants.rules import MAX_GRANTED
 from registry_service.identity.access import Access, require_role
 from registry_service.identity.sessions import Sessions
 from registry_service.library.findings import FindingSearch
@@ -27,6 +29,7 @@ from registry_service.links.rules import Outcome
 from registry_service.resources import Declaration
 from registry_service.service import catalog_messages, convert, paging, service_messages
 from registry_service.service.configuration_messages import properties
+from registry_service.service.grants import access_spec
 from registry_service.service.origin import origin
 from registry_service.service.stack_order import StackOrder
 from registry_service.store.store import Store
@@ -247,8 +250,13 @@ class RegistryServicer:
         """Make links."""
         caller = await self._access.need_session(bearer(context))
         specs = [catalog_messages.link_spec(spec) for spec in request.links[: MAX_CREATED + 1]]
-        links, revision = await self._links.create(caller, specs, origin(context))
-        return pb.CreateLinksResponse(links=[convert.link(link, revision) for link in links], revision=revision)
+        access = [access_spec(spec) for spec in request.grants[: MAX_GRANTED + 1]]
+        links, grants, revision = await self._links.create(caller, specs, origin(context), access)
+        return pb.CreateLinksResponse(
+            links=[convert.link(link, revision) for link in links],
+            revision=revision,
+            grants=[grant_message(grant) for grant in grants],
+        )
 
     async def UpdateLink(self, request: pb.UpdateLinkRequest, context: CallContext) -> pb.UpdateLinkResponse:  # noqa: N802  (gRPC's name)
         """Switch a link to another version."""

@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from graft_common.declarations.access import Grant
+from graft_common.declarations.model import Access
 from registry_service.identity.values import Session, User
 from registry_service.resources import Cluster, Declaration, ExtensionVersion, Link, MethodBundle
 from registry_service.watch.values import CatalogResource, Kind, Resource
@@ -18,7 +20,9 @@ _TYPES: dict[Kind, type[Any]] = {
     Kind.DECLARATION: Declaration,
     Kind.CLUSTER: Cluster,
     Kind.METHOD_BUNDLE: MethodBundle,
+    Kind.GRANT: Grant,
 }
+_access = msgspec.json.Decoder(Access)
 _decoders = {kind: msgspec.json.Decoder(of) for kind, of in _TYPES.items()}
 
 
@@ -31,6 +35,16 @@ def read(kind: Kind, body: str) -> Resource:
     """Read a resource of the kind."""
     resource: Resource = _decoders[kind].decode(body)
     return resource
+
+
+def write_access(request: Access) -> str:
+    """Write a request for access."""
+    return msgspec.json.encode(request).decode()
+
+
+def read_access(body: str) -> Access:
+    """Read a request for access."""
+    return _access.decode(body)
 
 
 def place(resource: CatalogResource) -> tuple[Kind, str, str]:
@@ -46,6 +60,9 @@ def place(resource: CatalogResource) -> tuple[Kind, str, str]:
             return Kind.DECLARATION, resource.method, resource.method
         case Cluster():
             return Kind.CLUSTER, resource.name, resource.name
+        case Grant():
+            asker = resource.asker
+            return Kind.GRANT, asker.key, f"{asker.method}\x01{asker.extension}\x01{asker.version}"
 
 
 def _version_place(name: str, version: str) -> tuple[str, str]:

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from graft_common.declarations.access import Asker, Grant
 from graft_common.method_bundles import CHUNK
 from registry_service.identity.values import Account, LoginRecord, Session, SessionUse
 from registry_service.resources import Cluster, InstalledService, LastGood, Link
@@ -26,6 +27,11 @@ _ADD_LINKS = sa.insert(tables.links).returning(tables.links.c.id, sort_by_parame
 _DROP_LAST_GOOD = sa.delete(tables.last_good).where(
     tables.last_good.c.extension_name == sa.bindparam("of_name"),
     tables.last_good.c.extension_version == sa.bindparam("of_version"),
+)
+_DELETE_GRANT = sa.delete(tables.grants).where(
+    tables.grants.c.method == sa.bindparam("of_method"),
+    tables.grants.c.extension_name == sa.bindparam("of_name"),
+    tables.grants.c.extension_version == sa.bindparam("of_version"),
 )
 _MAX_ROWS = 500
 """In one statement."""
@@ -153,6 +159,31 @@ class Change(Reading):
             unused = sa.update(tables.bundles).where(columns.digest.in_(digests)).values(unused_since=self._now)
             await self._connection.execute(unused)
 
+    async def put_grants(self, grants: Sequence[Grant]) -> None:
+        """Add grants, or replace those to the same methods."""
+        if not grants:
+            return
+        await self._connection.execute(_DELETE_GRANT, [_asker_row(grant.asker) for grant in grants])
+        rows = [
+            {
+                "method": grant.asker.method,
+                "extension_name": grant.asker.extension,
+                "extension_version": grant.asker.version,
+                "request": bodies.write_access(grant.request),
+                "digest": grant.digest,
+                "granted_by": grant.granted_by,
+                "granted_at": grant.granted_at,
+            }
+            for grant in grants
+        ]
+        await self._connection.execute(sa.insert(tables.grants), rows)
+        await self.put_resources(grants)
+
+    async def remove_grant(self, grant: Grant) -> None:
+        """Remove a grant, which is there."""
+        await self._connection.execute(_DELETE_GRANT, [_asker_row(grant.asker)])
+        await self.delete_resources([grant])
+
     async def add_cluster(self, cluster: Cluster) -> Cluster:
         """Add a cluster, which has no services yet; return it with its id, which is higher than any before."""
         row = {
@@ -268,6 +299,10 @@ class Change(Reading):
 def _place(resource: CatalogResource) -> dict[str, str]:
     kind, _, position = bodies.place(resource)
     return {"of_kind": kind.value, "at": position}
+
+
+def _asker_row(asker: Asker) -> dict[str, str]:
+    return {"of_method": asker.method, "of_name": asker.extension, "of_version": asker.version}
 
 
 def _link_row(link: Link) -> dict[str, Any]:

@@ -10,12 +10,15 @@ from typing import Any, cast
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from graft_common.declarations.access import Asker, Grant
 from registry_service.identity.values import Account, LoginRecord, Request, Session, SessionUse, User
 from registry_service.resources import LastGood
 from registry_service.store import bodies, tables
 from registry_service.watch.values import Batch, CatalogResource, Change, Kind, Resource, Revisions
 
-_CATALOG_KINDS = frozenset({Kind.EXTENSION_VERSION, Kind.LINK, Kind.DECLARATION, Kind.CLUSTER, Kind.METHOD_BUNDLE})
+_CATALOG_KINDS = frozenset(
+    {Kind.EXTENSION_VERSION, Kind.LINK, Kind.DECLARATION, Kind.CLUSTER, Kind.METHOD_BUNDLE, Kind.GRANT}
+)
 
 
 _MAX_KEYS = 200
@@ -131,6 +134,17 @@ class Reading:
             found += [LastGood(*row) for row in await self._connection.execute(sa.select(tables.last_good).where(some))]
         return found
 
+    async def find_grants(self, askers: Iterable[Asker]) -> list[Grant]:
+        """Return what is granted to some methods, of those to which anything is."""
+        columns = tables.grants.c
+        keys = [(asker.method, asker.extension, asker.version) for asker in askers]
+        found: list[Grant] = []
+        for start in range(0, len(keys), _MAX_KEYS):
+            key = sa.tuple_(columns.method, columns.extension_name, columns.extension_version)
+            query = sa.select(tables.grants).where(key.in_(keys[start : start + _MAX_KEYS]))
+            found += [_grant(row) for row in await self._connection.execute(query)]
+        return found
+
     async def bundle_part(self, digest: str, number: int) -> bytes | None:
         """Return a piece of a bundle's bytes, counted from 0; None behind the last, or of one that is not there."""
         columns = tables.bundle_parts.c
@@ -200,6 +214,11 @@ def _session(row: sa.Row[Any]) -> Session:
         created=row.created,
         last_active=row.last_active,
     )
+
+
+def _grant(row: sa.Row[Any]) -> Grant:
+    asker = Asker(row.method, row.extension_name, row.extension_version)
+    return Grant(asker, bodies.read_access(row.request), row.digest, row.granted_by, row.granted_at)
 
 
 def _change(row: sa.Row[Any]) -> Change:

@@ -147,6 +147,18 @@ bundle_parts = sa.Table(
     sa.Column("body", sa.LargeBinary, nullable=False),
 )
 
+grants = sa.Table(
+    "registry_grant",
+    metadata,
+    sa.Column("method", Name, primary_key=True),
+    sa.Column("extension_name", Name, primary_key=True),
+    sa.Column("extension_version", Name, primary_key=True),
+    sa.Column("request", sa.Text, nullable=False),
+    sa.Column("digest", sa.Text, nullable=False),
+    sa.Column("granted_by", sa.Text, nullable=False),
+    sa.Column("granted_at", Instant, nullable=False),
+)
+
 login_records = sa.Table(
     "registry_login_record",
     metadata,

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from graft_common.declarations.access import Grant
 from graft_common.roles import Role
 from registry_service.identity.values import Session, User
 from registry_service.resources import Cluster, Declaration, ExtensionVersion, Link, MethodBundle
 
-CatalogResource = ExtensionVersion | Link | Declaration | Cluster | MethodBundle
+CatalogResource = ExtensionVersion | Link | Declaration | Cluster | MethodBundle | Grant
 Resource = Role | User | Session | CatalogResource
 
 
@@ -25,6 +26,7 @@ class Kind(Enum):
     DECLARATION = "declaration"
     CLUSTER = "cluster"
     METHOD_BUNDLE = "method_bundle"
+    GRANT = "grant"
 
 
 PRIVATE_KINDS = frozenset({Kind.USER, Kind.SESSION})

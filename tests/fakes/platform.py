@@ -25,6 +25,8 @@ from graft.dispatcher.v1 import (
 from graft.registry.v1 import (
     cluster_pb2,
     cluster_pb2_grpc,
+    grant_pb2,
+    grant_pb2_grpc,
     identity_pb2,
     identity_pb2_grpc,
     mpack_pb2,
@@ -112,6 +114,7 @@ class FakePlatform:
             _service(registry_pb2, "RegistryService", registry_pb2_grpc.RegistryServiceServicer(), registry_pb2_grpc),
             _service(cluster_pb2, "ClusterService", cluster_pb2_grpc.ClusterServiceServicer(), cluster_pb2_grpc),
             _service(mpack_pb2, "MpackService", mpack_pb2_grpc.MpackServiceServicer(), mpack_pb2_grpc),
+            _service(grant_pb2, "GrantService", grant_pb2_grpc.GrantServiceServicer(), grant_pb2_grpc),
         ]
 
     @property

@@ -37,7 +37,8 @@ class RegistryStandIn:
     def clients(self) -> RegistryClients:
         identity: Any = SimpleNamespace(LookupSession=self._lookup, TouchSessions=self._touch)
         registry: Any = SimpleNamespace(Watch=self._watch)
-        return RegistryClients(identity, registry, clusters=SimpleNamespace(), mpacks=SimpleNamespace())
+        nothing: Any = SimpleNamespace()
+        return RegistryClients(identity, registry, clusters=nothing, mpacks=nothing, grants=nothing)
 
     async def login(
         self, ref: str, roles: Sequence[str] = ("pool-admin",), idle: float = 1000.0, age: float = 0

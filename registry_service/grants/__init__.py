@@ -1,0 +1,1 @@
+"""What administrators have granted of the access that methods ask for."""
