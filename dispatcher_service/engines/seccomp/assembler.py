@@ -33,14 +33,30 @@ class Action(enum.IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
-    """Allows a call when one of its arguments (the low 32 bits) is as it should be, and answers EPERM otherwise."""
+class Condition:
+    """Something about one argument of a call, of which the low 32 bits count: the kernel's `int`."""
 
     argument: int
     values: tuple[int, ...] = ()
-    """Allowed when the argument is one of these…"""
+    """Holds when the argument is one of these…"""
     forbidden_bits: int = 0
     """…or, where this is set instead, when none of these bits is."""
+
+    def holds(self, value: int) -> bool:
+        """Tell it for one argument, as the compiled filter does."""
+        value &= 0xFFFFFFFF
+        return not value & self.forbidden_bits if self.forbidden_bits else value in self.values
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Allows a call when every condition of one of the alternatives holds, and answers EPERM otherwise."""
+
+    alternatives: tuple[tuple[Condition, ...], ...]
+
+    def holds(self, arguments: Sequence[int]) -> bool:
+        """Tell it for a call's arguments, as the compiled filter does."""
+        return any(all(c.holds(arguments[c.argument]) for c in conditions) for conditions in self.alternatives)
 
 
 Decision = Action | Check
@@ -143,14 +159,22 @@ def compile_filter(arch: int, ranges: Sequence[Range], foreign_from: int | None 
 def _compile_check(program: _Program, decision: Decision) -> int:
     if isinstance(decision, Action):
         return program.answer(decision)
-    allow, deny = program.answer(Action.ALLOW), program.answer(Action.EPERM)
-    if decision.forbidden_bits:
-        program.branch(JMP_JSET, decision.forbidden_bits, deny, allow)
+    place = program.answer(Action.EPERM)
+    for conditions in reversed(decision.alternatives):
+        otherwise, place = place, program.answer(Action.ALLOW)
+        for condition in reversed(conditions):
+            place = _compile_condition(program, condition, place, otherwise)
+    return place
+
+
+def _compile_condition(program: _Program, condition: Condition, yes: int, no: int) -> int:
+    if condition.forbidden_bits:
+        program.branch(JMP_JSET, condition.forbidden_bits, no, yes)
     else:
-        place = deny
-        for value in decision.values:
-            place = program.branch(JMP_JEQ, value, allow, place)
-    return program.load(OFFSET_ARGS + 8 * decision.argument)
+        place = no
+        for value in condition.values:
+            place = program.branch(JMP_JEQ, value, yes, place)
+    return program.load(OFFSET_ARGS + 8 * condition.argument)
 
 
 def _compile_tree(program: _Program, ranges: Sequence[Range], places: Mapping[Decision, int]) -> int:
