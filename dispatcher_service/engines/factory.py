@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dispatcher_service.engines.base import Engine
 from dispatcher_service.engines.bubblewrap import BubblewrapEngine
+from dispatcher_service.engines.native.engine import NativeEngine
 from dispatcher_service.engines.none import NoneEngine
 
-ENGINES: dict[str, type[BubblewrapEngine | NoneEngine]] = {
+ENGINES: dict[str, type[BubblewrapEngine | NativeEngine | NoneEngine]] = {
     "bubblewrap": BubblewrapEngine,
+    "native": NativeEngine,
     "none": NoneEngine,
 }
 DEFAULT_ENGINE = "bubblewrap"

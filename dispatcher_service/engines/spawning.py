@@ -170,8 +170,25 @@ class LauncherEngine(ABC):
             "reached, and run programs from; mount one of them without noexec"
         )
 
+    def _make_launcher(self, runtime_dir: Path) -> Launcher:
+        """A launcher that is not started yet."""
+        return Launcher(runtime_dir, drop_uids=self._drops_uids())
+
+    def _explain(self, error: Exception) -> list[Finding]:
+        """What it means that the launcher did not start."""
+        return [Finding("launcher", ok=False, detail=str(error), fix="see the message; then start again")]
+
+    async def _launcher_for(self, command: Command) -> Launcher | None:
+        """The launcher that is to run a command; None when the engine is being closed.
+
+        Raises:
+            CannotRun: there is none for it.
+        """
+        del command
+        return self._launcher
+
     async def _start_launcher(self) -> tuple[Launcher, list[Finding]]:
-        launcher = Launcher(self._make_runtime_dir(), drop_uids=self._drops_uids())
+        launcher = self._make_launcher(self._make_runtime_dir())
         try:
             await launcher.start()
             return launcher, await self._set_up(launcher)
@@ -184,7 +201,7 @@ class LauncherEngine(ABC):
         try:
             launcher, findings = await self._start_launcher()
         except (LauncherError, OSError) as error:
-            return None, [Finding("launcher", ok=False, detail=str(error), fix="see the message; then start again")]
+            return None, self._explain(error)
         found = [Finding("launcher", ok=True, detail="starts and answers"), *findings]
         if all(finding.ok for finding in findings):
             return launcher, found
@@ -235,7 +252,7 @@ class LauncherEngine(ABC):
             await asyncio.wait_for(self._up.wait(), UP_SECONDS)
         except TimeoutError:
             raise CannotRun("the launcher has died and is being started again") from None
-        launcher = self._launcher
+        launcher = await self._launcher_for(command)
         if launcher is None or running.killed:
             return Outcome(Verdict.KILLED, reason="killed before it started")
         if any("\0" in argument for argument in (command.mount_at, *command.arguments)):

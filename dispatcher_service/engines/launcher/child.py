@@ -9,14 +9,8 @@ import resource
 import signal
 from typing import Any, NoReturn
 
-from dispatcher_service.engines.launcher.processes import (
-    PR_SET_CHILD_SUBREAPER,
-    PR_SET_PDEATHSIG,
-    bind_privately,
-    kill_children,
-    max_files,
-    prctl,
-)
+from dispatcher_service.engines.launcher.kernel import PR_SET_CHILD_SUBREAPER, PR_SET_PDEATHSIG, prctl
+from dispatcher_service.engines.launcher.processes import bind_privately, kill_children, max_files
 
 IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 """What a service manager or a terminal sends to a whole group. The launcher ignores it, because the dispatcher decides

@@ -14,7 +14,7 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,9 @@ BOOT = (
 class LauncherError(Exception):
     """The launcher could not be started, or is gone."""
 
+    wall = ""
+    """The wall that could not be built, as `template.py` names it; empty where that is not the reason."""
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -41,7 +44,7 @@ class Request:
 
     argv: list[str]
     mode: str
-    """`bubblewrap` or `plain`."""
+    """`bubblewrap`, `native` or `plain`."""
     wall: float
     env: dict[str, str]
     rlimits: list[tuple[int, int, int]]
@@ -51,6 +54,8 @@ class Request:
     """Paths of files to be opened for it, as the descriptors behind the passed ones."""
     bind: str = ""
     """Where the folder that is descriptor 3 is to be shown to this call alone; empty for nowhere."""
+    more: dict[str, Any] = field(default_factory=dict)
+    """What only this mode has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +77,17 @@ class Launcher:
     """One launcher process. It does not come back once it is gone; make a new one.
 
     Needs an event loop with `add_reader`. Only `start` creates a process.
+
+    Args:
+        runtime_dir: a folder of its own, which goes when it ends.
+        drop_uids: calls get users of their own.
+        spec: the file that says what the walls of the engine `native` are made of.
     """
 
-    def __init__(self, runtime_dir: Path, *, drop_uids: bool) -> None:
+    def __init__(self, runtime_dir: Path, *, drop_uids: bool, spec: Path | None = None) -> None:
         self.runtime_dir = runtime_dir
+        self._spec = [str(spec)] if spec else []
+        self._failure: LauncherError | None = None
         self._drop_uids = drop_uids
         self._ids = itertools.count(1)
         self._pending: dict[int, asyncio.Future[End]] = {}
@@ -108,6 +120,7 @@ class Launcher:
             ours.setblocking(False)
             uids = "drop" if self._drop_uids else "keep"
             arguments = [str(PROJECT_ROOT), str(theirs.fileno()), str(os.getpid()), str(self.runtime_dir), uids]
+            arguments += self._spec
             self._process = subprocess.Popen(  # noqa: ASYNC220  (once, at start-up; spawns and does not wait)
                 [sys.executable, "-I", "-S", "-X", "utf8", "-c", BOOT, *arguments],
                 stdin=subprocess.DEVNULL,
@@ -126,7 +139,7 @@ class Launcher:
             await self.stop()
             raise LauncherError(f"the launcher did not answer within {START_SECONDS:.0f} s") from None
         if self.gone.is_set():
-            raise LauncherError(f"the launcher ended at once (exit status {self._process.poll()})")
+            raise self._failure or LauncherError(f"the launcher ended at once (exit status {self._process.poll()})")
 
     def run(self, request: Request, fds: list[int]) -> tuple[int, asyncio.Future[End]]:
         """Have the launcher run something; takes the descriptors over and closes them.
@@ -149,6 +162,7 @@ class Launcher:
                 "rlimits": request.rlimits,
                 "processes": request.processes,
                 "wall": request.wall,
+                **request.more,
             }
         ).encode()
         refusal = ""
@@ -240,6 +254,10 @@ class Launcher:
         if operation == "ready":
             if self._ready is not None and not self._ready.done():
                 self._ready.set_result(None)
+            return
+        if operation == "failed":
+            self._failure = LauncherError(f"{reply['wall']}: {reply['error']}")
+            self._failure.wall = reply["wall"]
             return
         number = reply.pop("id")
         self._watchdogs.pop(number).cancel()

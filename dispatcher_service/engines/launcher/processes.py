@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import resource
 import signal
 import socket
 
+from dispatcher_service.engines.launcher import kernel
+
 MAX_CALLS = 256
 """How many calls a launcher runs at once."""
 FIRST_UID, UID_BLOCKS = 60000, 21
 """Calls of a root launcher run as users 60000 to 65375: a block of 256 a launcher, one user a running call."""
-PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
-CLONE_NEWNS = 0x20000
-MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 0x40000
-
-_libc = ctypes.CDLL(None, use_errno=True)
-
-
-def prctl(option: int, value: int) -> None:
-    """Set a property of this process.
-
-    Raises:
-        OSError: the kernel refuses.
-    """
-    _check(_libc.prctl(option, value, 0, 0, 0), f"prctl({option})")
 
 
 def bind_privately(folder_fd: int, target: str) -> None:
@@ -38,17 +25,11 @@ def bind_privately(folder_fd: int, target: str) -> None:
         OSError: the kernel refuses; it takes CAP_SYS_ADMIN.
     """
     os.fchdir(folder_fd)  # the current folder moves along into the new mount namespace; a descriptor would not
-    _check(_libc.unshare(CLONE_NEWNS), "unshare")
-    _check(_libc.mount(b"none", b"/", None, ctypes.c_ulong(MS_REC | MS_PRIVATE), None), "mount")
-    _check(_libc.mount(b".", os.fsencode(target), None, ctypes.c_ulong(MS_BIND | MS_REC), None), "mount")
+    kernel.unshare(kernel.CLONE_NEWNS)
+    kernel.mount("none", "/", None, kernel.MS_REC | kernel.MS_PRIVATE)
+    kernel.mount(".", target, None, kernel.MS_BIND | kernel.MS_REC)
     os.chdir("/")
     os.close(folder_fd)
-
-
-def _check(result: int, what: str) -> None:
-    if result != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, f"{what}: {os.strerror(number)}")
 
 
 def kill_children() -> None:

@@ -1,9 +1,10 @@
 """The launcher process: starts every call, watches the clock, and reports an end only when everything of it is dead.
 
 Started once, by `client.py`, as a new interpreter with a clean environment and the arguments `SOCKET PARENT RUNTIME_DIR
-UIDS`. The standard library only, one thread, and nothing of this project but its two neighbours, so that its image
+UIDS [SPEC]`. The standard library only, one thread, and nothing of this project but its neighbours, so that its image
 stays small: each call costs a fork of it. `UIDS` is `drop` when calls are to get users of their own (the launcher is
-root) and `keep` otherwise.
+root) and `keep` otherwise. `SPEC` is a JSON file that says what the walls of the engine `native` are made of
+(`template.py`); with it the launcher moves into namespaces first, and all its calls are of mode `native`.
 
 The line is a SOCK_SEQPACKET socket, one JSON object a message:
 
@@ -11,10 +12,13 @@ The line is a SOCK_SEQPACKET socket, one JSON object a message:
   standard input, output and error, then whatever the command wants as 3, 4, …; behind them come the files of `open`
   (opened for reading by each call itself, so that no two share an offset), and then, in mode `bubblewrap`, the pipe for
   `--json-status-fd` and, where users are kept, the one for `--block-fd`. Where `bind` is a path, the folder that is
-  descriptor 3 is shown there, for this call only.
+  descriptor 3 is shown there, for this call only. In mode `native` descriptor 3 is the tree's folder, 4 holds the
+  secrets one after the other, and there are also `"tree"` (the folder's path on the host), `"mount_at"`, `"network"`
+  (`none`, `loopback` or `outbound`), `"tmp"` (bytes and files of /tmp), `"inner"` (the user's number inside), `"paths"`
+  (granted ones, each with whether it may be written to) and `"secrets"` (names and sizes).
 - in, `{"op": "kill", "id"}`.
-- out, `{"op": "ready"}` once, then one `{"op": "end", "id", "verdict", "started", "code", "signal", "error", "cpu",
-  "maxrss", "wall"}` a call.
+- out, `{"op": "ready"}` once, or `{"op": "failed", "wall", "error"}` when a wall cannot be built; then one `{"op":
+  "end", "id", "verdict", "started", "code", "signal", "error", "cpu", "maxrss", "wall"}` a call.
 
 Nothing outlives a call, because of whose child it is. A call's first process (bubblewrap's monitor, or the supervisor
 of mode `plain`) is a child of the launcher, and the launcher is a child subreaper: when that process is gone, what it
@@ -41,18 +45,14 @@ import time
 from typing import Any
 
 from dispatcher_service.engines.launcher.child import IGNORED, Child
-from dispatcher_service.engines.launcher.processes import (
-    MAX_CALLS,
-    PR_SET_CHILD_SUBREAPER,
-    children,
-    max_files,
-    prctl,
-    remove_folder,
-    reserve_uids,
-)
+from dispatcher_service.engines.launcher.kernel import PR_SET_CHILD_SUBREAPER, prctl
+from dispatcher_service.engines.launcher.native import NativeStarter
+from dispatcher_service.engines.launcher.processes import MAX_CALLS, children, max_files, remove_folder, reserve_uids
+from dispatcher_service.engines.launcher.template import WallError, divide, enter
 
 MAX_MESSAGE = 192 * 1024
 STOP_SECONDS = 10
+STARTED = b'"started"'
 CHILD_PID, EXIT_CODE = re.compile(rb'"child-pid": (\d+)'), re.compile(rb'"exit-code": (\d+)')
 ERROR, SIGNAL = re.compile(rb'"error": ("[^\n]*")'), re.compile(rb'"signal": (\d+)')
 
@@ -66,6 +66,8 @@ class Call:
         self.slot = slot
         self.pid = 0
         self.reaped = False
+        self.status = 0
+        """As the first process has ended."""
         self.waiting: set[int] = set()
         """Orphans that must be dead before the reply."""
         self.status_fd = -1
@@ -86,12 +88,14 @@ class Call:
 class Launcher:
     """The loop and its bookkeeping."""
 
-    def __init__(self, line: socket.socket, parent: int, runtime_dir: str, *, drop: bool) -> None:
+    def __init__(
+        self, line: socket.socket, parent_fd: int, runtime_dir: str, first_uid: int | None, native: NativeStarter | None
+    ) -> None:
         self.line = line
         self.runtime_dir = runtime_dir
         self.pid = os.getpid()
-        self.drop = drop
-        self.uid_lock, self.first_uid = reserve_uids() if drop else (None, 0)
+        self.first_uid = first_uid
+        self.native = native
         self.calls: dict[int, Call] = {}
         self.firsts: dict[int, Call] = {}
         self.orphans: dict[int, list[Call]] = {}
@@ -104,14 +108,9 @@ class Launcher:
         signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
         self.poll.register(line, select.EPOLLIN)
         self.poll.register(self.wake_r, select.EPOLLIN)
-        self.parent_fd = -1
-        try:
-            self.parent_fd = os.pidfd_open(parent)
-            self.poll.register(self.parent_fd, select.EPOLLIN)
-        except OSError as error:
-            if isinstance(error, ProcessLookupError):
-                raise
-            # Without pidfds the socket's end alone tells that the dispatcher is gone.
+        self.parent_fd = parent_fd
+        if parent_fd != -1:
+            self.poll.register(parent_fd, select.EPOLLIN)
         self.running = True
 
     def serve(self) -> None:
@@ -168,11 +167,12 @@ class Launcher:
             status_r, status_w = os.pipe2(os.O_CLOEXEC)
             ours += [status_r, status_w]
             os.set_blocking(status_r, False)
-            if request["mode"] == "bubblewrap" and request["processes"] and not self.drop:
+            if request["mode"] == "bubblewrap" and request["processes"] and self.first_uid is None:
                 hold_r, hold_w = os.pipe2(os.O_CLOEXEC)
                 ours += [hold_r, hold_w]
                 os.set_blocking(hold_w, False)
-            pid = os.fork()
+            uid = None if self.first_uid is None or request["mode"] == "plain" else self.first_uid + call.slot
+            pid = self.native.start(request, wanted, status_w, uid) if self.native else os.fork()
         except OSError as error:
             for fd in ours:
                 os.close(fd)
@@ -180,7 +180,6 @@ class Launcher:
             self.refuse(request["id"], f"the launcher cannot start a process: {error}")
             return
         if pid == 0:
-            uid = self.first_uid + call.slot if self.drop and request["mode"] == "bubblewrap" else None
             Child(request, wanted, status_w, ours[2] if len(ours) > 2 else None, uid, self.pid).become()
         os.close(status_w)
         call.status_fd = status_r
@@ -247,13 +246,14 @@ class Launcher:
     def reap(self) -> None:
         while True:
             try:
-                pid, _status, usage = os.wait4(-1, os.WNOHANG)
+                pid, status, usage = os.wait4(-1, os.WNOHANG)
             except ChildProcessError:
                 return
             if pid == 0:
                 return
             if (call := self.firsts.pop(pid, None)) is not None:
                 call.reaped = True
+                call.status = status
                 call.use(usage, orphan=False)
                 self.unhold(call)
                 self.read_report(call)
@@ -269,6 +269,8 @@ class Launcher:
 
     def adopt(self, call: Call) -> None:
         """Find and kill what a call's first process has left behind."""
+        if self.native is not None:
+            return  # it was pid 1 of them all
         found = CHILD_PID.search(call.report)
         if not found:
             self.sweep(call)
@@ -301,6 +303,7 @@ class Launcher:
             os.close(call.hold_fd)
         self.slots.append(call.slot)
         code, number = EXIT_CODE.search(call.report), SIGNAL.search(call.report)
+        died = STARTED in call.report and os.WIFSIGNALED(call.status)  # a first process that was killed from inside
         error = ERROR.search(call.report)
         text = json.loads(error[1]) if error else ""
         if call.verdict == "unlimited":
@@ -310,9 +313,9 @@ class Launcher:
                 "op": "end",
                 "id": call.id,
                 "verdict": call.verdict,
-                "started": bool(code or number) or call.verdict in ("killed", "timeout"),
+                "started": bool(code or number or died) or call.verdict in ("killed", "timeout"),
                 "code": int(code[1]) if code else 0,
-                "signal": int(number[1]) if number else 0,
+                "signal": int(number[1]) if number else os.WTERMSIG(call.status) if died else 0,
                 "error": text,
                 "cpu": call.cpu,
                 "maxrss": call.maxrss * 1024,
@@ -322,6 +325,8 @@ class Launcher:
 
     def stop(self) -> None:
         """Kill everything and wait until it is dead, but not for ever."""
+        if self.native is not None:
+            return  # the end of this process, which is pid 1 of them all, is theirs
         signal.alarm(STOP_SECONDS)
         while True:
             for pid in children():
@@ -335,10 +340,38 @@ class Launcher:
 
 def main(arguments: list[str]) -> None:
     """Serve until the dispatcher is gone."""
-    fd, parent, runtime_dir, uids = int(arguments[0]), int(arguments[1]), arguments[2], arguments[3]
-    os.set_inheritable(fd, False)
-    os.closerange(3, fd)
-    os.closerange(fd + 1, max_files())
+    fd, parent, runtime_dir, uids, *spec = arguments
+    line = socket.socket(fileno=int(fd))
+    tidy(line.fileno())
+    try:
+        parent_fd = os.pidfd_open(int(parent))
+    except ProcessLookupError:
+        return
+    except OSError:
+        parent_fd = -1  # without pidfds the socket's end alone tells that the dispatcher is gone
+    _lock, first_uid = reserve_uids() if uids == "drop" else (None, None)
+    if not spec:
+        prctl(PR_SET_CHILD_SUBREAPER, 1)
+        serve(Launcher(line, parent_fd, runtime_dir, first_uid, None))
+        return
+
+    with open(spec[0], "rb") as file:  # noqa: PTH123  (pathlib would double this small process)
+        walls = json.load(file)
+    try:
+        enter(host_network=walls["host_network"])
+        if divide():
+            serve(Launcher(line, parent_fd, runtime_dir, first_uid, NativeStarter(walls)))
+        else:
+            remove_folder(runtime_dir)
+    except WallError as error:
+        line.send(json.dumps({"op": "failed", "wall": error.wall, "error": error.reason}).encode())
+
+
+def tidy(kept: int) -> None:
+    """Close what was inherited but for one descriptor, and see to the signals."""
+    os.set_inheritable(kept, False)
+    os.closerange(3, kept)
+    os.closerange(kept + 1, max_files())
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
     for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP, signal.SIGPIPE}:
         try:
@@ -348,8 +381,10 @@ def main(arguments: list[str]) -> None:
     for number in IGNORED:
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-    prctl(PR_SET_CHILD_SUBREAPER, 1)
-    launcher = Launcher(socket.socket(fileno=fd), parent, runtime_dir, drop=uids == "drop")
+
+
+def serve(launcher: Launcher) -> None:
+    """Serve with it, in memory that its children share as much as can be."""
     gc.collect()
     gc.freeze()  # so that a collection in a child touches, and so copies, none of what it shares with the launcher
     try:

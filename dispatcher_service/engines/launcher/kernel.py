@@ -1,0 +1,221 @@
+"""The system calls that Python has no functions for, as the launcher needs them. The standard library only.
+
+The numbers of those that the C library may lack are the same on every architecture (they are of Linux 5.2 and later).
+The library is called with the interpreter's lock held (`PyDLL`): the launcher has one thread, and a clone that returns
+twice must find the interpreter as it left it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import struct
+
+CLONE_NEWNS, CLONE_NEWCGROUP, CLONE_NEWUTS, CLONE_NEWIPC = 0x20000, 0x2000000, 0x4000000, 0x8000000
+CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
+CLONE_CHILD_CLEARTID, CLONE_CHILD_SETTID, CLONE_INTO_CGROUP = 0x200000, 0x1000000, 0x200000000
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_BIND = 0x1, 0x2, 0x4, 0x8, 0x1000
+MS_REC, MS_PRIVATE, MS_SLAVE = 0x4000, 0x40000, 0x80000
+MNT_DETACH = 2
+ATTR_RDONLY, ATTR_NOSUID, ATTR_NODEV, ATTR_NOEXEC = 0x1, 0x2, 0x4, 0x8
+OPEN_TREE_CLONE, OPEN_TREE_CLOEXEC, MOVE_MOUNT_F_EMPTY_PATH = 0x1, 0x80000, 0x4
+RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS = 0x02, 0x04
+AT_FDCWD, AT_EMPTY_PATH, AT_RECURSIVE = -100, 0x1000, 0x8000
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_CAPBSET_DROP = 1, 4, 22, 24
+PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS, PR_GET_TID_ADDRESS = 36, 38, 40
+SECCOMP_MODE_FILTER = 2
+CAPABILITIES_V3 = 0x20080522
+SYS_OPEN_TREE, SYS_MOVE_MOUNT, SYS_CLONE3, SYS_CLOSE_RANGE, SYS_OPENAT2, SYS_MOUNT_SETATTR = (
+    428,
+    429,
+    435,
+    436,
+    437,
+    442,
+)
+CLONE_ARGUMENTS = 11
+"""Numbers of 64 bits in `struct clone_args` with its cgroup, Linux 5.7."""
+
+_libc = ctypes.PyDLL(None, use_errno=True)
+_syscall = _libc.syscall
+_syscall.restype = ctypes.c_long
+_mount = _libc.mount
+_mount.argtypes = (ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_ulong, ctypes.c_char_p)
+_prctl = _libc.prctl
+_prctl.argtypes = (ctypes.c_int, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong)
+
+
+def check(result: int, what: str) -> int:
+    """The result of a system call.
+
+    Raises:
+        OSError: it is -1; the text names the call.
+    """
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{what}: {os.strerror(number)}")
+    return result
+
+
+def prctl(option: int, value: int, third: int = 0) -> None:
+    """Set a property of this process."""
+    check(_prctl(option, value, third, 0, 0), f"prctl({option})")
+
+
+def unshare(flags: int) -> None:
+    """Leave namespaces for new ones."""
+    check(_libc.unshare(ctypes.c_int(flags)), "unshare")
+
+
+def setns(fd: int, kind: int) -> None:
+    """Enter a namespace. Entering a mount namespace makes its root the root and the current folder."""
+    check(_libc.setns(fd, kind), "setns")
+
+
+def mount(source: str, target: str, kind: str | None, flags: int, options: str | None = None) -> None:
+    """Mount, bind, or change a mount."""
+    texts = [None if text is None else os.fsencode(text) for text in (source, target, kind, options)]
+    check(_mount(texts[0], texts[1], texts[2], flags, texts[3]), f"mount {kind or 'bind'} at {target}")
+
+
+def unmount(target: str) -> None:
+    """Take a mount and what is on it away, now for the eye and later for who still uses it."""
+    check(_libc.umount2(os.fsencode(target), MNT_DETACH), f"umount {target}")
+
+
+def pivot_root(new: str, old: str) -> None:
+    """Make another mount the root."""
+    check(_libc.pivot_root(os.fsencode(new), os.fsencode(old)), "pivot_root")
+
+
+def clone_tree(path: str, folder: int = AT_FDCWD) -> int:
+    """A copy of the mounts at and below a path, belonging to nobody yet, as a descriptor; an empty path is `folder`."""
+    flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE | (0 if path else AT_EMPTY_PATH)
+    return check(
+        _syscall(SYS_OPEN_TREE, ctypes.c_int(folder), os.fsencode(path), ctypes.c_uint(flags)), f"open_tree {path}"
+    )
+
+
+def attach_tree(tree: int, path: str) -> None:
+    """Mount such a copy at a path; the descriptor stays a way in until it is closed."""
+    nothing = b""
+    result = _syscall(
+        SYS_MOVE_MOUNT, ctypes.c_int(tree), nothing, AT_FDCWD, os.fsencode(path), ctypes.c_uint(MOVE_MOUNT_F_EMPTY_PATH)
+    )
+    check(result, f"move_mount to {path}")
+
+
+def set_attributes(folder: int, path: str, attributes: int, *, recursive: bool) -> None:
+    """Add attributes to a mount, and cut it off from what is mounted elsewhere; an empty path is the folder itself."""
+    flags = (AT_RECURSIVE if recursive else 0) | (0 if path else AT_EMPTY_PATH)
+    wanted = struct.pack("=4Q", attributes, 0, MS_PRIVATE, 0)
+    result = _syscall(
+        SYS_MOUNT_SETATTR,
+        ctypes.c_int(folder),
+        os.fsencode(path),
+        ctypes.c_uint(flags),
+        wanted,
+        ctypes.c_size_t(len(wanted)),
+    )
+    check(result, f"mount_setattr {path}")
+
+
+def open_without_links(path: str) -> int:
+    """Open a file or folder as a place only, by a path in which no symbolic link is.
+
+    Raises:
+        OSError: ELOOP where there is one.
+    """
+    how = struct.pack("=3Q", os.O_PATH | os.O_CLOEXEC, 0, RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS)
+    result = _syscall(SYS_OPENAT2, AT_FDCWD, os.fsencode(path), how, ctypes.c_size_t(len(how)))
+    return check(result, f"open {path}")
+
+
+def close_from(first: int) -> None:
+    """Close every descriptor from a number on."""
+    check(_syscall(SYS_CLOSE_RANGE, ctypes.c_uint(first), ctypes.c_uint(0xFFFFFFFF), 0), "close_range")
+
+
+def drop_capabilities(last: int) -> None:
+    """Give up every capability, and that any program could give one back; for a process without new privileges."""
+    for number in range(last + 1):
+        _prctl(PR_CAPBSET_DROP, number, 0, 0, 0)
+    header = struct.pack("=Ii", CAPABILITIES_V3, 0)
+    check(_libc.capset(header, bytes(24)), "capset")
+
+
+def last_capability() -> int:
+    """The number of the newest capability that this kernel knows."""
+    with open("/proc/sys/kernel/cap_last_cap", "rb") as file:  # noqa: PTH123  (pathlib would double this small process)
+        return int(file.read())
+
+
+class Filter:
+    """A compiled seccomp filter, ready to be installed."""
+
+    def __init__(self, program: bytes) -> None:
+        self._code = ctypes.create_string_buffer(program, len(program))
+        packed = struct.pack("=HxxxxxxQ", len(program) // 8, ctypes.addressof(self._code))
+        self._program = ctypes.create_string_buffer(packed, len(packed))
+
+    def install(self) -> None:
+        """Hold this process and its descendants to it, for good."""
+        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.addressof(self._program))
+
+
+def tid_address() -> int:
+    """Where the C library keeps this thread's number, so that a clone can be told it; 0 where that cannot be found.
+
+    The kernel is told that place when the thread starts, and tells it with CONFIG_CHECKPOINT_RESTORE. The number there
+    is compared, since another C library may use the place for something else.
+    """
+    place = ctypes.c_ulong(0)
+    if _prctl(PR_GET_TID_ADDRESS, ctypes.addressof(place), 0, 0, 0) != 0 or not place.value:
+        return 0
+    return place.value if ctypes.c_int.from_address(place.value).value == os.getpid() else 0
+
+
+def clone(flags: int, tid_place: int, cgroup: int = -1) -> int:
+    """Fork into new namespaces, and into a control group, in one step; as `os.fork`, it returns twice.
+
+    What `os.fork` does about the interpreter is done here too, and the C library's own number of the thread is kept
+    right by the kernel. Handlers of `pthread_atfork` do not run: in a process of one thread no lock can be held.
+
+    Args:
+        flags: the namespaces.
+        tid_place: what `tid_address` has said.
+        cgroup: a descriptor of the control group's folder (version 2); -1 for the parent's.
+    """
+    flags |= CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID
+    if cgroup != -1:
+        flags |= CLONE_INTO_CGROUP
+    packed = struct.pack("=11Q", flags, 0, tid_place, 0, signal.SIGCHLD, 0, 0, 0, 0, 0, cgroup if cgroup != -1 else 0)
+    size = ctypes.c_size_t(8 * CLONE_ARGUMENTS)
+    ctypes.pythonapi.PyOS_BeforeFork()
+    pid = int(_syscall(SYS_CLONE3, packed, size))
+    if pid == 0:
+        ctypes.pythonapi.PyOS_AfterFork_Child()
+        return 0
+    ctypes.pythonapi.PyOS_AfterFork_Parent()
+    return check(pid, "clone3")
+
+
+def fork_into(flags: int, own_pids: int) -> int:
+    """The same by `os.fork`, for a kernel or C library where `clone` cannot be: slower by some calls.
+
+    Args:
+        flags: the namespaces, that of processes among them.
+        own_pids: a descriptor of this process's own namespace of processes.
+    """
+    unshare(CLONE_NEWPID)  # of the next child, not of this process
+    try:
+        pid = os.fork()
+    except OSError:
+        setns(own_pids, CLONE_NEWPID)
+        raise
+    if pid == 0:
+        unshare(flags & ~CLONE_NEWPID)
+    else:
+        setns(own_pids, CLONE_NEWPID)
+    return pid

@@ -1,0 +1,233 @@
+"""What a call's first process does in the engine `native`, from its clone to its end. The standard library only.
+
+It is pid 1 of the call's own namespace of processes. It builds the rest of the walls around itself, starts the
+executable as its child, reaps what the executable leaves behind, reports, and ends, whereupon the kernel kills whatever
+is left. The order of the steps matters: each takes away what an earlier one needed.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import socket
+import struct
+from fcntl import F_DUPFD_CLOEXEC, fcntl, ioctl
+from typing import Any, NoReturn
+
+from dispatcher_service.engines.launcher import kernel
+from dispatcher_service.engines.launcher.child import IGNORED, describe
+from dispatcher_service.engines.launcher.kernel import CLONE_NEWUSER, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY
+from dispatcher_service.engines.launcher.template import make_place, write
+
+SECRETS = "/run/secrets"
+SECRETS_SIZE = 4 << 20
+STATUS_FD = 3
+SPAWN_ROOM = 24 << 20
+"""Bytes of address space that this process takes up, with some to spare: an executable that is allowed less is started
+by a fork, whose child alone is limited; else this process is limited too, and starting needs some memory."""
+SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
+RESET = (*IGNORED, signal.SIGXFSZ, signal.SIGCHLD)
+"""Signals that are as they are by default when the executable starts. SIGPIPE stays ignored, as xapi leaves it."""
+
+
+class Sandbox:
+    """A new process on its way to being the first of a call's.
+
+    Args:
+        request: see `program.py`.
+        fds: standard input, output and error, the tree's folder, and the secrets where there are any.
+        status_w: where to report.
+        uid: the user to become on the host; None keeps the launcher's.
+        tree: the tree's mounts, not attached yet.
+        granted: mounts of what is granted, with their paths and whether each is a folder.
+        seccomp: the filter.
+        last_capability: the newest capability's number.
+    """
+
+    def __init__(
+        self,
+        request: dict[str, Any],
+        fds: list[int],
+        status_w: int,
+        uid: int | None,
+        tree: int,
+        granted: list[tuple[int, str, bool]],
+        seccomp: kernel.Filter,
+        last_capability: int,
+    ) -> None:
+        self.request = request
+        self.fds = fds
+        self.status_w = status_w
+        self.uid = uid
+        self.tree = tree
+        self.granted = granted
+        self.seccomp = seccomp
+        self.last_capability = last_capability
+
+    def become(self) -> NoReturn:
+        """Never returns; a failure is told through the status pipe."""
+        try:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            os.setsid()
+            # Through the launcher's /proc, which unlike the call's own can be written to.
+            own = os.open("/proc/self", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            write("oom_score_adj", "500", own)  # when memory runs out, calls go before the dispatcher does
+            self.build_network()
+            self.build_files()
+            self.become_user(own)
+            self.limit()
+            self.confine()
+            self.arrange_fds()
+            self.run()
+        except BaseException as error:  # noqa: BLE001  (whatever it is, the launcher must hear of it and this process end)
+            os.write(self.status_w, describe(error))
+        finally:
+            os._exit(127)
+
+    def build_network(self) -> None:
+        """Switch the loopback on, in a network namespace that is the call's own."""
+        if self.request["network"] != "loopback":
+            return
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as line:
+            asked = ioctl(line, SIOCGIFFLAGS, struct.pack("16sH22x", b"lo", 0))
+            flags = struct.unpack("16sH22x", asked)[1]
+            ioctl(line, SIOCSIFFLAGS, struct.pack("16sH22x", b"lo", flags | IFF_UP))
+
+    def build_files(self) -> None:
+        """Mount what this call alone sees."""
+        request = self.request
+        size, count = request["tmp"]
+        kernel.mount("tmp", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, f"mode=1777,size={size},nr_inodes={count}")  # noqa: S108  (the sandbox's own)
+        kernel.mount("proc", "/proc", "proc", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, "hidepid=2")
+        for tree, path, is_folder in [(self.tree, request["mount_at"], True), *self.granted]:
+            if path.startswith("/tmp/"):  # noqa: S108  (as above)
+                make_place(path, None, folder=is_folder)
+            kernel.attach_tree(tree, path)
+        if request["secrets"]:
+            self.build_secrets()
+
+    def build_secrets(self) -> None:
+        """Write the secrets, which the launcher never reads, into a folder in memory."""
+        owner = os.geteuid() if self.uid is None else self.uid
+        options = f"mode=500,uid={owner},gid={owner if self.uid is not None else os.getegid()}"
+        flags = MS_NOSUID | MS_NODEV | MS_NOEXEC
+        kernel.mount("secrets", SECRETS, "tmpfs", flags, f"{options},size={SECRETS_SIZE},nr_inodes=1024")
+        at = 0
+        for name, size in self.request["secrets"]:
+            made = os.open(f"{SECRETS}/{name}", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o400)
+            if self.uid is not None:
+                os.fchown(made, self.uid, self.uid)
+            end = at + size
+            while at < end:
+                at += os.sendfile(made, self.fds[4], at, end - at)
+            os.close(made)
+        kernel.set_attributes(kernel.AT_FDCWD, SECRETS, kernel.ATTR_RDONLY, recursive=False)
+
+    def become_user(self, own: int) -> None:
+        """Become a user that owns nothing, in a user namespace that owns none of the other namespaces."""
+        uid, gid = os.geteuid(), os.getegid()
+        if self.uid is not None:
+            uid = gid = self.uid
+            for fd in self.fds[1:3]:
+                os.fchown(fd, uid, gid)  # so that a script may open /dev/stdout and /dev/stderr
+            try:
+                os.setgroups([])
+                os.setresgid(gid, gid, gid)
+                os.setresuid(uid, uid, uid)
+            except OSError as error:
+                raise PermissionError(
+                    f"root here cannot become user {uid} ({error.strerror}): run the dispatcher as an ordinary user, "
+                    "or give it CAP_SETUID and CAP_SETGID over users 60000 to 65375"
+                ) from None
+            kernel.prctl(kernel.PR_SET_DUMPABLE, 1)  # for the maps
+        if 0 in os.getresuid():
+            raise PermissionError("a call must not run as root")
+        inner = self.request["inner"]
+        kernel.unshare(CLONE_NEWUSER)
+        write("setgroups", "deny", own)
+        write("uid_map", f"{inner} {uid} 1", own)
+        write("gid_map", f"{inner} {gid} 1", own)
+        # This process is a copy of the launcher: the call must not look into it.
+        kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
+
+    def limit(self) -> None:
+        """Set the resource limits; that of processes counts in the user namespace alone."""
+        os.umask(0o022)
+        for number, soft, hard in self.request["rlimits"]:
+            if number != resource.RLIMIT_AS or hard >= SPAWN_ROOM:
+                set_limit(number, soft, hard)
+        if self.request["processes"]:
+            most = self.request["processes"] + 1  # this one counts too
+            set_limit(resource.RLIMIT_NPROC, most, most)
+
+    def confine(self) -> None:
+        """Give up what only the building of the walls needed."""
+        kernel.drop_capabilities(self.last_capability)
+        kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
+        self.seccomp.install()
+
+    def arrange_fds(self) -> None:
+        """Keep standard input, output and error, and the status pipe for this process alone."""
+        first = fcntl(self.status_w, F_DUPFD_CLOEXEC, STATUS_FD + 1)
+        moved = [fcntl(fd, F_DUPFD_CLOEXEC, STATUS_FD + 1) for fd in self.fds[:3]]
+        for number, fd in enumerate(moved):
+            os.dup2(fd, number, inheritable=True)
+        self.status_w = os.dup2(first, STATUS_FD, inheritable=False)
+        kernel.close_from(STATUS_FD + 1)
+
+    def run(self) -> None:
+        """Start the executable, wait for its end, and report."""
+        argv, environment = self.request["argv"], self.request["env"]
+        limits = [limit for limit in self.request["rlimits"] if limit[0] == resource.RLIMIT_AS]
+        if limits[0][2] < SPAWN_ROOM:
+            pid = fork_limited(argv, environment, limits)
+        else:
+            pid = os.posix_spawn(argv[0], argv, environment, setsigdef=RESET, setsigmask=())
+        os.write(STATUS_FD, b'{"started": %d}' % pid)
+        ended, status = os.wait4(-1, 0)[:2]
+        while ended != pid:
+            ended, status = os.wait4(-1, 0)[:2]
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        key, value = (
+            ("signal", os.WTERMSIG(status)) if os.WIFSIGNALED(status) else ("exit-code", os.WEXITSTATUS(status))
+        )
+        report = f'{{"{key}": {value}, "cpu": {used.ru_utime + used.ru_stime:.6f}, "maxrss": {used.ru_maxrss}}}'
+        os.write(STATUS_FD, report.encode())
+        os._exit(0)
+
+
+def set_limit(number: int, soft: int, hard: int) -> None:
+    """Set a resource limit; where there is a lower ceiling already, that one stays."""
+    ceiling = resource.getrlimit(number)[1]
+    if ceiling != resource.RLIM_INFINITY:
+        soft, hard = min(soft, ceiling), min(hard, ceiling)
+    resource.setrlimit(number, (soft, hard))
+
+
+def fork_limited(argv: list[str], environment: dict[str, str], limits: list[tuple[int, int, int]]) -> int:
+    """Start an executable whose address space is to be smaller than this process's.
+
+    Raises:
+        OSError: it cannot be executed.
+    """
+    failed_r, failed_w = os.pipe2(os.O_CLOEXEC)
+    pid = os.fork()
+    if pid == 0:
+        try:
+            for number in RESET:
+                signal.signal(number, signal.SIG_DFL)
+            for limit in limits:
+                set_limit(*limit)
+            os.execve(argv[0], argv, environment)  # noqa: S606  (argv is a list; there is no shell)
+        except OSError as error:
+            os.write(failed_w, b"%d" % (error.errno or 0))
+        finally:
+            os._exit(127)
+    os.close(failed_w)
+    failed = os.read(failed_r, 16)
+    os.close(failed_r)
+    if failed:
+        raise OSError(int(failed), os.strerror(int(failed)))
+    return pid

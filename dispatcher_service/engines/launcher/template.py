@@ -1,0 +1,270 @@
+"""The namespaces that the launcher of the engine `native` lives in, from which each call's own are copied.
+
+The process that the dispatcher has started makes them and stays outside as the warden: it waits for the launcher, which
+is its child and pid 1 of a namespace of processes, so that the kernel kills every call when the launcher ends; and the
+launcher ends with the warden.
+
+There are two namespaces of mounts. The host's is a copy that follows the host's mounts, and folders are taken from it.
+The template has the calls' root: a read-only skeleton in memory, the system's programs, a few devices, an own /proc.
+The launcher lives in the template, and a call gets a copy of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import stat
+from collections.abc import Iterator
+from typing import Any
+
+from dispatcher_service.engines.launcher import kernel
+from dispatcher_service.engines.launcher.kernel import (
+    ATTR_NODEV,
+    ATTR_NOEXEC,
+    ATTR_NOSUID,
+    ATTR_RDONLY,
+    CLONE_NEWCGROUP,
+    CLONE_NEWIPC,
+    CLONE_NEWNET,
+    CLONE_NEWNS,
+    CLONE_NEWPID,
+    CLONE_NEWUSER,
+    CLONE_NEWUTS,
+    MS_NODEV,
+    MS_NOEXEC,
+    MS_NOSUID,
+    MS_PRIVATE,
+    MS_REC,
+    MS_SLAVE,
+)
+
+SKELETON = "mode=755,size=16m,nr_inodes=65536"
+"""Bounds what mount points take up: every place that an extension has been mounted at leaves an empty folder."""
+READ_ONLY = ATTR_RDONLY | ATTR_NOSUID | ATTR_NODEV
+WRITABLE = ATTR_NOSUID | ATTR_NODEV
+USER, SPACES, MOUNTS, PROC = "user namespaces", "other namespaces", "mounts", "own /proc"
+"""Names of walls, for `WallError` and the findings."""
+
+
+class WallError(Exception):
+    """A wall cannot be built: which, and why."""
+
+    def __init__(self, wall: str, reason: str) -> None:
+        super().__init__(wall, reason)
+        self.wall = wall
+        self.reason = reason
+
+
+@contextlib.contextmanager
+def building(wall: str) -> Iterator[None]:
+    """Tell what cannot be built when the kernel refuses something."""
+    try:
+        yield
+    except OSError as error:
+        raise WallError(
+            wall, f"{error.strerror}: {error.filename}" if error.filename else str(error.strerror)
+        ) from None
+
+
+def enter(*, host_network: bool) -> None:
+    """Put this process into new namespaces; that of processes begins with its next child.
+
+    Raises:
+        WallError: the kernel refuses.
+    """
+    uid, gid = os.geteuid(), os.getegid()
+    if uid != 0:
+        with building(USER):
+            kernel.unshare(CLONE_NEWUSER)
+            write("/proc/self/setgroups", "deny")
+            write("/proc/self/uid_map", f"{uid} {uid} 1")
+            write("/proc/self/gid_map", f"{gid} {gid} 1")
+    flags = CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | CLONE_NEWPID
+    with building(SPACES):
+        kernel.unshare(flags if host_network else flags | CLONE_NEWNET)
+
+
+def write(path: str, text: str, folder: int | None = None) -> None:
+    """Write a small file of procfs in one go."""
+    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC, dir_fd=folder)
+    try:
+        os.write(fd, text.encode())
+    finally:
+        os.close(fd)
+
+
+def divide() -> bool:
+    """Split into the warden and the launcher, pid 1 of its namespace.
+
+    Returns:
+        True in the launcher, at once; False in the warden, when the launcher has ended.
+    """
+    warden = os.pidfd_open(os.getpid())
+    pid = os.fork()
+    if pid != 0:
+        kernel.close_from(3)
+        os.waitpid(pid, 0)
+        return False
+    kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+    if select.select([warden], [], [], 0)[0]:  # it died before that was set
+        os._exit(1)
+    os.close(warden)
+    return True
+
+
+class Template:
+    """The root that calls are given a copy of, built around the calling process, which must be in new namespaces.
+
+    Args:
+        spec: `root`, the folder that the skeleton is copied from; `binds`, the system's folders and files as (path on
+            the host, path below the root); `devices`, names in /dev; `hostname`.
+
+    Raises:
+        WallError: a part of it cannot be built.
+    """
+
+    def __init__(self, spec: dict[str, Any]) -> None:
+        root = spec["root"]
+        with building(MOUNTS):
+            kernel.mount("none", "/", None, MS_REC | MS_SLAVE)
+            self._host = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+            taken = [(take(source, READ_ONLY), target) for source, target in spec["binds"]]
+            taken += [(take(f"/dev/{name}", ATTR_NOSUID | ATTR_NOEXEC), f"dev/{name}") for name in spec["devices"]]
+            kernel.unshare(CLONE_NEWNS)
+            kernel.mount("none", "/", None, MS_REC | MS_PRIVATE)
+            self._skeleton = lay_skeleton(root)
+            for tree, target in taken:
+                kernel.attach_tree(tree, f"{root}/{target}")
+                os.close(tree)
+        with building(PROC):
+            mount_proc(f"{root}/proc")
+        with building(MOUNTS):
+            os.chdir(root)
+            kernel.pivot_root(".", ".")
+            kernel.unmount(".")
+            os.chdir("/")
+            kernel.set_attributes(kernel.AT_FDCWD, "/", READ_ONLY, recursive=False)
+            self._own = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+        with building(SPACES):
+            socket.sethostname(spec["hostname"])
+            self.pids = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+
+    @contextlib.contextmanager
+    def _at_host(self) -> Iterator[None]:
+        kernel.setns(self._host, CLONE_NEWNS)
+        try:
+            yield
+        finally:
+            kernel.setns(self._own, CLONE_NEWNS)
+
+    def take_tree(self, path: str, folder: int) -> int:
+        """A read-only copy of a folder's mounts, to be attached by a call's child.
+
+        Args:
+            path: where the folder is on the host.
+            folder: the folder itself, as the dispatcher has opened it; the path is believed only if it leads there.
+
+        Raises:
+            OSError: it cannot be taken, or is another one.
+        """
+        with self._at_host():
+            tree = take(path, READ_ONLY)
+        found, wanted = os.fstat(tree), os.fstat(folder)
+        if (found.st_dev, found.st_ino) != (wanted.st_dev, wanted.st_ino):
+            os.close(tree)
+            raise OSError(0, f"the folder at {path} is not the one that was opened")
+        return tree
+
+    def take_paths(self, paths: list[tuple[str, bool]]) -> list[tuple[int, str, bool]]:
+        """Copies of what an administrator has granted, to be attached by a call's child at the same paths.
+
+        Args:
+            paths: absolute paths on the host, each with whether it may be written to.
+
+        Returns:
+            A descriptor, the path and whether it is a folder, for each.
+
+        Raises:
+            OSError: one does not exist, or a symbolic link is in it: what it leads to may change after the grant.
+        """
+        taken: list[tuple[int, str, bool]] = []
+        try:
+            with self._at_host():
+                for path, writable in paths:
+                    place = kernel.open_without_links(path)
+                    try:
+                        is_folder = stat.S_ISDIR(os.fstat(place).st_mode)
+                        tree = kernel.clone_tree("", place)
+                    finally:
+                        os.close(place)
+                    taken.append((tree, path, is_folder))
+                    kernel.set_attributes(tree, "", WRITABLE if writable else READ_ONLY, recursive=True)
+        except BaseException:
+            for tree, _path, _is_folder in taken:
+                os.close(tree)
+            raise
+        return taken
+
+    def make_place(self, path: str, *, folder: bool = True) -> None:
+        """Make sure that there is something in the skeleton to mount at."""
+        make_place(path[1:], self._skeleton, folder=folder)
+
+
+def take(path: str, attributes: int) -> int:
+    """A copy of the mounts at and below a path, with attributes, belonging to nobody yet."""
+    try:
+        tree = kernel.clone_tree(path)
+    except OSError as error:
+        raise OSError(error.errno, os.strerror(error.errno or 0), path) from None
+    try:
+        kernel.set_attributes(tree, "", attributes, recursive=True)
+    except BaseException:
+        os.close(tree)
+        raise
+    return tree
+
+
+def lay_skeleton(root: str) -> int:
+    """Cover a folder by a copy of itself in memory; the descriptor stays writable."""
+    source = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    kernel.mount("graft", root, "tmpfs", MS_NOSUID | MS_NODEV, SKELETON)
+    for folder, folders, files, at in os.fwalk(".", dir_fd=source):
+        for name in (*folders, *files):
+            target, mode = f"{root}/{folder}/{name}", os.lstat(name, dir_fd=at).st_mode
+            if stat.S_ISLNK(mode):
+                os.symlink(os.readlink(name, dir_fd=at), target)  # noqa: PTH211  (pathlib would double this process)
+            elif stat.S_ISDIR(mode):
+                os.mkdir(target, 0o755)  # noqa: PTH102  (as above)
+            else:
+                copy_file(os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=at), target)
+    os.close(source)
+    return kernel.clone_tree(root)
+
+
+def copy_file(source: int, target: str) -> None:
+    """Write a new file that everybody may read; closes the source."""
+    made = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+    while data := os.read(source, 1 << 20):
+        os.write(made, data)
+    os.close(made)
+    os.close(source)
+
+
+def make_place(path: str, root: int | None, *, folder: bool) -> None:
+    """Make a folder, or an empty file, with the folders above it; what is there already is good."""
+    parts = path.split("/")
+    for count in range(1, len(parts) + 1):
+        part = "/".join(parts[:count])
+        with contextlib.suppress(FileExistsError):
+            if folder or count < len(parts):
+                os.mkdir(part, 0o755, dir_fd=root)
+            else:
+                os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644, dir_fd=root))
+
+
+def mount_proc(target: str) -> None:
+    """Mount the processes of this process's own namespace; writable, for the launcher alone."""
+    kernel.mount("proc", target, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)

@@ -1,0 +1,1 @@
+"""The engine `native`: sandboxes that Graft builds itself, by system calls alone."""

@@ -1,0 +1,204 @@
+"""The engine `native`: every call in fresh namespaces, which a launcher of Graft's own clones from a template."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from dispatcher_service.engines import canary, host
+from dispatcher_service.engines.base import (
+    Command,
+    EngineUnavailable,
+    Finding,
+    IsolationLevel,
+    Limits,
+    Network,
+)
+from dispatcher_service.engines.launcher.client import Launcher, LauncherError, Request
+from dispatcher_service.engines.launcher.template import MOUNTS, PROC, SPACES, USER
+from dispatcher_service.engines.rootfs import INNER_UID, Bind, Skeleton
+from dispatcher_service.engines.seccomp.filter import compiled_filter
+from dispatcher_service.engines.spawning import ENVIRONMENT, CannotRun, LauncherEngine, interpreter_hint, rlimits
+from dispatcher_service.engines.stdio import OutputReader, sealed_input
+
+HOSTNAME = "graft"
+TRIAL = Limits(wall=10.0, output=64 << 10)
+SPEC_FILE = "native.json"
+MADE_OF = {
+    USER: "own user namespace inside another",
+    SPACES: "own process, IPC and UTS namespace; a network namespace with nothing in it",
+    MOUNTS: "own mount namespace, copied from a read-only template",
+    PROC: "own read-only procfs, hidepid",
+}
+"""What a wall is made of here, by its name."""
+
+
+class NativeEngine(LauncherEngine):
+    """Runs each call in namespaces of its own, with a read-only system, no network, no capabilities, a seccomp filter.
+
+    Needs nothing but the kernel (Linux 5.12) and the standard library. The walls stand once for all calls in the
+    launcher's template; a call costs a clone of it, a few mounts, and what makes it powerless.
+    """
+
+    name = "native"
+    level = IsolationLevel.FULL
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._outbound: Launcher | None = None
+        self._outbound_lock = asyncio.Lock()
+
+    async def prepare(self) -> None:
+        """See `Engine.prepare`."""
+        launcher, tried = await self._try_host()
+        if launcher is None:
+            raise EngineUnavailable(self.name, [*host.settings_findings(), *tried])
+        self._serve_with(launcher)
+
+    async def probe(self) -> list[Finding]:
+        """See `Engine.probe`. Starts a launcher of its own for the time, and runs only Graft's own canary."""
+        launcher, tried = await self._try_host()
+        if launcher is not None:
+            await launcher.stop()
+        return [host.user_finding(), *host.settings_findings(), *tried]
+
+    async def close(self) -> None:
+        """See `Engine.close`."""
+        await super().close()
+        async with self._outbound_lock:
+            launcher, self._outbound = self._outbound, None
+        if launcher is not None:
+            await launcher.stop()
+
+    def _drops_uids(self) -> bool:
+        return os.geteuid() == 0
+
+    def _make_launcher(self, runtime_dir: Path) -> Launcher:
+        return Launcher(runtime_dir, drop_uids=self._drops_uids(), spec=write_spec(runtime_dir, outbound=False))
+
+    def _explain(self, error: Exception) -> list[Finding]:
+        wall = error.wall if isinstance(error, LauncherError) else ""
+        if not wall:
+            return super()._explain(error)
+        fix = host.CONTAINER_FIX if wall == PROC else host.namespace_fix()
+        return [Finding(wall, ok=False, detail=str(error), fix=fix)]
+
+    async def _launcher_for(self, command: Command) -> Launcher | None:
+        if command.access.network is not Network.OUTBOUND:
+            return self._launcher
+        async with self._outbound_lock:
+            if self._closed:
+                return None
+            if self._outbound is not None and self._outbound.gone.is_set():
+                await self._outbound.stop()
+                self._outbound = None
+            if self._outbound is None:
+                self._outbound = await self._start_outbound()
+            return self._outbound
+
+    async def _start_outbound(self) -> Launcher:
+        """Start a second launcher, which keeps the host's network; it starts again with the next call that needs it."""
+        folder = self._make_runtime_dir()
+        launcher = Launcher(folder, drop_uids=self._drops_uids(), spec=write_spec(folder, outbound=True))
+        try:
+            await launcher.start()
+        except (LauncherError, OSError) as error:
+            await launcher.stop()
+            raise CannotRun(f"the launcher for calls with the host's network does not start: {error}") from None
+        except BaseException:
+            await launcher.stop()
+            raise
+        return launcher
+
+    async def _set_up(self, launcher: Launcher) -> list[Finding]:
+        walls = [Finding(wall, ok=True, detail="can be built", by=by) for wall, by in MADE_OF.items()]
+        return [*walls, await self._try_canary(launcher)]
+
+    async def _try_canary(self, launcher: Launcher) -> Finding:
+        with canary.planted(launcher.runtime_dir) as bait:
+            command = Command("canary", bait.tree, canary.MOUNT_AT, canary.NAME, bait.stdin, limits=TRIAL)
+            reader = OutputReader(TRIAL.output, lambda: None)
+            tree = os.open(bait.tree, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            fds = [sealed_input(bait.stdin), *reader.write_ends, tree]
+            _number, end = launcher.run(build(command), fds)
+            ended = await end
+            stdout, stderr = reader.finish()
+            if not ended.started or ended.signal or ended.code:
+                text = ended.error or stderr.decode(errors="replace").strip() or f"signal {ended.signal}"
+                return Finding("canary", ok=False, detail=f"it did not run: {text}", fix=host.namespace_fix())
+            escaped = canary.escapes(stdout, reached=bait.was_reached())
+        if escaped:
+            fix = "do not run extensions on this host before this is understood; report it to Graft's maintainers"
+            return Finding("canary", ok=False, detail="; ".join(escaped), fix=fix)
+        return Finding("canary", ok=True, detail="ran, and every attempt to get out failed")
+
+    def _request(self, command: Command, tree_fd: int, head: bytes, launcher: Launcher) -> tuple[Request, list[int]]:
+        del head, launcher
+        request = build(command)
+        secrets = command.access.secrets
+        if not secrets:
+            return request, [tree_fd]
+        return request, [tree_fd, sealed_input(b"".join(content for _name, content in secrets))]
+
+    def _why_not_started(self, command: Command, head: bytes, error: str, stderr: bytes) -> str:
+        del stderr
+        return f"cannot run {command.path}: {error or 'its first process died'}{interpreter_hint(head)}"
+
+
+def write_spec(runtime_dir: Path, *, outbound: bool) -> Path:
+    """Tell the launcher in a file what to build.
+
+    Args:
+        runtime_dir: the launcher's folder; the skeleton is made in it.
+        outbound: keep the host's network.
+    """
+    root = runtime_dir / "root"
+    root.mkdir()
+    root.chmod(0o755)
+    skeleton = Skeleton(root)
+    (root / "run" / "secrets").mkdir(mode=0o755)
+    kinds = [Network.OUTBOUND] if outbound else [Network.NONE, Network.LOOPBACK]
+    spec: dict[str, Any] = {
+        "root": str(root),
+        "binds": [[bind.source, bind.target.lstrip("/")] for bind in skeleton.binds if not is_device(bind)],
+        "devices": [bind.source.removeprefix("/dev/") for bind in skeleton.binds if is_device(bind)],
+        "hostname": HOSTNAME,
+        "host_network": outbound,
+        "filters": {kind.value: compiled_filter().hex() for kind in kinds},
+    }
+    if outbound:
+        spec["binds"] += [[bind.source, bind.target.lstrip("/")] for bind in skeleton.resolver()]
+    path = runtime_dir / SPEC_FILE
+    path.write_text(json.dumps(spec))
+    path.chmod(0o600)
+    return path
+
+
+def is_device(bind: Bind) -> bool:
+    return bind.target.startswith("/dev/")
+
+
+def build(command: Command) -> Request:
+    """Tell the launcher about one call."""
+    limits, access = command.limits, command.access
+    counted = os.geteuid() == 0 or host.counts_processes_per_namespace()
+    return Request(
+        argv=[command.path, *command.arguments],
+        mode="native",
+        wall=limits.wall,
+        env=ENVIRONMENT | dict(access.environment),
+        rlimits=rlimits(limits),
+        processes=limits.processes if counted else 0,
+        more={
+            "tree": str(command.tree),
+            "mount_at": command.mount_at,
+            "network": access.network.value,
+            "tmp": [limits.tmp_size, limits.tmp_files],
+            "inner": INNER_UID,
+            "paths": [[path, False] for path in access.read] + [[path, True] for path in access.write],
+            "secrets": [[name, len(content)] for name, content in access.secrets],
+        },
+    )
