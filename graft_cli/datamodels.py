@@ -44,8 +44,8 @@ def write_file(path: Path, data: bytes) -> None:
     Raises:
         CliError: it cannot be written.
     """
-    # A pipe or a device cannot be replaced, and need not be.
-    replaced = path.is_file() or not path.exists()
+    # A pipe or a device cannot be replaced, and need not be; a link may be /dev/stdout, whatever that leads to today.
+    replaced = not path.is_symlink() and (path.is_file() or not path.exists())
     draft = path.with_name(f".{path.name}.new") if replaced else path
     try:
         draft.write_bytes(data)

@@ -179,3 +179,7 @@ def test_where_nothing_can_be_read_or_written(graft: Graft, datamodel: Path, tmp
     done = graft("export", "empty", "--from", "empty")
     assert (done.returncode, done.stderr) == (1, "graft: cannot write empty: Is a directory\n")
     assert graft("export", "/dev/stdout", "--from", "empty").stdout.startswith("[]\n")
+    (tmp_path / "link").symlink_to("there.json")
+    assert graft("export", "link", "--from", "empty").returncode == 0
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "there.json").read_text() == "[]\n"
