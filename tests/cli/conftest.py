@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from support.warm import run_graft
+
 GRAFT = Path(sys.executable).with_name("graft")
 
 Graft = Callable[..., subprocess.CompletedProcess[str]]
@@ -27,15 +29,6 @@ def graft(tmp_path: Path, environment: dict[str, str]) -> Graft:
     """Run `graft` to its end."""
 
     def run(*arguments: str, stdin: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [str(GRAFT), *arguments],
-            cwd=tmp_path,
-            env=environment | variables,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        return run_graft(arguments, environment | variables, tmp_path, stdin)
 
     return run

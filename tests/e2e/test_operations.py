@@ -38,7 +38,7 @@ printf '<?xml version="1.0"?><methodResponse><params><param><value>%s</value></p
 
 def test_fifty_clients_get_their_own_answers(own_platform: Platform) -> None:
     own_platform.drop_in("Load.echo", ECHO)
-    clients, calls = 50, 40
+    clients, calls = 50, 5
     runner = psutil.Process(own_platform.processes[own_platform.runner()].pid)
 
     def client(number: int) -> int:
@@ -52,14 +52,12 @@ def test_fifty_clients_get_their_own_answers(own_platform: Platform) -> None:
             return sum(pool.map(client, range(clients)))
 
     client(0)
-    warm = clients * calls // 4
-    calls = calls // 4
-    assert batch() == warm
+    assert batch() == clients * calls
     before = runner.memory_info().rss
     processes = len(runner.children(recursive=True))
-    calls = 40
+    calls = 15
     assert batch() == clients * calls
-    assert runner.memory_info().rss < before + (32 << 20)
+    assert runner.memory_info().rss < before + (12 << 20)
     wait_until("as many processes as before", lambda: len(runner.children(recursive=True)) <= processes)
 
 

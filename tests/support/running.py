@@ -20,6 +20,8 @@ from typing import Any
 
 import XenAPI
 
+from support.warm import Started, run_graft
+
 GRAFT = Path(sys.executable).with_name("graft")
 ADMIN = "root"
 PASSWORD = "correct horse battery staple"
@@ -62,7 +64,7 @@ class Platform:
     http: int
     registry: int
     dispatcher: int
-    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    processes: dict[str, Started] = field(default_factory=dict)
     clients: list[xmlrpc.client.ServerProxy] = field(default_factory=list)
 
     @property
@@ -75,10 +77,8 @@ class Platform:
 
     def start(self, part: str) -> None:
         log = (self.root / f"{part}.log").open("ab")
-        self.processes[part] = subprocess.Popen(
-            [str(GRAFT), part], env=self.environment, cwd=self.root, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-        )
-        log.close()
+        with log, Path(os.devnull).open("rb") as nothing:
+            self.processes[part] = Started((part,), self.environment, self.root, (nothing, log, log))
 
     def start_all(self) -> None:
         for part in ["up"] if self.kind == "up" else ["registry", "dispatcher", "gateway"]:
@@ -161,16 +161,7 @@ class Platform:
 
     def graft(self, *arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
         """Run the command line against this platform."""
-        return subprocess.run(
-            [str(GRAFT), *arguments],
-            env={**self.environment, "HOME": str(self.root), **environment},
-            cwd=self.root,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        return run_graft(arguments, {**self.environment, "HOME": str(self.root), **environment}, self.root, stdin)
 
 
 def make_platform(kind: str, root: Path, **settings: str) -> Platform:
