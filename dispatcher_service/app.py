@@ -23,6 +23,9 @@ from dispatcher_service.declarations.directory import DeclarationFiles
 from dispatcher_service.dropins.view import DropIns
 from dispatcher_service.engines import factory
 from dispatcher_service.engines.base import Engine, EngineUnavailable, Finding, Limits
+from dispatcher_service.grants.giving import AccessGiver
+from dispatcher_service.grants.paths import OffLimits
+from dispatcher_service.grants.secrets import SecretFolder
 from dispatcher_service.hooks.hooks import Hooks
 from dispatcher_service.hooks.service import HookServicer
 from dispatcher_service.service import DispatcherServicer
@@ -101,12 +104,16 @@ class DispatcherApp:
         self._runner = Runner(engine, dropins, Slots(settings.call_concurrency, settings.call_queue), _limits(settings))
         self._runner.show_metrics()
         sessions = following.authenticator
+        follower = following.follower
+        access = AccessGiver(lambda: follower.view.grants, SecretFolder(settings.secrets_path), OffLimits.of(settings))
+        resources.callback(access.close)
         self._calls = Calls(
             authenticator=sessions,
             declarations=self.declarations,
             dropins=dropins,
             runner=self._runner,
             audit=state.audit,
+            access=access,
         )
         self._calls.builtins = {
             **state.builtins(),
@@ -115,7 +122,7 @@ class DispatcherApp:
         }
         following.touches.busy = lambda: self._calls.busy_sessions() | state.tasks.busy_sessions()
         dispatcher = DispatcherServicer(
-            self._calls, state.tasks, self._methods_if_ready, self.declarations, state.audit, sessions
+            self._calls, state.tasks, self._methods_if_ready, self.declarations, state.audit, sessions, access
         )
         self._hooks = Hooks(engine, settings.data_dir / "cache" / "hooks", _limits(settings), state.audit)
         self._hooks.sweep()

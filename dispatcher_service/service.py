@@ -15,6 +15,8 @@ from dispatcher_service.calls.listing import MethodInfo
 from dispatcher_service.calls.result import TaskStarter
 from dispatcher_service.declarations.declarations import Declarations
 from dispatcher_service.declarations.messages import explain
+from dispatcher_service.grants.giving import AccessGiver
+from dispatcher_service.grants.messages import describe_access, not_given
 from dispatcher_service.messages import usage_message
 from dispatcher_service.sessions.admission import SessionSource, admit
 from dispatcher_service.typed.services import TypedServices
@@ -37,6 +39,7 @@ class DispatcherServicer:
         declarations: Declarations,
         audit: AuditLog,
         sessions: SessionSource,
+        access: AccessGiver,
     ) -> None:
         self._calls = calls
         self._tasks = tasks
@@ -44,6 +47,7 @@ class DispatcherServicer:
         self._declarations = declarations
         self._audit = audit
         self._sessions = sessions
+        self._access = access
 
     def service(self) -> RpcService:
         """Return what a server needs, the declared methods as services of their own among it."""
@@ -99,7 +103,16 @@ class DispatcherServicer:
         """Tell where methods come from."""
         await admit(self._sessions, context, "methods.explain")
         await self._declarations.look()
-        return explain(self._declarations.in_force, request.method)
+        in_force = self._declarations.in_force
+        return explain(in_force, request.method, lambda method: not_given(self._access, in_force, method))
+
+    async def DescribeAccess(  # noqa: N802  (gRPC's name)
+        self, request: dispatcher_pb2.DescribeAccessRequest, context: CallContext
+    ) -> dispatcher_pb2.DescribeAccessResponse:
+        """Tell what methods ask for and are given."""
+        await admit(self._sessions, context, "methods.get_access")
+        await self._declarations.look()
+        return await describe_access(self._access, self._declarations.in_force, request.method)
 
     async def ListCallRecords(  # noqa: N802  (gRPC's name)
         self, request: dispatcher_pb2.ListCallRecordsRequest, context: CallContext

@@ -55,6 +55,7 @@ class Settings(BaseSettings):
     resources_dir: Path | None = Field(None, description="stacks/ common-services/ extensions/ mpacks/")
     extensions_dir: Path | None = Field(None, description="drop-in XenAPI executables")
     declarations_dir: Path | None = Field(None, description="declarations of drop-ins")
+    secrets_dir: Path | None = Field(None, description="secrets that methods may be granted, one file each")
 
     admin_user: str = Field("admin", min_length=1, description="the first administrator")
     admin_password: SecretStr | None = Field(None, description="its password; generated and printed once if missing")
@@ -93,7 +94,7 @@ class Settings(BaseSettings):
             split_address(value)
         return value
 
-    @field_validator("data_dir", "resources_dir", "extensions_dir", "declarations_dir")
+    @field_validator("data_dir", "resources_dir", "extensions_dir", "declarations_dir", "secrets_dir")
     @classmethod
     def _is_absolute(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser().absolute()
@@ -112,6 +113,11 @@ class Settings(BaseSettings):
     def declarations_path(self) -> Path:
         """The directory of declarations in force."""
         return self.declarations_dir or self.data_dir / "declarations.d"
+
+    @property
+    def secrets_path(self) -> Path:
+        """The folder of secrets in force."""
+        return self.secrets_dir or self.data_dir / "secrets.d"
 
     def database(self, service: str) -> str:
         """The database of a service: the one that was set, or a SQLite file of its own in the data dir."""

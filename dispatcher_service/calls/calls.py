@@ -21,6 +21,7 @@ from dispatcher_service.calls.runner import Execution, ExecutionMeter, Runner
 from dispatcher_service.declarations.declarations import Declarations
 from dispatcher_service.declarations.in_force import InForce, Target
 from dispatcher_service.dropins.view import DropIns
+from dispatcher_service.grants.giving import AccessGiver
 from dispatcher_service.sessions.authenticator import Authenticator
 from dispatcher_service.sessions.session import Session
 from graft_common.declarations.api import Source
@@ -92,6 +93,7 @@ class Calls:
         dropins: DropIns,
         runner: Runner,
         audit: AuditSink,
+        access: AccessGiver,
     ) -> None:
         self.builtins: BuiltinTable = {}
         """Filled once the built-in methods, which may need this object, are made."""
@@ -100,6 +102,7 @@ class Calls:
         self._dropins = dropins
         self._runner = runner
         self._audit = audit
+        self._access = access
         self._sessions: Counter[str] = Counter()
         self._under_way = 0
         self._idle = asyncio.Event()
@@ -266,6 +269,8 @@ class Calls:
             )
             if call.checks is not None:
                 execution = replace(execution, limits=call.checks.method.limits, check=call.checks.result)
+            target = call.target
+            execution = replace(execution, access=lambda: self._access.give(target))
             value = await self._runner.run(execution, call.meter, left)
             return CallResult(value, call.meter.usage, call.declared)
 

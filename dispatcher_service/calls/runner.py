@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,9 +14,10 @@ from dispatcher_service.calls.outcome import value_of
 from dispatcher_service.calls.slots import Slots
 from dispatcher_service.declarations.sources import LinkedBundle
 from dispatcher_service.dropins.view import DropIns
-from dispatcher_service.engines.base import Command, Engine, Limits, Outcome, Usage, Verdict
+from dispatcher_service.engines.base import NO_ACCESS, Access, Command, Engine, Limits, Outcome, Usage, Verdict
+from dispatcher_service.grants.faults import AccessError
 from graft_common.declarations.model import MethodLimits
-from graft_common.errors import GraftError, method_unknown
+from graft_common.errors import GraftError, internal_error, method_unknown
 from graft_common.tracing import span
 from graft_common.values import Value
 from graft_common.xmlrpc import format_extension_call
@@ -35,6 +36,10 @@ def _as_it_is(value: Value) -> Value:
     return value
 
 
+async def _no_access() -> Access:
+    return NO_ACCESS
+
+
 @dataclass(frozen=True)
 class Execution:
     """One run of an executable to be."""
@@ -51,6 +56,8 @@ class Execution:
     """What differs from the host's limits."""
     check: Callable[[Value], Value] = _as_it_is
     """Returns what the caller is to get of the answer; raises GraftError where it must not get that."""
+    access: Callable[[], Awaitable[Access]] = _no_access
+    """Returns what it is given beyond its sandbox, asked when its turn has come; raises AccessError."""
 
 
 class Runner:
@@ -87,6 +94,7 @@ class Runner:
                     stdin=format_extension_call(execution.method, execution.params),
                     arguments=("--xmlrpc",),
                     limits=limits,
+                    access=await _access(execution, mount_at),
                 )
                 self._running.add(command.call_id)
                 try:
@@ -132,6 +140,14 @@ class Runner:
         """Let the gauges tell how many run and wait whenever they are read."""
         RUNNING.set_function(lambda: self._slots.running)
         WAITING.set_function(lambda: self._slots.waiting)
+
+
+async def _access(execution: Execution, mount_at: str) -> Access:
+    try:
+        return await execution.access()
+    except AccessError as error:
+        path = f"{mount_at.rstrip('/')}/{execution.executable}"
+        raise internal_error(path, "its access cannot be given", "", str(error)) from None
 
 
 def limits_of(declared: MethodLimits, host: Limits) -> Limits:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from dispatcher_service.declarations.in_force import InForce, Noted
 from graft.dispatcher.v1 import dispatcher_pb2 as pb
@@ -10,19 +10,20 @@ from graft_common.declarations.joining import Candidate
 from graft_common.rpc.api import SOURCES
 
 
-def explain(in_force: InForce, method: str) -> pb.ExplainMethodsResponse:
+def explain(in_force: InForce, method: str, access: Callable[[str], str]) -> pb.ExplainMethodsResponse:
     """Tell where methods come from, and what is wrong.
 
     Args:
         in_force: what is in force.
         method: only what concerns this one; all where it is empty.
+        access: tells what a method asks for and is not given.
     """
     found = in_force.candidates
     if method:
         found = {method: found[method]} if method in found else {}
     return pb.ExplainMethodsResponse(
         methods=[
-            pb.MethodExplanation(name=name, candidates=map(_candidate, candidates))
+            pb.MethodExplanation(name=name, candidates=[_candidate(name, one, access) for one in candidates])
             for name, candidates in found.items()
         ],
         findings=[
@@ -31,7 +32,7 @@ def explain(in_force: InForce, method: str) -> pb.ExplainMethodsResponse:
     )
 
 
-def _candidate(candidate: Candidate) -> pb.MethodCandidate:
+def _candidate(name: str, candidate: Candidate, access: Callable[[str], str]) -> pb.MethodCandidate:
     return pb.MethodCandidate(
         source=SOURCES[candidate.contribution.source],
         origin=candidate.contribution.place,
@@ -39,6 +40,7 @@ def _candidate(candidate: Candidate) -> pb.MethodCandidate:
         declared=candidate.method is not None,
         in_force=candidate.in_force,
         reason=candidate.reason,
+        access=access(name) if candidate.in_force else "",
     )
 
 

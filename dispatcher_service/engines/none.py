@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dispatcher_service.engines.base import Command, EngineUnavailable, Finding, IsolationLevel
 from dispatcher_service.engines.launcher.client import Launcher, Request
-from dispatcher_service.engines.spawning import ENVIRONMENT, LauncherEngine, rlimits
+from dispatcher_service.engines.spawning import ENVIRONMENT, CannotRun, LauncherEngine, rlimits
 
 
 class NoneEngine(LauncherEngine):
@@ -40,6 +40,9 @@ class NoneEngine(LauncherEngine):
 
     def _request(self, command: Command, tree_fd: int, head: bytes, launcher: Launcher) -> tuple[Request, list[int]]:
         del tree_fd, head, launcher
+        if command.access.secrets:
+            raise CannotRun("the engine none has no /run/secrets of its own for each call; set another GRAFT_ENGINE")
         argv = [str(command.tree / command.executable), *command.arguments]
-        request = Request(argv, "plain", command.limits.wall, ENVIRONMENT, rlimits(command.limits))
+        environment = ENVIRONMENT | dict(command.access.environment)
+        request = Request(argv, "plain", command.limits.wall, environment, rlimits(command.limits))
         return request, []

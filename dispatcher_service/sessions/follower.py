@@ -15,6 +15,7 @@ from dispatcher_service.sessions.session import Session
 from dispatcher_service.sessions.view import RegistryView
 from graft.registry.v1 import identity_pb2, registry_pb2
 from graft_common.errors import GraftError
+from graft_common.rpc.access_messages import read_grant
 from graft_common.rpc.client import stream
 from graft_common.rpc.clients import RegistryClients
 from graft_common.rpc.context import call_metadata
@@ -28,7 +29,11 @@ SILENCE = 75.0
 """Seconds without a response, bookmarks included, after which the stream counts as dead; bookmarks come every 30."""
 _FIRST_DELAY = 0.1
 _LAST_DELAY = 5.0
-_KINDS = (registry_pb2.RESOURCE_KIND_SESSION, registry_pb2.RESOURCE_KIND_METHOD_BUNDLE)
+_KINDS = (
+    registry_pb2.RESOURCE_KIND_SESSION,
+    registry_pb2.RESOURCE_KIND_METHOD_BUNDLE,
+    registry_pb2.RESOURCE_KIND_GRANT,
+)
 _FIXES = {
     "SERVICE_TOKEN_INVALID": "set the same GRAFT_SERVICE_TOKEN for the registry and the dispatcher",
     "SESSION_INVALID": "set the same GRAFT_SERVICE_TOKEN for the registry and the dispatcher",
@@ -167,6 +172,18 @@ def _apply(view: RegistryView, changes: Iterable[registry_pb2.Change]) -> None:
                 view.bundles.pop(change.key, None)
             else:
                 view.bundles[change.key] = read_mark(change.method_bundle)
+        elif change.kind == registry_pb2.RESOURCE_KIND_GRANT:
+            _apply_grant(view, change, gone=gone)
+
+
+def _apply_grant(view: RegistryView, change: registry_pb2.Change, *, gone: bool) -> None:
+    view.grants.pop(change.key, None)
+    if gone:
+        return
+    try:
+        view.grants[change.key] = read_grant(change.grant)
+    except ValueError as error:
+        _log.warning("grant.not_understood", key=change.key, reason=str(error), fix="update the dispatcher")
 
 
 def _nothing(_bundles: Mapping[str, BundleMark]) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from dispatcher_service.bundles.marks import BundleMark
 from dispatcher_service.sessions.session import Session
+from graft_common.declarations.access import Grant
 
 
 @dataclass(slots=True)
@@ -18,3 +19,5 @@ class RegistryView:
     """By digest."""
     bundles: dict[str, BundleMark] = field(default_factory=dict)
     """The methods of linked extension versions, by place."""
+    grants: dict[str, Grant] = field(default_factory=dict)
+    """What administrators have granted, by `Asker.key`."""

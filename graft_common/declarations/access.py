@@ -7,6 +7,7 @@ source, and for as long as exactly this is asked for.
 from __future__ import annotations
 
 import enum
+import functools
 import hashlib
 import json
 import posixpath
@@ -106,8 +107,9 @@ def canonical(request: Access) -> bytes:
     return f"{_FORM}\n{json.dumps(things, sort_keys=True, separators=(',', ':'))}".encode()
 
 
+@functools.lru_cache(4096)
 def digest(request: Access) -> str:
-    """Return the SHA-256 of the canonical form, in lower-case hex."""
+    """Return the SHA-256 of the canonical form, in lower-case hex. Each call of a method asks, so it is kept."""
     return hashlib.sha256(canonical(request)).hexdigest()
 
 

@@ -1,0 +1,1 @@
+"""What calls are given beyond their sandboxes, because an administrator has granted it."""
