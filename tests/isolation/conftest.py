@@ -1,84 +1,49 @@
 from __future__ import annotations
 
-import secrets
-import subprocess
-import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from dispatcher_service.engines.base import Command, Engine, EngineUnavailable, Limits, Outcome
-from dispatcher_service.engines.factory import create
+from isolation.bait import planted
+from isolation.sandbox import PYTHON, WALLED, Sandbox
 
-Runner = Callable[..., Awaitable[Outcome]]
+USERS = ("root", "user") if os.geteuid() == 0 else ("user",)
+needs_python = pytest.mark.skipif(not Path(PYTHON).exists(), reason=f"no {PYTHON}, in which attacks are written")
 
 
-async def prepared(name: str) -> AsyncIterator[Engine]:
-    made = create(name)
-    try:
-        await made.prepare()
-    except EngineUnavailable as error:
-        pytest.skip(str(error))
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.isolation)
+            item.add_marker(needs_python)
+
+
+@pytest.fixture(scope="session", params=[f"{engine} as {who}" for engine in WALLED for who in USERS])
+def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
+    """Every engine with walls, in a dispatcher of root's and in one of an ordinary user's."""
+    engine, _as, who = request.param.partition(" as ")
+    made = Sandbox(engine, who)
     yield made
-    await made.close()
+    made.close()
 
 
-@pytest.fixture
-async def walled() -> AsyncIterator[Engine]:
-    async for engine in prepared("bubblewrap"):
-        yield engine
-
-
-@pytest.fixture
-async def bare() -> AsyncIterator[Engine]:
+@pytest.fixture(scope="session", params=USERS)
+def bare(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
     """The same without walls, to show that an attack is one."""
-    async for engine in prepared("none"):
-        yield engine
+    made = Sandbox("none", request.param)
+    yield made
+    made.close()
 
 
-@pytest.fixture
-def open_tree() -> Iterator[Path]:
-    """A tree that every user can reach, two folders below the temporary folder; pytest's own are closed."""
-    with tempfile.TemporaryDirectory(prefix="graft-test-") as name:
-        tree = Path(name, "tree")
-        tree.mkdir()
-        for folder in (tree, tree.parent):
-            folder.chmod(0o755)
-        yield tree
+@pytest.fixture(scope="session")
+def bait(sandbox: Sandbox) -> Iterator[dict]:
+    with planted(sandbox) as told:
+        yield told
 
 
-@pytest.fixture
-def victim() -> Iterator[subprocess.Popen[bytes]]:
-    """A process of this user that nothing inside may touch."""
-    with subprocess.Popen(["/bin/sleep", "600"]) as process:
-        yield process
-        process.kill()
-
-
-@pytest.fixture
-def compiled(tmp_path: Path) -> Callable[[str, str], None]:
-    """Puts a static program beside the scripts."""
-
-    def build(name: str, source: str) -> None:
-        subprocess.run(
-            ["gcc", "-static", "-o", tmp_path / "tree" / name, "-x", "c", "-"], input=source.encode(), check=True
-        )
-
-    return build
-
-
-@pytest.fixture
-def launch(tmp_path: Path) -> Runner:
-    """Runs a script on an engine."""
-    tree = tmp_path / "tree"
-    tree.mkdir()
-    tree.chmod(0o755)
-
-    async def run(engine: Engine, script: str, stdin: bytes = b"", **limits: float) -> Outcome:
-        name = secrets.token_hex(4)
-        (tree / name).write_text(script)
-        (tree / name).chmod(0o755)
-        return await engine.run(Command(name, tree, "/opt/ext", name, stdin, limits=Limits(**{"wall": 20.0, **limits})))
-
-    return run
+@pytest.fixture(scope="session")
+def bare_bait(bare: Sandbox) -> Iterator[dict]:
+    with planted(bare) as told:
+        yield told

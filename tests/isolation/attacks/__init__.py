@@ -1,0 +1,1 @@
+"""The attacks, by subject; run inside, so of the standard library only."""
