@@ -7,15 +7,18 @@ walls can be what stops it.
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from dispatcher_service.engines.base import IsolationLevel
+
 MOUNT_AT = "/opt/graft-canary"
 NAME = "canary"
 SCRIPT = r"""#!/bin/sh
-read -r secret port host_net host_pid host_mnt host_ipc host_uts
+read -r secret port dispatcher host_net host_pid host_mnt host_ipc host_uts
 say() { echo "$1 $2"; }
 try() { name=$1; shift; if ( "$@" ) >/dev/null 2>&1; then say "$name" escaped; else say "$name" held; fi; }
 differs() {
@@ -30,6 +33,7 @@ try write-usr write /usr/.graft-canary
 try write-etc write /etc/.graft-canary
 try write-root write /.graft-canary
 try write-own write "${0%/*}/.graft-canary"
+try signals kill -0 "$dispatcher"
 differs /proc/self/ns/net "$host_net" network
 differs /proc/self/ns/pid "$host_pid" pids
 differs /proc/self/ns/mnt "$host_mnt" mounts
@@ -49,22 +53,25 @@ for number in 3 4 5 6 7 8 9; do if [ -e "/proc/$$/fd/$number" ]; then descriptor
 say descriptors $descriptors
 
 capabilities=held
+bounding=held
 new_privileges=escaped
 filter=escaped
 while read -r key value _rest; do
     case "$key" in
-    CapInh: | CapPrm: | CapEff: | CapBnd: | CapAmb:)
+    CapInh: | CapPrm: | CapEff: | CapAmb:)
         case "$value" in *[!0]*) capabilities=escaped ;; esac ;;
+    CapBnd:) case "$value" in *[!0]*) bounding=escaped ;; esac ;;
     NoNewPrivs:) [ "$value" = 1 ] && new_privileges=held ;;
     Seccomp:) [ "$value" = 2 ] && filter=held ;;
     esac
 done < /proc/self/status
 say capabilities $capabilities
+say bounding-set $bounding
 say no-new-privileges $new_privileges
 say seccomp $filter
 if command -v unshare >/dev/null 2>&1; then try user-namespace unshare -U true; fi
 
-if ( write "/tmp/.graft-canary-$$" && : > /dev/null ) 2>/dev/null; then say works yes; else say works no; fi
+if ( write "${TMPDIR:-/tmp}/.graft-canary-$$" && : > /dev/null ) 2>/dev/null; then say works yes; else say works no; fi
 """
 MUST_HOLD = {
     "secret": "it could read a planted file",
@@ -79,10 +86,14 @@ MUST_HOLD = {
     "hostname": "it shares the host's name",
     "processes": "it saw processes that are not its own",
     "descriptors": "it inherited descriptors",
+    "signals": "it could signal the dispatcher",
     "capabilities": "it kept capabilities",
+    "bounding-set": "a program could give it capabilities",
     "no-new-privileges": "it could gain privileges by exec",
     "seccomp": "no seccomp filter was in force",
 }
+NEEDS_NAMESPACES = frozenset({"network", "pids", "mounts", "ipc", "hostname", "bounding-set"})
+"""What does not hold where an engine has no namespaces: there, what these would hide is forbidden instead."""
 MAY_BE_TRIED = {
     "listener": "it reached a planted TCP listener",
     "user-namespace": "it could create a user namespace",
@@ -131,17 +142,24 @@ def planted(folder: Path) -> Iterator[Planted]:
             port = listener.getsockname()[1]
         own = Path("/proc/self/ns")
         spaces = " ".join(str((own / kind).readlink()) for kind in ("net", "pid", "mnt", "ipc", "uts"))
-        yield Planted(tree, f"{secret} {port} {spaces}\n".encode(), listener)
+        yield Planted(tree, f"{secret} {port} {os.getpid()} {spaces}\n".encode(), listener)
 
 
-def escapes(output: bytes, *, reached: bool) -> list[str]:
-    """What the canary could do that it must not, or could not do that it must; empty when the walls hold."""
+def escapes(output: bytes, *, reached: bool, level: IsolationLevel = IsolationLevel.FULL) -> list[str]:
+    """What the canary could do that it must not, or could not do that it must; empty when the walls hold.
+
+    Args:
+        output: what it has printed.
+        reached: whether somebody has connected to the listener.
+        level: what the engine's walls are made of.
+    """
     answers = dict(line.split(" ", 1) for line in output.decode(errors="replace").splitlines() if " " in line)
-    found = [text for name, text in MUST_HOLD.items() if answers.get(name) == "escaped"]
+    needed = MUST_HOLD.keys() - (NEEDS_NAMESPACES if level is IsolationLevel.CONFINED else set())
+    found = [text for name, text in MUST_HOLD.items() if name in needed and answers.get(name) == "escaped"]
     found += [text for name, text in MAY_BE_TRIED.items() if answers.get(name) == "escaped"]
     if reached and MAY_BE_TRIED["listener"] not in found:
         found.append(MAY_BE_TRIED["listener"])
-    silent = [name for name in MUST_HOLD if name not in answers]
+    silent = [name for name in MUST_HOLD if name in needed and name not in answers]
     if silent:
         found.append(f"it did not say whether these hold: {', '.join(silent)}")
     if answers.get("works") != "yes":

@@ -37,6 +37,16 @@ def test_canary_verdicts(output, reached, escaped):
 
 def test_silent_canary_has_escaped():
     assert len(canary.escapes(b"", reached=False)) == 2
+    assert len(canary.escapes(b"", reached=False, level=IsolationLevel.CONFINED)) == 2
+
+
+@pytest.mark.parametrize("name", canary.MUST_HOLD)
+def test_without_namespaces_the_canary_expects_less(name):
+    lines = HELD.splitlines(keepends=True)
+    output = b"".join(line.replace(b"held", b"escaped") if line.split()[0] == name.encode() else line for line in lines)
+    assert canary.escapes(output, reached=False) == [canary.MUST_HOLD[name]]
+    expected = [] if name in canary.NEEDS_NAMESPACES else [canary.MUST_HOLD[name]]
+    assert canary.escapes(output, reached=False, level=IsolationLevel.CONFINED) == expected
 
 
 async def test_canary_without_walls_escapes(open_folder):
