@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +13,6 @@ from dispatcher_service.engines.base import (
     EngineUnavailable,
     Finding,
     IsolationLevel,
-    Limits,
-    Outcome,
     Verdict,
 )
 from dispatcher_service.engines.launcher.client import Launcher, Request
@@ -28,10 +25,9 @@ from dispatcher_service.engines.spawning import (
     interpreter_hint,
     rlimits,
 )
-from dispatcher_service.engines.stdio import OutputReader, sealed_input
+from dispatcher_service.engines.trial import TRIAL, try_program, try_request
 
 HOSTNAME = "graft"
-TRIAL = Limits(wall=10.0, output=64 << 10)
 NAMESPACES = (
     "--unshare-user",
     "--unshare-pid",
@@ -148,8 +144,8 @@ class BubblewrapEngine(LauncherEngine):
         if binary is None:
             return [Finding("bwrap", ok=False, detail="there is no bwrap on this host", fix=bwrap.INSTALL)]
         path = bwrap.place(binary, launcher.runtime_dir, for_others=self._drops_uids())
-        version = await _trial(launcher, [str(path), "--version"], mode="plain")
-        usage = await _trial(launcher, [str(path), "--help"], mode="plain")
+        version = await try_program(launcher, [str(path), "--version"])
+        usage = await try_program(launcher, [str(path), "--help"])
         if version.verdict is not Verdict.EXITED or version.exit_code != 0:
             detail = f"{binary.path} does not run: {version.reason or version.stderr.decode(errors='replace').strip()}"
             return [Finding("bwrap", ok=False, detail=detail, fix=bwrap.INSTALL)]
@@ -178,7 +174,7 @@ class BubblewrapEngine(LauncherEngine):
             request = self._build(command, walls)
             passed = walls.abilities.binds_descriptors
             extra = [os.open(bait.tree, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)] if passed else []
-            outcome = await _run_trial(launcher, request, bait.stdin, extra)
+            outcome = await try_request(launcher, request, bait.stdin, extra)
             if outcome.verdict is not Verdict.EXITED or outcome.exit_code != 0:
                 text = outcome.reason or outcome.stderr.decode(errors="replace").strip() or outcome.verdict.value
                 return Finding("canary", ok=False, detail=f"it did not run: {text}", fix=host.namespace_fix())
@@ -198,7 +194,7 @@ class BubblewrapEngine(LauncherEngine):
             rlimits=rlimits(command.limits),
             processes=command.limits.processes if walls.waits or self._drops_uids() else 0,
             open=[str(walls.filter_file)],
-            bind=str(walls.crossing) if crossing else "",
+            binds=[(3, str(walls.crossing))] if crossing else [],
         )
 
     def _request(self, command: Command, tree_fd: int, head: bytes, launcher: Launcher) -> tuple[Request, list[int]]:
@@ -206,7 +202,7 @@ class BubblewrapEngine(LauncherEngine):
         if self._walls is None:
             raise CannotRun("the engine is not prepared")
         request = self._build(command, self._walls)
-        return request, [tree_fd] if request.bind or self._walls.abilities.binds_descriptors else []
+        return request, [tree_fd] if request.binds or self._walls.abilities.binds_descriptors else []
 
     def _why_not_started(self, command: Command, head: bytes, error: str, stderr: bytes) -> str:
         text = stderr.decode(errors="replace").strip().rpartition("\n")[2]
@@ -238,7 +234,7 @@ async def _try_parts(launcher: Launcher, walls: Walls) -> list[Finding]:
     for name, options, fix in parts:
         files = [str(walls.filter_file)] if "--seccomp" in options else []
         argv = [str(walls.binary), *options, *walls.pipes(3 + len(files)), "--", "/bin/sh", "-c", "exit 0"]
-        outcome = await _trial(launcher, argv, mode="bubblewrap", files=files, processes=64)
+        outcome = await try_program(launcher, argv, mode="bubblewrap", files=files, processes=64)
         good = outcome.verdict is Verdict.EXITED and outcome.exit_code == 0
         text = "can be created" if name != "seccomp" else "filters can be installed"
         if not good:
@@ -247,25 +243,3 @@ async def _try_parts(launcher: Launcher, walls: Walls) -> list[Finding]:
         if not good:
             break
     return findings
-
-
-async def _trial(
-    launcher: Launcher, argv: list[str], *, mode: str, files: list[str] | None = None, processes: int = 0
-) -> Outcome:
-    request = Request(argv, mode, TRIAL.wall, ENVIRONMENT, rlimits(TRIAL), processes, files or [])
-    return await _run_trial(launcher, request, b"", [])
-
-
-async def _run_trial(launcher: Launcher, request: Request, stdin: bytes, extra: list[int]) -> Outcome:
-    """Run something of Graft's own, outside the calls."""
-    reader = OutputReader(TRIAL.output, lambda: None)
-    _number, end = launcher.run(request, [sealed_input(stdin), *reader.write_ends, *extra])
-    ended = await end
-    stdout, stderr = reader.finish()
-    if ended.verdict != "ended" or not ended.started:
-        text = stderr.decode(errors="replace").strip() or ended.error
-        return Outcome(Verdict.NOT_STARTED, stdout=stdout, stderr=stderr, reason=text or ended.verdict)
-    if ended.signal:
-        name = signal.Signals(ended.signal).name
-        return Outcome(Verdict.SIGNALED, 0, ended.signal, stdout, stderr, reason=f"it died of {name}")
-    return Outcome(Verdict.EXITED, ended.code, 0, stdout, stderr)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+
 from dispatcher_service.engines.base import Engine
 from dispatcher_service.engines.bubblewrap import BubblewrapEngine
 from dispatcher_service.engines.native.engine import NativeEngine
 from dispatcher_service.engines.none import NoneEngine
+from dispatcher_service.engines.oci.engine import OciEngine
 
-ENGINES: dict[str, type[BubblewrapEngine | NativeEngine | NoneEngine]] = {
+ENGINES: dict[str, Callable[[], Engine]] = {
     "bubblewrap": BubblewrapEngine,
     "native": NativeEngine,
     "none": NoneEngine,
+    **{f"oci:{name}": functools.partial(OciEngine, name) for name in ("crun", "runc", "runsc")},
 }
 DEFAULT_ENGINE = "bubblewrap"
 

@@ -56,7 +56,7 @@ class Bind(NamedTuple):
 
     source: str
     target: str
-    device: bool = False
+    writable: bool = False
     """To be read and written; everything else is read-only."""
 
 
@@ -112,7 +112,7 @@ class Skeleton:
             self._file(name, text)
         for name in DEVICES:
             self._file(f"dev/{name}", "")
-            self.binds.append(Bind(f"/dev/{name}", f"/dev/{name}", device=True))
+            self.binds.append(Bind(f"/dev/{name}", f"/dev/{name}", writable=True))
         for name, target in LINKS.items():
             if not (self._root / name).is_symlink():
                 (self._root / name).symlink_to(target)
@@ -139,7 +139,7 @@ class Skeleton:
         """Give bubblewrap's options that build the root; what comes after them mounts on top."""
         return [
             *("--ro-bind", str(self._root), "/"),
-            *(word for bind in self.binds for word in ("--dev-bind" if bind.device else "--ro-bind", *bind[:2])),
+            *(word for bind in self.binds for word in ("--dev-bind" if bind.writable else "--ro-bind", *bind[:2])),
             *("--proc", "/proc"),
             *("--perms", "1777", "--size", str(tmp_size), "--tmpfs", "/tmp"),  # noqa: S108  (the sandbox's own)
         ]

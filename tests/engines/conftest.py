@@ -13,8 +13,11 @@ import pytest
 from dispatcher_service.engines.base import Command, Engine, EngineUnavailable, Limits
 from dispatcher_service.engines.factory import ENGINES, create
 
+SLOW = ("oci:runc", "oci:runsc")
+"""Too slow for every test; test_oci.py has some for them."""
 
-@pytest.fixture(params=sorted(ENGINES))
+
+@pytest.fixture(params=sorted(set(ENGINES) - set(SLOW)))
 async def engine(request: pytest.FixtureRequest) -> AsyncIterator[Engine]:
     made = create(request.param)
     try:

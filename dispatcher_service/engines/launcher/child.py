@@ -41,9 +41,9 @@ class Child:
         try:
             self.arrange_signals()
             self.arrange_fds()
+            if self.request["binds"]:
+                bind_privately(self.request["binds"])
             if self.request["mode"] == "bubblewrap":
-                if self.request["bind"]:
-                    bind_privately(3, self.request["bind"])
                 self.limit()
                 self.drop()
                 self.bind_to_parent(signal.SIGKILL)

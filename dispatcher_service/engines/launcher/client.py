@@ -52,8 +52,8 @@ class Request:
     """How many processes the call may have; 0 is no limit."""
     open: Sequence[str] = ()
     """Paths of files to be opened for it, as the descriptors behind the passed ones."""
-    bind: str = ""
-    """Where the folder that is descriptor 3 is to be shown to this call alone; empty for nowhere."""
+    binds: Sequence[tuple[int, str]] = ()
+    """Which of the passed descriptors are to be shown where to this call alone, and closed."""
     more: dict[str, Any] = field(default_factory=dict)
     """What only this mode has."""
 
@@ -157,7 +157,7 @@ class Launcher:
                 "argv": request.argv,
                 "env": request.env,
                 "open": list(request.open),
-                "bind": request.bind,
+                "binds": list(request.binds),
                 "mode": request.mode,
                 "rlimits": request.rlimits,
                 "processes": request.processes,

@@ -15,21 +15,22 @@ FIRST_UID, UID_BLOCKS = 60000, 21
 """Calls of a root launcher run as users 60000 to 65375: a block of 256 a launcher, one user a running call."""
 
 
-def bind_privately(folder_fd: int, target: str) -> None:
-    """Show a folder at another path, to this process and its descendants only.
+def bind_privately(binds: list[tuple[int, str]]) -> None:
+    """Show files and folders, given as descriptors, at other paths, to this process and its descendants only.
 
-    For a folder that the user whom this process is about to become could not walk to. Leaves the current folder at /,
-    and closes the descriptor: in a sandbox it would be a way out, through its `..`.
+    For what the user whom this process is about to become could not walk to. Closes the descriptors: in a sandbox that
+    of a folder would be a way out, through its `..`.
 
     Raises:
         OSError: the kernel refuses; it takes CAP_SYS_ADMIN.
     """
-    os.fchdir(folder_fd)  # the current folder moves along into the new mount namespace; a descriptor would not
+    copies = [kernel.clone_tree("", fd) for fd, _target in binds]  # of this namespace, so before it is left
     kernel.unshare(kernel.CLONE_NEWNS)
     kernel.mount("none", "/", None, kernel.MS_REC | kernel.MS_PRIVATE)
-    kernel.mount(".", target, None, kernel.MS_BIND | kernel.MS_REC)
-    os.chdir("/")
-    os.close(folder_fd)
+    for copy, (fd, target) in zip(copies, binds, strict=True):
+        kernel.attach_tree(copy, target)
+        os.close(copy)
+        os.close(fd)
 
 
 def kill_children() -> None:

@@ -8,11 +8,11 @@ root) and `keep` otherwise. `SPEC` is a JSON file that says what the walls of th
 
 The line is a SOCK_SEQPACKET socket, one JSON object a message:
 
-- in, `{"op": "run", "id", "argv", "env", "open", "bind", "mode", "rlimits", "processes", "wall"}` with descriptors:
+- in, `{"op": "run", "id", "argv", "env", "open", "binds", "mode", "rlimits", "processes", "wall"}` with descriptors:
   standard input, output and error, then whatever the command wants as 3, 4, …; behind them come the files of `open`
   (opened for reading by each call itself, so that no two share an offset), and then, in mode `bubblewrap`, the pipe for
-  `--json-status-fd` and, where users are kept, the one for `--block-fd`. Where `bind` is a path, the folder that is
-  descriptor 3 is shown there, for this call only. In mode `native` descriptor 3 is the tree's folder, 4 holds the
+  `--json-status-fd` and, where users are kept, the one for `--block-fd`. Each of `binds` is a descriptor and a path
+  where the file or folder is shown, for this call only. In mode `native` descriptor 3 is the tree's folder, 4 holds the
   secrets one after the other, and there are also `"tree"` (the folder's path on the host), `"mount_at"`, `"network"`
   (`none`, `loopback` or `outbound`), `"tmp"` (bytes and files of /tmp), `"inner"` (the user's number inside), `"paths"`
   (granted ones, each with whether it may be written to) and `"secrets"` (names and sizes).
@@ -51,6 +51,8 @@ from dispatcher_service.engines.launcher.processes import MAX_CALLS, children, m
 from dispatcher_service.engines.launcher.template import WallError, divide, enter
 
 MAX_MESSAGE = 192 * 1024
+MAX_DESCRIPTORS = 64
+"""Of one message; the kernel takes 253."""
 STOP_SECONDS = 10
 STARTED = b'"started"'
 CHILD_PID, EXIT_CODE = re.compile(rb'"child-pid": (\d+)'), re.compile(rb'"exit-code": (\d+)')
@@ -140,7 +142,9 @@ class Launcher:
     def receive(self) -> None:
         """Take one message; more wake the loop again."""
         try:
-            data, fds, flags, _address = socket.recv_fds(self.line, MAX_MESSAGE, 16, socket.MSG_CMSG_CLOEXEC)
+            data, fds, flags, _address = socket.recv_fds(
+                self.line, MAX_MESSAGE, MAX_DESCRIPTORS, socket.MSG_CMSG_CLOEXEC
+            )
         except OSError:
             data, fds, flags = b"", [], 0
         try:

@@ -1,0 +1,136 @@
+"""What a call was granted beyond its sandbox, made ready to be mounted: paths, and roots with places for them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from dispatcher_service.engines.base import Access
+from dispatcher_service.engines.rootfs import Skeleton
+from dispatcher_service.engines.spawning import CannotRun
+from dispatcher_service.engines.stdio import close_quietly
+
+MAX_PATHS = 16
+"""Granted paths of one call; each takes a descriptor on the way to its sandbox."""
+MAX_ROOTS = 64
+SECRETS = "/run/secrets"
+"""The folder inside that holds a call's secrets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """One path of the host that a call sees, held open so that what is mounted is what was looked at."""
+
+    fd: int
+    path: str
+    folder: bool
+    writable: bool
+
+
+def open_granted(access: Access) -> list[Granted]:
+    """Open the paths that were granted, those to write last where one is granted both ways.
+
+    Raises:
+        CannotRun: one is not there, or is reached over a symbolic link, which somebody could turn.
+    """
+    wanted = dict.fromkeys(access.read, False) | dict.fromkeys(access.write, True)
+    if len(wanted) > MAX_PATHS:
+        raise CannotRun(f"{len(wanted)} paths were granted to it, at most {MAX_PATHS} can be")
+    opened: list[Granted] = []
+    try:
+        for path, writable in wanted.items():
+            opened.append(_open(path, writable=writable))
+    except BaseException:
+        close_quietly([granted.fd for granted in opened])
+        raise
+    return opened
+
+
+def _open(path: str, *, writable: bool) -> Granted:
+    try:
+        fd = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as error:
+        raise CannotRun(f"the granted path {path} cannot be opened: {error.strerror}") from None
+    try:
+        real = str(Path(f"/proc/self/fd/{fd}").readlink())
+        mode = os.fstat(fd).st_mode
+    except OSError:
+        os.close(fd)
+        raise
+    if real != path or stat.S_ISLNK(mode):
+        os.close(fd)
+        raise CannotRun(f"the granted path {path} leads over a symbolic link to {os.path.realpath(path)}: grant that")
+    return Granted(fd, path, stat.S_ISDIR(mode), writable)
+
+
+@dataclass(slots=True)
+class Root:
+    """A root folder with places to mount at, and how many calls are in it."""
+
+    path: Path
+    skeleton: Skeleton
+    users: int = 0
+
+
+class Roots:
+    """The root folders of a launcher's calls: one that most share, and one for each set of granted paths.
+
+    Apart, so that no call sees from the empty places what was granted to another.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._made = 0
+        self._roots: dict[frozenset[tuple[str, bool]], Root] = {}
+        self.common = self._make()
+
+    def _make(self) -> Root:
+        path = self._folder / f"root{self._made}"
+        self._made += 1
+        path.mkdir()
+        path.chmod(0o755)
+        root = Root(path, Skeleton(path))
+        (path / "tmp").chmod(0o1777)  # some OCI runtimes give what they mount there the mode that they find
+        return root
+
+    def take(self, granted: list[Granted], *, secrets: bool) -> Root:
+        """The root for a call; give it back with `give_back`.
+
+        Args:
+            granted: its paths.
+            secrets: whether it has any.
+
+        Raises:
+            CannotRun: a path cannot be mounted, or too many roots are in use.
+        """
+        places = {one.path: one.folder for one in granted} | ({SECRETS: True} if secrets else {})
+        root = self._find(frozenset(places.items()))
+        try:
+            for path, folder in places.items():
+                root.skeleton.mount_point(path, file=not folder)
+        except ValueError as error:
+            raise CannotRun(f"a granted path cannot be shown to it: {error}") from None
+        root.users += 1
+        return root
+
+    def _find(self, key: frozenset[tuple[str, bool]]) -> Root:
+        if not key:
+            return self.common
+        root = self._roots.pop(key, None)
+        if root is None:
+            if len(self._roots) >= MAX_ROOTS:
+                idle = next((other for other, one in self._roots.items() if not one.users), None)
+                if idle is None:
+                    raise CannotRun(f"calls with more than {MAX_ROOTS} different sets of granted paths run at once")
+                shutil.rmtree(self._roots.pop(idle).path, ignore_errors=True)
+            root = self._make()
+        self._roots[key] = root
+        return root
+
+    @staticmethod
+    def give_back(root: Root) -> None:
+        """Tell that a call is over."""
+        root.users -= 1

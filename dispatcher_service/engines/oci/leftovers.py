@@ -1,0 +1,71 @@
+"""What a former run may have left behind when dispatcher and launcher were killed at once, and how it is removed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets as random
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from dispatcher_service.engines.spawning import RUNTIME_PREFIX
+
+OWNER = "owner"
+SECRETS_PREFIX = "graft-secrets-"
+MEMORY = Path("/dev/shm")  # noqa: S108  (mkdir with a random name, for the own user alone)
+
+
+def owner_text(pid: int) -> str:
+    """A process id and when it began, so that another process of the same number is not taken for it; or nothing."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return ""
+    return f"{pid}-{fields[19]}"
+
+
+def claim(runtime_dir: Path) -> None:
+    """Note in a launcher's folder that this process owns it."""
+    (runtime_dir / OWNER).write_text(owner_text(os.getpid()))
+
+
+def secret_folder(runtime_dir: Path) -> Path:
+    """A new folder that only this user can enter, in memory where the host has such a place."""
+    base = MEMORY if os.access(MEMORY, os.W_OK) and os.path.ismount(MEMORY) else runtime_dir
+    folder = base / f"{SECRETS_PREFIX}{owner_text(os.getpid())}-{random.token_hex(12)}"
+    folder.mkdir(mode=0o700)
+    return folder
+
+
+def abandoned() -> Iterator[Path]:
+    """The folders of launchers whose dispatcher is dead, of this user."""
+    for base in dict.fromkeys((tempfile.gettempdir(), "/run", "/var/tmp", "/dev/shm")):  # noqa: S108  (looked at only)
+        with contextlib.suppress(OSError):
+            for folder in Path(base).glob(f"{RUNTIME_PREFIX}*"):
+                if _is_own(folder) and _is_abandoned(folder):
+                    yield folder
+
+
+def _is_abandoned(folder: Path) -> bool:
+    try:
+        owner = (folder / OWNER).read_text()
+    except OSError:
+        return False  # another engine's, or one that is just being made
+    return bool(owner) and owner_text(int(owner.partition("-")[0])) != owner
+
+
+def _is_own(folder: Path) -> bool:
+    status = folder.lstat()
+    return status.st_uid == os.geteuid() and folder.is_dir() and not folder.is_symlink()
+
+
+def remove_secrets() -> None:
+    """Remove the secrets of dispatchers that are dead."""
+    with contextlib.suppress(OSError):
+        for folder in MEMORY.glob(f"{SECRETS_PREFIX}*"):
+            owner = "-".join(folder.name.removeprefix(SECRETS_PREFIX).split("-")[:2])
+            with contextlib.suppress(ValueError, OSError):
+                if owner_text(int(owner.partition("-")[0])) != owner:
+                    shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,202 @@
+"""The engines of OCI runtimes: what a bundle says, what a call was granted, and that nothing of a container is left."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from dispatcher_service.engines.base import Access, Command, EngineUnavailable, Limits, Network, Verdict
+from dispatcher_service.engines.exec_failure import exec_failure
+from dispatcher_service.engines.factory import create
+from dispatcher_service.engines.granted import Roots
+from dispatcher_service.engines.oci import leftovers, runtimes, seccomp, spec
+from dispatcher_service.engines.rootfs import Bind
+
+RUNTIMES = sorted(runtimes.RUNTIMES)
+
+
+@pytest.fixture(params=RUNTIMES)
+async def oci(request):
+    made = create(f"oci:{request.param}")
+    try:
+        await made.prepare()
+    except EngineUnavailable as error:
+        pytest.skip(str(error))
+    yield made
+    await made.close()
+
+
+def left_of(engine):
+    folder = engine._launcher.runtime_dir
+    return [path.name for name in ("state", "bundles") for path in (folder / name).iterdir()]
+
+
+async def test_runs_and_leaves_nothing(oci, tree):
+    outcome = await oci.run(tree.command('#!/bin/sh\ncat; echo "$0" "$@"; echo e >&2; exit 7\n', b"in "))
+    assert (outcome.verdict, outcome.exit_code) == (Verdict.EXITED, 7), outcome
+    assert (outcome.stdout, outcome.stderr) == (b"in /opt/ext/x --xmlrpc\n", b"e\n")
+    outcome = await oci.run(tree.command("#!/bin/sh\ntr '\\0' '\\n' < /proc/$$/environ\nkill -TERM $$\nsleep 9\n"))
+    assert (outcome.verdict, outcome.signal) == (Verdict.SIGNALED, signal.SIGTERM)
+    assert outcome.stdout == b"PATH=/sbin:/usr/sbin:/bin:/usr/bin\n"
+    outcome = await oci.run(tree.command("#!/no/such/interpreter\n"))
+    assert outcome.verdict is Verdict.NOT_STARTED
+    assert "No such file or directory (its first line asks for /no/such/interpreter)" in outcome.reason
+    assert left_of(oci) == []
+
+
+async def test_what_is_killed_is_gone(oci, tree, mark, running):
+    text = f"#!/bin/sh\nsetsid sleep {mark} &\necho begun\nexec sleep {mark}\n"
+    outcome = await oci.run(tree.command(text, wall=2.5))
+    assert (outcome.verdict, outcome.stdout) == (Verdict.TIMED_OUT, b"begun\n")
+    assert running(mark) == []
+    outcome = await oci.run(tree.command(f"#!/bin/sh\nsleep {mark} &\nexec yes\n", output=10_000))
+    assert outcome.verdict is Verdict.OUTPUT_EXCEEDED
+    assert running(mark) == []
+    assert left_of(oci) == []
+    assert running(oci._launcher.runtime_dir.name + "/state") == []
+
+
+async def test_access(oci, tree, open_folder, tmp_path):
+    """What was granted is seen, with the rights that were granted, and by this call only."""
+    (open_folder / "public").mkdir()
+    (open_folder / "public").chmod(0o777)
+    (open_folder / "public" / "file").write_text("public\n")
+    closed = tmp_path / "closed"
+    closed.mkdir()
+    (closed / "file").write_text("closed\n")
+    tmp_path.chmod(0o700)
+    access = Access(
+        read=(str(closed / "file"),),
+        write=(str(open_folder / "public"),),
+        environment=(("MODE", "test"),),
+        secrets=(("token", b"sword\0fish"),),
+    )
+    text = f"#!/bin/sh\ncat {closed}/file {open_folder}/public/file\necho $MODE\ntr -d '\\0' < /run/secrets/token\n"
+    text += f"(: > {closed}/file) 2>/dev/null && echo escaped\n(: > /run/secrets/new) 2>/dev/null && echo escaped\n"
+    text += f"echo made > {open_folder}/public/new\n"
+    command = tree.command(text)
+    outcome = await oci.run(dataclasses.replace(command, access=access))
+    assert outcome.stdout == b"closed\npublic\ntest\nswordfish", outcome
+    assert (open_folder / "public" / "new").read_text() == "made\n"
+    later = await oci.run(tree.command(f"#!/bin/sh\necho $MODE /run/*; ls -d {open_folder} {closed}\n"))
+    assert later.stdout.split() == [b"/run/*"]
+    assert not list(leftovers.MEMORY.glob(f"{leftovers.SECRETS_PREFIX}*{os.getpid()}-*"))
+
+
+async def test_a_granted_path_that_is_a_link(oci, tree, tmp_path):
+    (tmp_path / "link").symlink_to("/etc")
+    command = dataclasses.replace(tree.command("#!/bin/sh\n"), access=Access(read=(str(tmp_path / "link"),)))
+    outcome = await oci.run(command)
+    assert outcome.verdict is Verdict.NOT_STARTED
+    assert "symbolic link to /etc" in outcome.reason
+
+
+@pytest.mark.parametrize("name", ["crun", "runsc"])
+def test_missing_runtime(name, monkeypatch):
+    monkeypatch.setenv("PATH", "/nonexistent")
+    with pytest.raises(EngineUnavailable, match=f"no {name} in PATH.*apt-get install {name}"):
+        asyncio.run(create(f"oci:{name}").prepare())
+
+
+@pytest.fixture
+def place(tmp_path):
+    root = Roots(tmp_path).common
+    mapping = spec.Mapping(((0, 60000), (1000, 60001)))
+    return spec.Place(root.path, root.skeleton, "/srv/tree", [], None, mapping)
+
+
+def configured(place, **access):
+    command = Command("c", Path("/srv/tree"), "/opt/ext", "x", b"", ("a",), Limits(), Access(**access))
+    return spec.configuration(command, place, "token")
+
+
+def test_configuration(place):
+    config = configured(place)
+    process, linux = config["process"], config["linux"]
+    assert config["root"]["readonly"]
+    assert process["noNewPrivileges"]
+    assert not any(process["capabilities"].values())
+    assert process["args"][-3:] == ["token", "/opt/ext/x", "a"]
+    assert process["env"] == ["PATH=/sbin:/usr/sbin:/bin:/usr/bin"]
+    kinds = {"pid", "mount", "ipc", "uts", "cgroup", "network", "user"}
+    assert {row["type"] for row in linux["namespaces"]} == kinds
+    assert 0 not in {row["hostID"] for row in linux["uidMappings"] + linux["gidMappings"]}
+    mounts = {row["destination"]: row for row in config["mounts"]}
+    assert "ro" in mounts["/opt/ext"]["options"]
+    assert {"size=16777216", "nr_inodes=4096"} <= set(mounts["/tmp"]["options"])
+    writable = [target for target, row in mounts.items() if "ro" not in row["options"] and row["type"] == "bind"]
+    assert all(target.startswith("/dev/") for target in writable)
+    json.dumps(config)
+
+
+def test_configuration_with_access(place):
+    granted = [Bind("/shown/1", "/srv/data/deep"), Bind("/shown/2", "/srv/data", writable=True)]
+    config = configured(
+        dataclasses.replace(place, granted=granted), network=Network.OUTBOUND, environment=(("HOME", "/tmp"),)
+    )
+    assert "network" not in {row["type"] for row in config["linux"]["namespaces"]}
+    targets = [row["destination"] for row in config["mounts"]]
+    assert targets.index("/srv/data") < targets.index("/srv/data/deep")
+    assert "HOME" not in config["process"]["args"][2].split(";")[0].split()
+
+
+@pytest.mark.parametrize("network", list(Network))
+def test_seccomp_profile(network):
+    rules = seccomp.profile(network, "x86_64")["syscalls"]
+    allowed = {name for rule in rules for name in rule["names"] if rule["action"] == "SCMP_ACT_ALLOW"}
+    assert {"read", "execve", "socket"} <= allowed
+    assert not {"mount", "unshare", "ptrace", "bpf", "io_uring_setup", "keyctl"} & allowed
+    families = {rule["args"][0]["valueTwo"] for rule in rules if rule["names"] == ["socket"]}
+    assert families == ({1} if network is Network.NONE else {1, 2, 10})
+
+
+def test_seccomp_profile_of_an_unknown_machine():
+    with pytest.raises(ValueError, match="no seccomp table for riscv64"):
+        seccomp.profile(Network.NONE, "riscv64")
+
+
+@pytest.mark.parametrize(
+    ("version", "platform"),
+    [("0.0~20221219.0", "ptrace"), ("release-20240101.0", "systrap"), ("of an unknown version", "systrap")],
+)
+def test_platform(version, platform):
+    assert runtimes.platform(version) == platform
+
+
+@pytest.mark.parametrize(
+    ("stderr", "reason"),
+    [
+        (b"t0k: 1: exec: /x: not found\nt0k\n", "No such file or directory"),
+        (b"mine\nt0k: line 1: /x: cannot execute: required file not found\nt0k\n", "No such file or directory"),
+        (b"t0k: 1: exec: /x: Permission denied\nt0k\n", "Permission denied"),
+        (b"t0k\n", "it could not be executed"),
+        (b"t0k: 1: exec: /x: not found\n", ""),
+        (b"", ""),
+    ],
+)
+def test_exec_failure(stderr, reason):
+    assert exec_failure(stderr, "t0k") == reason
+
+
+def test_leftovers_of_the_dead_and_of_the_living(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(leftovers, "MEMORY", tmp_path)
+    dead, living, foreign = (tmp_path / f"graft-launcher-{name}" for name in ("dead", "living", "foreign"))
+    for folder in (dead, living, foreign):
+        folder.mkdir()
+    leftovers.claim(living)
+    (dead / leftovers.OWNER).write_text(f"{os.getpid()}-1")
+    kept = tmp_path / f"{leftovers.SECRETS_PREFIX}{leftovers.owner_text(os.getpid())}-x"
+    lost = tmp_path / f"{leftovers.SECRETS_PREFIX}{os.getpid()}-1-x"
+    for folder in (kept, lost):
+        folder.mkdir()
+    assert [folder for folder in leftovers.abandoned() if folder.parent == tmp_path] == [dead]
+    leftovers.remove_secrets()
+    assert kept.exists()
+    assert not lost.exists()
