@@ -1,21 +1,36 @@
-"""What this host's settings say about sandboxing, and what to change where they forbid it."""
+"""What this host allows and forbids for sandboxing, and what to change where it forbids something."""
 
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import platform
 import re
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from dispatcher_service.engines.base import Finding
+from dispatcher_service.engines.bwrap import allows_execution
+from dispatcher_service.engines.launcher import landlock
 
-SYS_LANDLOCK_CREATE_RULESET = 444
-LANDLOCK_CREATE_RULESET_VERSION = 1
+SYS_CLONE3 = 435
+PROC = Path("/proc")
 CONTAINER_FIX = (
     "in a container: security_opt seccomp:<a profile that allows unshare, clone, mount, pivot_root>, "
     "systempaths=unconfined and, on Ubuntu hosts, apparmor=unconfined"
 )
+WEAKER = "or choose the weaker engine that needs none of it, GRAFT_ENGINE=confine"
+APPARMOR = "kernel.apparmor_restrict_unprivileged_userns"
+EMPTY_MOUNT_POINTS = ("/proc/sys/fs/binfmt_misc", "/proc/fs/nfsd", "/proc/openprom")
+"""Folders of procfs that are there to be mounted on, and hide nothing."""
+CGROUP_FIX = (
+    "for limits of whole calls: in Docker 28 or later security_opt writable-cgroups=true (cgroup version 2), in podman "
+    "security_opt unmask=/sys/fs/cgroup, in a systemd unit Delegate=yes"
+)
+SCOPES = ("abstract unix sockets", "signals")
+"""What Landlock keeps from calls only from ABI 6 (Linux 6.12) on."""
 
 
 def _setting(proc: Path, name: str) -> str | None:
@@ -25,11 +40,12 @@ def _setting(proc: Path, name: str) -> str | None:
         return None
 
 
-def settings_findings(proc: Path = Path("/proc")) -> list[Finding]:
-    """The kernel settings that decide whether an ordinary user may create user namespaces.
+def settings_findings(proc: Path = PROC, answers: Mapping[str, int] | None = None) -> list[Finding]:
+    """What forbids namespaces here: settings of the kernel, AppArmor, a container; empty where nothing does.
 
     Args:
         proc: where procfs is mounted; another folder only in tests.
+        answers: see `system_call_answers`; others only in tests.
     """
     findings = []
     if _setting(proc, "kernel.unprivileged_userns_clone") == "0":
@@ -50,17 +66,87 @@ def settings_findings(proc: Path = Path("/proc")) -> list[Finding]:
                 fix="sysctl -w user.max_user_namespaces=15000",
             )
         )
+    if _setting(proc, APPARMOR) == "1" and _profile(proc) in ("", "unconfined"):
+        findings.append(
+            Finding(
+                APPARMOR,
+                ok=False,
+                detail="it is 1, and no AppArmor profile allows Graft what it takes: user namespaces can be created, "
+                "but have no power inside (writing uid_map or mounting fails)",
+                fix=f"sysctl -w {APPARMOR}=0, or an AppArmor profile for bwrap and for Graft's Python with `userns,`; "
+                "in a container apparmor=unconfined",
+            )
+        )
+    return [*findings, *container_findings(proc, system_call_answers() if answers is None else answers)]
+
+
+def _profile(proc: Path) -> str:
+    """The AppArmor profile of this process; empty where that cannot be told."""
+    try:
+        return (proc / "self/attr/current").read_text().strip("\0\n ")
+    except OSError:
+        return ""
+
+
+def system_call_answers() -> dict[str, int]:
+    """What the kernel answers to calls that change nothing, as error numbers: a container's filter refuses them all."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    calls: dict[str, Callable[[], int]] = {
+        "unshare": lambda: libc.unshare(0),
+        "clone3": lambda: libc.syscall(ctypes.c_long(SYS_CLONE3), None, ctypes.c_size_t(0)),
+    }
+    return {name: 0 if call() == 0 else ctypes.get_errno() for name, call in calls.items()}
+
+
+def container_findings(proc: Path, answers: Mapping[str, int]) -> list[Finding]:
+    """What a container forbids: system calls by its seccomp filter, an own /proc by the parts of it that it masks."""
+    findings = []
+    if answers.get("unshare") in (errno.EPERM, errno.ENOSYS):
+        refused = [f"{name} ({errno.errorcode[number]})" for name, number in answers.items() if number in _REFUSALS]
+        findings.append(
+            Finding(
+                "container",
+                ok=False,
+                detail=f"a seccomp filter refuses {' and '.join(refused)}, as in a container of Docker's that was "
+                "started without further options: no namespaces can be made",
+                fix=f"{CONTAINER_FIX}; {WEAKER}",
+            )
+        )
+    masked = [place for place in mounts(proc) if place.startswith("/proc/") and place not in EMPTY_MOUNT_POINTS]
+    if masked and os.geteuid() != 0:
+        shown = ", ".join(masked[:3]) + (" and more" if len(masked) > 3 else "")
+        findings.append(
+            Finding(
+                "masked /proc",
+                ok=False,
+                detail=f"parts of /proc are covered ({shown}): an ordinary user cannot mount one for each call then",
+                fix="in a container: security_opt systempaths=unconfined (podman: unmask=ALL)",
+            )
+        )
     return findings
 
 
-def namespace_fix(proc: Path = Path("/proc")) -> str:
+_REFUSALS = (errno.EPERM, errno.ENOSYS)
+
+
+def mounts(proc: Path = PROC) -> dict[str, str]:
+    """Every mount that this process sees: its options by its mount point; of several at a place the uppermost."""
+    try:
+        text = (proc / "self/mountinfo").read_text()
+    except OSError:
+        return {}
+    found = {}
+    for line in text.splitlines():
+        fields = line.split()
+        if len(fields) > 5:
+            place = re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), fields[4])
+            found[place] = fields[5]
+    return found
+
+
+def namespace_fix(proc: Path = PROC) -> str:
     """What most likely helps when a user namespace could not be created, or has no power inside."""
-    fixes = [finding.fix for finding in settings_findings(proc)]
-    if _setting(proc, "kernel.apparmor_restrict_unprivileged_userns") == "1":
-        fixes.append(
-            "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0, or an AppArmor profile for bwrap with `userns,`"
-        )
-    return "; ".join(fixes) or CONTAINER_FIX
+    return "; ".join(finding.fix for finding in settings_findings(proc)) or CONTAINER_FIX
 
 
 def kernel_version() -> tuple[int, int]:
@@ -84,21 +170,83 @@ def user_finding() -> Finding:
     return Finding("user", ok=True, detail=detail)
 
 
-def landlock_finding() -> Finding:
-    """Which Landlock the kernel has; for information, the bubblewrap engine does without."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    abi = libc.syscall(SYS_LANDLOCK_CREATE_RULESET, None, ctypes.c_size_t(0), LANDLOCK_CREATE_RULESET_VERSION)
-    text = f"ABI {abi}" if abi > 0 else "not there, or not allowed here"
-    return Finding("landlock", ok=True, detail=f"{text} (not needed)")
+def landlock_finding(abi: int = landlock.PROBED, *, required: bool = False, own_users: bool = True) -> Finding:
+    """Which Landlock the kernel has.
+
+    Args:
+        abi: its version; minus the error number of asking for it where it cannot be had.
+        required: it is the only wall around files.
+        own_users: each call has a user that nobody else is, so that signals to others are refused anyway.
+    """
+    if abi <= 0:
+        detail, fix = _LANDLOCK_LACKS.get(-abi, _LANDLOCK_LACKS[errno.ENOSYS])
+        return Finding("landlock", ok=not required, detail=detail, fix=fix)
+    lacks = [name for name in SCOPES if name in landlock.missing(abi)]
+    detail = f"ABI {abi}"
+    if lacks and required and not own_users:
+        return Finding(
+            "landlock",
+            ok=False,
+            detail=f"{detail} does not keep {' and '.join(lacks)} from a call, and every call would be the "
+            "dispatcher's own user",
+            fix="start the dispatcher as root with CAP_SETUID, CAP_SETGID and CAP_CHOWN, so that each call gets a user "
+            "of its own; or use Linux 6.12 or later",
+        )
+    if lacks:
+        detail += f", which does not decide about {' and '.join(lacks)}"
+    return Finding("landlock", ok=True, detail=detail, by=f"Landlock ABI {abi}")
 
 
-def cgroup_finding(cgroups: Path = Path("/sys/fs/cgroup")) -> Finding:
-    """Which control groups there are; for information, limits are rlimits in this version."""
+_LANDLOCK_LACKS = {
+    errno.EOPNOTSUPP: (
+        "built into the kernel, but switched off at boot",
+        "add `landlock` to the names of the boot parameter lsm= (or to CONFIG_LSM), and boot again",
+    ),
+    errno.EPERM: (
+        "a seccomp filter refuses it, as containers of older runtimes have one",
+        "Docker 20.10.10 or later, or a seccomp profile that allows the three system calls landlock_*",
+    ),
+    errno.ENOSYS: (
+        "not in this kernel, or hidden by a container's filter",
+        "Linux 5.13 or later with CONFIG_SECURITY_LANDLOCK; in a container Docker 20.10.10 or later",
+    ),
+}
+
+
+def cgroup_finding(cgroups: Path = Path("/sys/fs/cgroup"), proc: Path = PROC) -> Finding:
+    """Which control groups there are, and whether Graft may make some for its calls."""
     if (cgroups / "cgroup.controllers").is_file():
         kind = "version 2"
     elif (cgroups / "memory").is_dir():
         kind = "version 1"
     else:
-        kind = "none"
-    writable = "writable" if os.access(cgroups, os.W_OK) else "not writable"
-    return Finding("cgroups", ok=True, detail=f"{kind}, {writable} (not used: memory is limited for each process)")
+        return Finding("cgroups", ok=True, detail="none: whole calls are bounded by samples", fix=CGROUP_FIX)
+    if "ro" in mounts(proc).get(str(cgroups), "").split(","):
+        return Finding("cgroups", ok=True, detail=f"{kind}, mounted read-only", fix=CGROUP_FIX)
+    if not os.access(cgroups, os.W_OK):
+        return Finding("cgroups", ok=True, detail=f"{kind}, not writable for user {os.geteuid()}", fix=CGROUP_FIX)
+    return Finding("cgroups", ok=True, detail=f"{kind}, writable", by=f"cgroup {kind}")
+
+
+def folder_finding(folders: Iterable[str | Path]) -> Finding:
+    """Whether there is a folder for temporary files from which programs may be run; the first that fits is taken.
+
+    Args:
+        folders: the temporary folder, and others in its place.
+    """
+    refused = []
+    for folder in map(Path, dict.fromkeys(folders)):
+        if not folder.is_dir():
+            continue
+        if not os.access(folder, os.W_OK | os.X_OK):
+            refused.append(f"{folder} may not be written to")
+        elif not allows_execution(folder):
+            refused.append(f"{folder} is mounted noexec")
+        else:
+            return Finding("temporary folder", ok=True, detail="; ".join([*refused, f"{folder} is used"]))
+    return Finding(
+        "temporary folder",
+        ok=False,
+        detail="; ".join(refused) or "there is none",
+        fix=f"mount -o remount,exec {tempfile.gettempdir()}, or set TMPDIR to a folder that programs may be run from",
+    )

@@ -12,14 +12,13 @@ seccomp filter and to the file's own permissions.
 from __future__ import annotations
 
 import ctypes
-import errno
 import os
 import stat
 import struct
 from collections.abc import Sequence
 
 SYS_CREATE_RULESET, SYS_ADD_RULE, SYS_RESTRICT_SELF = 444, 445, 446
-CREATE_RULESET_VERSION, CREATE_RULESET_ERRATA, RULE_PATH_BENEATH = 1, 2, 1
+CREATE_RULESET_VERSION, RULE_PATH_BENEATH = 1, 1
 PR_SET_NO_NEW_PRIVS = 38
 
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR, _REMOVE_DIR, _REMOVE_FILE = (1 << bit for bit in range(6))
@@ -75,17 +74,20 @@ _zero = ctypes.c_ulong(0)
 _add_rule = ctypes.c_long(SYS_ADD_RULE)
 
 
-def probe(*, errata: bool = False) -> int:
-    """The version of Landlock's ABI in this kernel; 0 where it is not built in, switched off or not allowed here.
+def probe() -> int:
+    """The version of Landlock's ABI in this kernel.
 
-    Args:
-        errata: ask for the kernel's set of repaired mistakes instead, as bits; 0 where it cannot tell.
+    Returns:
+        Minus the error number where it cannot be had: ENOSYS where it is not built in, EOPNOTSUPP where it was switched
+        off at boot, EPERM where a container's filter refuses it.
     """
-    flags = CREATE_RULESET_ERRATA if errata else CREATE_RULESET_VERSION
-    return max(0, int(_syscall(ctypes.c_long(SYS_CREATE_RULESET), None, _zero, ctypes.c_uint(flags))))
+    result = int(_syscall(ctypes.c_long(SYS_CREATE_RULESET), None, _zero, ctypes.c_uint(CREATE_RULESET_VERSION)))
+    return result if result >= 0 else -ctypes.get_errno()
 
 
-ABI = probe()
+PROBED = probe()
+ABI = max(0, PROBED)
+"""0 for none."""
 
 
 def missing(abi: int = ABI) -> tuple[str, ...]:
@@ -149,6 +151,8 @@ def _allow(ruleset: int, target: str | bytes | int, access: int) -> None:
             fd = os.open(target, os.O_PATH | os.O_CLOEXEC)
         except FileNotFoundError:
             return
+        except OSError as error:
+            raise OSError(error.errno, f"{os.fsdecode(target)}: {error.strerror}") from None
     try:
         if not stat.S_ISDIR(os.fstat(fd).st_mode):
             access &= _OF_FILES
@@ -166,5 +170,4 @@ def _check(result: int, what: str) -> int:
     if result >= 0:
         return result
     number = ctypes.get_errno()
-    hint = " (is it disabled at boot, by lsm=?)" if number == errno.EOPNOTSUPP else ""
-    raise OSError(number, f"{what}: {os.strerror(number)}{hint}")
+    raise OSError(number, f"{what}: {os.strerror(number)}")
