@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -46,13 +47,17 @@ def link(
     extension: Annotated[str, typer.Argument(metavar="EXTENSION/VERSION", help="What to link.")],
     stacks: Annotated[list[str], typer.Argument(metavar="STACK/VERSION...", help="What to link it to: all, or none.")],
     why: Annotated[bool, typer.Option("--why", help="Link nothing; tell for every rule whether it holds.")] = False,
+    grant_access: Annotated[
+        bool, typer.Option("--grant-access", help="Grant what its methods ask for, together with the links.")
+    ] = False,
     as_json: Json = False,
     url: Url = None,
     user: User = None,
 ) -> None:
     """Link an extension version to stack versions.
 
-    Needs pool-admin, and with --why read-only. With --why the exit code is 1 if a link cannot be made.
+    Needs pool-admin, and with --why read-only. With --why the exit code is 1 if a link cannot be made. What its methods
+    ask to reach beyond their sandboxes they are not given without --grant-access, or `graft grant`; it is printed.
     """
     from graft.registry.v1 import registry_pb2
     from graft_cli.output import print_json
@@ -61,12 +66,14 @@ def link(
     if why:
         _explain(specs, as_json, url, user)
         return
-    answer = ask_once("CreateLinks", registry_pb2.CreateLinksRequest(links=specs), url, user)
+    asked = [one.spec for one in _asked(extension, url, user)] if grant_access else []
+    answer = ask_once("CreateLinks", registry_pb2.CreateLinksRequest(links=specs, grants=asked), url, user)
     if as_json:
         print_json([_record(one) for one in answer.links])
     else:
         for one in answer.links:
             typer.echo(f"link {one.id}: {_extension(one)} to {_stack(one)}")
+    _tell_access(_asked(extension, url, user), granted=answer.grants if not as_json else ())
 
 
 def relink(
@@ -97,6 +104,7 @@ def relink(
         typer.echo(f"link {now.id}: {_extension(now)} to {_stack(now)}, as before")
     else:
         typer.echo(f"link {now.id}: {_extension(now)} to {_stack(now)}, before {_extension(before)}")
+    _tell_access(_asked(extension, url, user), granted=())
 
 
 def unlink(
@@ -144,6 +152,32 @@ def links(as_json: Json = False, url: Url = None, user: User = None) -> None:
     problems = sum(bool(one.problem) for one in found)
     if problems:
         typer.echo(f"links with a problem: {problems} of {len(found)}", err=True)
+
+
+def _asked(extension: str, url: str | None, user: str | None) -> list[Any]:
+    """Return what the methods of an extension version ask to reach, and what is granted of it."""
+    from graft.registry.v1 import grant_pb2
+
+    name, version = _name_and_version(extension, "EXT/1.0")
+    request = grant_pb2.ListAccessRequestsRequest(extension_name=name, extension_version=version)
+    return list(ask_once("ListAccessRequests", request, url, user, service="grants").requests)
+
+
+def _tell_access(asked: Sequence[Any], granted: Sequence[Any]) -> None:
+    """Tell what was granted just now, and which methods are not given what they ask for."""
+    from graft_cli.access_client import summary
+    from graft_cli.output import plain
+
+    for grant in granted:
+        typer.echo(plain(f"granted to {grant.method}: {summary(grant.access)}"))
+    without = [one.spec for one in asked if not one.HasField("grant")]
+    if not without:
+        return
+    typer.echo("These methods ask for access, and are not given it before `graft grant METHOD`:", err=True)
+    for spec in without[:_MAX_SHOWN]:
+        typer.echo(plain(f"  {spec.method}: {summary(spec.access)}"), err=True)
+    if len(without) > _MAX_SHOWN:
+        typer.echo(f"  {len(without) - _MAX_SHOWN} more; `graft access` lists them", err=True)
 
 
 def _explain(specs: list[registry_pb2.LinkSpec], as_json: bool, url: str | None, user: str | None) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from graft_common.declarations.model import Method
 
 _MAX_MISSING = 20
-"""Methods without an executable that are shown; an imported datamodel has thousands."""
+"""Methods without an executable, or without access, that are shown; an imported datamodel has thousands."""
 _SOURCES = ("", "built-in", "drop-in", "extension")
 """By the numbers of the contract's `MethodSource`."""
 
@@ -164,6 +164,7 @@ def _candidate(candidate: Any) -> dict[str, Any]:
         "declared": candidate.declared,
         "in_force": candidate.in_force,
         "reason": candidate.reason,
+        "access": candidate.access,
     }
 
 
@@ -194,6 +195,7 @@ def _print_reasons(methods: Sequence[dict[str, Any]], findings: Sequence[dict[st
         typer.echo(f"{len(folded)} more are declared, and their executables are missing.")
     if len(shown) + len(folded) < len(methods):
         typer.echo(f"{len(methods) - len(shown) - len(folded)} other methods: each is brought by one alone.")
+    _print_access(methods)
     if findings:
         typer.echo(("\n" if methods else "") + "Findings:")
     for finding in findings:
@@ -201,6 +203,20 @@ def _print_reasons(methods: Sequence[dict[str, Any]], findings: Sequence[dict[st
         kept = " (an earlier version is in force)" if finding["last_good_in_force"] else ""
         path = f" {finding['path']}:" if finding["path"] else ""
         typer.echo(plain(f"  {where}:{path} {finding['reason']}{kept}"))
+
+
+def _print_access(methods: Sequence[dict[str, Any]]) -> None:
+    """Print which methods are not given the access that they ask for."""
+    from graft_cli.output import plain
+
+    without = [(method["name"], reason) for method in methods if (reason := method["candidates"][0].get("access"))]
+    if not without:
+        return
+    typer.echo("\nAccess that is asked for and not given:")
+    for name, reason in without[:_MAX_MISSING]:
+        typer.echo(plain(f"  {name}: {reason}"))
+    if len(without) > _MAX_MISSING:
+        typer.echo(f"  {len(without) - _MAX_MISSING} more; `graft access` lists them")
 
 
 def _is_contested(method: dict[str, Any]) -> bool:
