@@ -13,13 +13,14 @@ import stat
 import tempfile
 import time
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from dispatcher_service.engines.base import Command, Finding, IsolationLevel, Limits, Outcome, Usage, Verdict
 from dispatcher_service.engines.bwrap import allows_execution, reachable_by_others
 from dispatcher_service.engines.launcher.client import End, Launcher, LauncherError, Request
+from dispatcher_service.engines.limiting import bounds, exceeded, limits_finding, refused
 from dispatcher_service.engines.stdio import OutputReader, close_quietly, sealed_input
 
 ENVIRONMENT = {"PATH": "/sbin:/usr/sbin:/bin:/usr/bin"}
@@ -50,8 +51,13 @@ class _Running:
 
 
 def rlimits(limits: Limits) -> list[tuple[int, int, int]]:
-    """The resource limits of every process of a call, as (resource, soft, hard)."""
-    cpu = math.ceil(limits.wall) + 1 if limits.cpu is None else math.ceil(limits.cpu)
+    """The resource limits of every process of a call, as (resource, soft, hard).
+
+    That of address space holds only where no control group bounds memory. That of CPU time is a second line behind the
+    meter, which counts all processes; without a limit it is what all processors give within the wall time.
+    """
+    most = limits.wall * len(os.sched_getaffinity(0)) if limits.cpu is None else limits.cpu
+    cpu = math.ceil(most) + 1
     same = {
         resource.RLIMIT_NOFILE: limits.open_files,
         resource.RLIMIT_AS: limits.memory,
@@ -202,7 +208,8 @@ class LauncherEngine(ABC):
             launcher, findings = await self._start_launcher()
         except (LauncherError, OSError) as error:
             return None, self._explain(error)
-        found = [Finding("launcher", ok=True, detail="starts and answers"), *findings]
+        held_by = limits_finding(launcher.groups, launcher.lacking)
+        found = [Finding("launcher", ok=True, detail="starts and answers"), *findings, held_by]
         if all(finding.ok for finding in findings):
             return launcher, found
         await launcher.stop()
@@ -271,12 +278,14 @@ class LauncherEngine(ABC):
             close_quietly(extra)
             raise
         try:
-            reader = OutputReader(command.limits.output, lambda: launcher.kill(running.number))
+            limits = command.limits
+            reader = OutputReader(limits.output, lambda: launcher.kill(running.number), limits.stderr)
         except OSError:
             close_quietly([*fds, *extra])
             raise
         running.launcher = launcher
         try:
+            request = replace(request, bounds=bounds(limits))
             running.number, end = launcher.run(request, [*fds, *reader.write_ends, *extra])
             ended = await _wait_until_dead(end, launcher, running)
         except BaseException:
@@ -285,7 +294,7 @@ class LauncherEngine(ABC):
         if ended.verdict == "lost":
             await reader.wait_for_ends(LOST_SECONDS)
         stdout, stderr = reader.finish()
-        return self._outcome(command, head, running, ended, reader.exceeded, stdout, stderr)
+        return self._outcome(command, head, running, ended, flooded=reader.exceeded, stdout=stdout, stderr=stderr)
 
     def _outcome(
         self,
@@ -293,14 +302,19 @@ class LauncherEngine(ABC):
         head: bytes,
         running: _Running,
         end: End,
-        exceeded: bool,
+        *,
+        flooded: bool,
         stdout: bytes,
         stderr: bytes,
     ) -> Outcome:
-        usage = Usage(end.cpu, end.maxrss, end.wall)
         limits = command.limits
-        reason, code, signal_number = "", 0, 0
-        if exceeded:
+        usage = Usage(end.cpu, end.memory, end.wall, end.processes)
+        code, signal_number = end.code, end.signal
+        if self._signals_by_exit_code and 128 < code <= 128 + 64:
+            code, signal_number = 0, code - 128
+        over = exceeded(limits, end, signal_number)
+        reason = ""
+        if flooded:
             verdict, reason = Verdict.OUTPUT_EXCEEDED, f"it wrote more than {limits.output} bytes to its output"
         elif running.killed:
             verdict, reason = Verdict.KILLED, "killed on request"
@@ -308,15 +322,16 @@ class LauncherEngine(ABC):
             verdict, reason = Verdict.TIMED_OUT, f"it did not end within {limits.wall:g} s"
         elif end.verdict == "lost":
             verdict, reason = Verdict.KILLED, "the launcher died while the call was running"
+        elif over is not None:
+            verdict, reason = over
         elif not end.started:
             return _not_started(self._why_not_started(command, head, end.error, stderr))
-        elif end.signal:
-            verdict, signal_number = Verdict.SIGNALED, end.signal
-        elif self._signals_by_exit_code and 128 < end.code <= 128 + 64:
-            verdict, signal_number = Verdict.SIGNALED, end.code - 128
         else:
-            verdict, code = Verdict.EXITED, end.code
-        return Outcome(verdict, code, signal_number, stdout, stderr, usage, reason)
+            verdict = Verdict.SIGNALED if signal_number else Verdict.EXITED
+            return Outcome(
+                verdict, code, signal_number, stdout, stderr, usage, refused=refused(end, code, signal_number)
+            )
+        return Outcome(verdict, 0, 0, stdout, stderr, usage, reason, refused(end, 0, 0))
 
     def _why_not_started(self, command: Command, head: bytes, error: str, stderr: bytes) -> str:
         del stderr

@@ -10,7 +10,6 @@ import select
 from collections.abc import Callable
 
 CHUNK = 64 * 1024
-STDERR_HEAD, STDERR_TAIL = 4 * 1024, 28 * 1024
 STDERR_CALM = 256 * 1024
 """Beyond this many bytes of stderr, reading is slowed down, so that a flood costs the dispatcher next to nothing."""
 STDERR_PAUSE = 0.005
@@ -43,11 +42,14 @@ class OutputReader:
     Args:
         limit: bytes of output that are kept; one more and `on_excess` is called, once.
         on_excess: kills the call.
+        stderr: bytes of error that are kept: the first eighth, and what came last.
     """
 
-    def __init__(self, limit: int, on_excess: Callable[[], None]) -> None:
+    def __init__(self, limit: int, on_excess: Callable[[], None], stderr: int = 32 << 10) -> None:
         self._loop = asyncio.get_running_loop()
         self._limit = limit
+        self._head_room = stderr // 8
+        self._tail_room = stderr - self._head_room
         self._on_excess = on_excess
         self._stdout = bytearray()
         self._stdout_seen = 0
@@ -100,11 +102,11 @@ class OutputReader:
             self._loop.remove_reader(self._err_r)
             return False
         self._stderr_seen += len(data)
-        room = STDERR_HEAD - len(self._head)
+        room = self._head_room - len(self._head)
         self._head += data[:room]
         self._tail += data[room:]
-        if len(self._tail) > STDERR_TAIL:
-            del self._tail[:-STDERR_TAIL]
+        if len(self._tail) > self._tail_room:
+            del self._tail[: -self._tail_room]
         if self._stderr_seen > STDERR_CALM and self._pause is None and not self._finishing:
             self._loop.remove_reader(self._err_r)
             self._pause = self._loop.call_later(STDERR_PAUSE, self._resume)
@@ -125,7 +127,7 @@ class OutputReader:
         """Read what is left in the pipes, without waiting for their ends, and close them.
 
         Returns:
-            The output up to its limit; the error's first 4 KiB and last 28 KiB with a line that tells what is missing.
+            The output up to its limit; the error's beginning and end with a line between that tells what is missing.
         """
         if self._out_r == -1:
             raise RuntimeError("finish() is called once")

@@ -109,4 +109,4 @@ async def test_launcher_is_small_and_alone(engine):
     assert launcher.memory_info().rss < 24 << 20
     assert launcher.num_threads() == 1
     assert launcher.environ() == {} or set(launcher.environ()) <= {"LC_CTYPE"}
-    assert launcher.num_fds() <= 10
+    assert launcher.num_fds() <= 16

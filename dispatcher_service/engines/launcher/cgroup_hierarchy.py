@@ -37,6 +37,8 @@ class Hierarchy:
         self.unified = home.unified
         self._bounds: dict[str, tuple[int, int]] = {}
         """Memory and processes of the groups that have been given limits."""
+        self._killed: set[str] = set()
+        """Groups that were killed as a whole; what is cloned into one later is killed as well (seen on Linux 6.18)."""
         self.home = home.path
         # Descriptors, so that it does not matter what the launcher sees of the file system later.
         self.home_fd = os.open(home.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -101,6 +103,7 @@ class Hierarchy:
     def make(self, name: str) -> None:
         os.mkdir(name, 0o755, dir_fd=self.fd)
         self._bounds.pop(name, None)
+        self._killed.discard(name)
 
     def bound(self, name: str, *, memory: int, processes: int) -> None:
         """Set the limits that this hierarchy can hold, unless they are set already."""
@@ -109,7 +112,7 @@ class Hierarchy:
             return
         self._bounds[name] = (0, 0)
         if "pids" in self.controllers:
-            self.write(f"{name}/pids.max", b"%d" % processes)
+            self.write(f"{name}/pids.max", b"%d" % processes if processes else b"max")
         if "memory" in self.controllers:
             for file in self._memory_limits(raised=0 < before[0] <= memory):
                 self.write(f"{name}/{file}", b"%d" % memory)
@@ -152,7 +155,7 @@ class Hierarchy:
 
     def is_stale(self, name: str) -> bool:
         """Whether something of a call that is over would be taken for the next one's."""
-        if self.renews:
+        if self.renews or name in self._killed:
             return True
         return "memory" in self.controllers and int(self.read(f"{name}/memory.usage_in_bytes")) > STALE
 
@@ -160,6 +163,7 @@ class Hierarchy:
         """Kill every process in a group; never raises."""
         try:
             if self.kills:
+                self._killed.add(name)
                 self.write(f"{name}/cgroup.kill", b"1")
                 return
             for _round in range(KILL_ROUNDS):
@@ -174,6 +178,7 @@ class Hierarchy:
     def remove(self, name: str) -> bool:
         """Remove a group, killing what is in it; False when that is not dead yet."""
         self._bounds.pop(name, None)
+        self._killed.discard(name)
         try:
             os.rmdir(name, dir_fd=self.fd)
         except FileNotFoundError:

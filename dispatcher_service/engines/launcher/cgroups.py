@@ -137,6 +137,11 @@ class Cgroups:
         self._dying: list[str] = []
         self._made = 0
 
+    @property
+    def kills_all_for_memory(self) -> bool:
+        """Whether the kernel kills the whole group when it is over its limit of memory, and not just one process."""
+        return self.memory_by is not None and self.memory_by.unified
+
     @classmethod
     def open(cls, proc: str = "/proc") -> Cgroups | None:
         """Find out which groups this process may use, and remove what dead launchers have left there.
@@ -180,7 +185,9 @@ class Cgroups:
             OSError: none can be made.
         """
         if self._idle:
-            return self._idle.pop()
+            group = self._idle.pop()
+            self._open(group)
+            return group
         group = Group(f"c{self._made}", self)
         self._made += 1
         made: list[Hierarchy] = []
@@ -197,21 +204,26 @@ class Cgroups:
 
     def take_back(self, group: Group) -> None:
         """See `Group.give_back`."""
+        if group.fd is not None:
+            os.close(group.fd)
+            group.fd = None
         self._dying = [name for name in self._dying if not self._remove(name)]
         if len(self._idle) < KEEP and self._refresh(group):
             self._idle.append(group)
             return
-        self._close(group)
         if not self._remove(group.name):
             self._dying.append(group.name)
 
     def close(self) -> None:
         """Remove all groups; what is still in them is killed."""
-        for group in self._idle:
-            self._close(group)
         self._idle.clear()
         for hierarchy in self.hierarchies:
             hierarchy.close()
+
+    def clear_homes(self) -> None:
+        """Remove what this launcher has left, for who stands by when it has ended without `close`."""
+        for hierarchy in self.hierarchies:
+            remove_leftovers(hierarchy.home)
 
     def _refresh(self, group: Group) -> bool:
         """Make a group fit for the next call; False where that does not work now."""
@@ -223,9 +235,6 @@ class Cgroups:
                     if not hierarchy.remove(group.name):
                         return False
                     hierarchy.make(group.name)
-                    if hierarchy.unified:
-                        self._close(group)
-                        self._open(group)
         except OSError:
             return False
         return True
@@ -234,12 +243,6 @@ class Cgroups:
         unified = next((one for one in self.hierarchies if one.unified), None)
         if unified is not None:
             group.fd = os.open(group.name, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=unified.fd)
-
-    @staticmethod
-    def _close(group: Group) -> None:
-        if group.fd is not None:
-            os.close(group.fd)
-            group.fd = None
 
     def _remove(self, name: str) -> bool:
         """Remove a group from every hierarchy, killing what is in it; False when it is not dead yet."""

@@ -9,6 +9,7 @@ import resource
 import signal
 from typing import Any, NoReturn
 
+from dispatcher_service.engines.launcher.cgroups import Group
 from dispatcher_service.engines.launcher.kernel import PR_SET_CHILD_SUBREAPER, PR_SET_PDEATHSIG, prctl
 from dispatcher_service.engines.launcher.processes import bind_privately, kill_children, max_files
 
@@ -28,6 +29,7 @@ class Child:
         hold_r: int | None,
         uid: int | None,
         launcher: int,
+        group: Group | None,
     ) -> None:
         self.request = request
         self.fds = fds
@@ -35,10 +37,13 @@ class Child:
         self.hold_r = hold_r
         self.uid = uid
         self.launcher = launcher
+        self.group = group
 
     def become(self) -> NoReturn:
         """Never returns; a failure is told through the status pipe."""
         try:
+            if self.group is not None:
+                self.group.attach()
             self.arrange_signals()
             self.arrange_fds()
             if self.request["binds"]:

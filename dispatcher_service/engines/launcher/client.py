@@ -54,6 +54,8 @@ class Request:
     """Paths of files to be opened for it, as the descriptors behind the passed ones."""
     binds: Sequence[tuple[int, str]] = ()
     """Which of the passed descriptors are to be shown where to this call alone, and closed."""
+    bounds: dict[str, float] = field(default_factory=dict)
+    """What holds for all processes together: `memory`, `cpu`, `processes`."""
     more: dict[str, Any] = field(default_factory=dict)
     """What only this mode has."""
 
@@ -63,13 +65,18 @@ class End:
     """How a call has ended, as the launcher saw it."""
 
     verdict: str
-    """`ended` by itself, `timeout`, `killed`, or `lost` with the launcher."""
+    """`ended` by itself, `timeout`, `cpu`, `memory`, `killed`, or `lost` with the launcher."""
     started: bool = False
     code: int = 0
     signal: int = 0
     error: str = ""
     cpu: float = 0.0
-    maxrss: int = 0
+    memory: int = 0
+    """Bytes at most at once."""
+    processes: int = 0
+    """At most at once; 0 where that was not counted."""
+    refused: bool = False
+    """Whether a process or thread was refused at the limit."""
     wall: float = 0.0
 
 
@@ -88,6 +95,10 @@ class Launcher:
         self.runtime_dir = runtime_dir
         self._spec = [str(spec)] if spec else []
         self._failure: LauncherError | None = None
+        self.groups: dict[str, str] = {}
+        """What control groups are used for, and of which version: `memory`, `processes`, `cpu`, `kill`."""
+        self.lacking: dict[str, str] = {}
+        """Why they are not used for more."""
         self._drop_uids = drop_uids
         self._ids = itertools.count(1)
         self._pending: dict[int, asyncio.Future[End]] = {}
@@ -161,6 +172,7 @@ class Launcher:
                 "mode": request.mode,
                 "rlimits": request.rlimits,
                 "processes": request.processes,
+                "bounds": request.bounds,
                 "wall": request.wall,
                 **request.more,
             }
@@ -252,6 +264,7 @@ class Launcher:
         reply: dict[str, Any] = json.loads(data)
         operation = reply.pop("op")
         if operation == "ready":
+            self.groups, self.lacking = reply["groups"], reply["lacking"]
             if self._ready is not None and not self._ready.done():
                 self._ready.set_result(None)
             return

@@ -7,6 +7,7 @@ import os
 from typing import Any
 
 from dispatcher_service.engines.launcher import kernel
+from dispatcher_service.engines.launcher.cgroups import Group
 from dispatcher_service.engines.launcher.kernel import (
     CLONE_NEWIPC,
     CLONE_NEWNET,
@@ -39,7 +40,9 @@ class NativeStarter:
         self.last_capability = kernel.last_capability()
         self.tid_place = kernel.tid_address()
 
-    def start(self, request: dict[str, Any], fds: list[int], status_w: int, uid: int | None, cgroup: int = -1) -> int:
+    def start(
+        self, request: dict[str, Any], fds: list[int], status_w: int, uid: int | None, group: Group | None
+    ) -> int:
         """Clone a call's first process.
 
         Args:
@@ -47,7 +50,7 @@ class NativeStarter:
             fds: see there.
             status_w: where that process reports; the parent closes it.
             uid: the user that it becomes; None keeps the launcher's.
-            cgroup: the folder of a control group of version 2 to be born into; -1 for the launcher's own.
+            group: the call's control group; None where there are none.
 
         Returns:
             Its number, for the parent; in the child this does not return.
@@ -64,6 +67,7 @@ class NativeStarter:
             for _tree, path, is_folder in granted:
                 self.make_place(path, folder=is_folder)
             flags = OWN | CLONE_NEWNET if request["network"] == "loopback" else OWN
+            cgroup = group.fd if group is not None and group.fd is not None and self.tid_place else -1
             pid = self.clone(flags, cgroup)
             if pid == 0:
                 Sandbox(
@@ -75,7 +79,7 @@ class NativeStarter:
                     granted,
                     self.filters[request["network"]],
                     self.last_capability,
-                ).become()
+                ).become(None if group is None else lambda: group.attach(born_in=cgroup != -1))
         finally:
             for fd in taken:
                 os.close(fd)

@@ -6,9 +6,12 @@ stays small: each call costs a fork of it. `UIDS` is `drop` when calls are to ge
 root) and `keep` otherwise. `SPEC` is a JSON file that says what the walls of the engine `native` are made of
 (`template.py`); with it the launcher moves into namespaces first, and all its calls are of mode `native`.
 
+It counts and bounds what each call uses (`metering.py`), by control groups where it may use any.
+
 The line is a SOCK_SEQPACKET socket, one JSON object a message:
 
-- in, `{"op": "run", "id", "argv", "env", "open", "binds", "mode", "rlimits", "processes", "wall"}` with descriptors:
+- in, `{"op": "run", "id", "argv", "env", "open", "binds", "mode", "rlimits", "processes", "bounds", "wall"}`; `bounds`
+  hold for all processes together (`memory`, `cpu`, `processes`), and what is missing is not bounded. With descriptors:
   standard input, output and error, then whatever the command wants as 3, 4, …; behind them come the files of `open`
   (opened for reading by each call itself, so that no two share an offset), and then, in mode `bubblewrap`, the pipe for
   `--json-status-fd` and, where users are kept, the one for `--block-fd`. Each of `binds` is a descriptor and a path
@@ -17,8 +20,10 @@ The line is a SOCK_SEQPACKET socket, one JSON object a message:
   (`none`, `loopback` or `outbound`), `"tmp"` (bytes and files of /tmp), `"inner"` (the user's number inside), `"paths"`
   (granted ones, each with whether it may be written to) and `"secrets"` (names and sizes).
 - in, `{"op": "kill", "id"}`.
-- out, `{"op": "ready"}` once, or `{"op": "failed", "wall", "error"}` when a wall cannot be built; then one `{"op":
-  "end", "id", "verdict", "started", "code", "signal", "error", "cpu", "maxrss", "wall"}` a call.
+- out, `{"op": "ready", "groups", "lacking"}` once, with what control groups are used for and why not for more; or
+  `{"op": "failed", "wall", "error"}` when a wall cannot be built. Then one `{"op": "end", "id", "verdict", "started",
+  "code", "signal", "error", "cpu", "memory", "processes", "refused", "wall"}` a call; `verdict` is `ended`, `killed`,
+  `timeout`, `cpu` or `memory`.
 
 Nothing outlives a call, because of whose child it is. A call's first process (bubblewrap's monitor, or the supervisor
 of mode `plain`) is a child of the launcher, and the launcher is a child subreaper: when that process is gone, what it
@@ -44,8 +49,10 @@ import socket
 import time
 from typing import Any
 
+from dispatcher_service.engines.launcher.cgroups import Cgroups
 from dispatcher_service.engines.launcher.child import IGNORED, Child
 from dispatcher_service.engines.launcher.kernel import PR_SET_CHILD_SUBREAPER, prctl
+from dispatcher_service.engines.launcher.metering import CPU, MEMORY, Meter, Metering
 from dispatcher_service.engines.launcher.native import NativeStarter
 from dispatcher_service.engines.launcher.processes import MAX_CALLS, children, max_files, remove_folder, reserve_uids
 from dispatcher_service.engines.launcher.template import WallError, divide, enter
@@ -57,15 +64,19 @@ STOP_SECONDS = 10
 STARTED = b'"started"'
 CHILD_PID, EXIT_CODE = re.compile(rb'"child-pid": (\d+)'), re.compile(rb'"exit-code": (\d+)')
 ERROR, SIGNAL = re.compile(rb'"error": ("[^\n]*")'), re.compile(rb'"signal": (\d+)')
+MAXRSS = re.compile(rb'"maxrss": (\d+)')
+OWN_PROCESSES = {"bubblewrap": 2}
+"""How many processes of a call are not its own, by mode: bubblewrap's monitor and pid 1; else one."""
 
 
 class Call:
     """One call, from its message to its reply."""
 
-    def __init__(self, request: dict[str, Any], slot: int) -> None:
+    def __init__(self, request: dict[str, Any], slot: int, meter: Meter) -> None:
         self.id: int = request["id"]
         self.request = request
         self.slot = slot
+        self.meter = meter
         self.pid = 0
         self.reaped = False
         self.status = 0
@@ -91,13 +102,21 @@ class Launcher:
     """The loop and its bookkeeping."""
 
     def __init__(
-        self, line: socket.socket, parent_fd: int, runtime_dir: str, first_uid: int | None, native: NativeStarter | None
+        self,
+        line: socket.socket,
+        parent_fd: int,
+        runtime_dir: str,
+        first_uid: int | None,
+        native: NativeStarter | None,
+        cgroups: Cgroups | None,
     ) -> None:
         self.line = line
         self.runtime_dir = runtime_dir
         self.pid = os.getpid()
         self.first_uid = first_uid
         self.native = native
+        self.cgroups = cgroups
+        self.metering = Metering(cgroups)
         self.calls: dict[int, Call] = {}
         self.firsts: dict[int, Call] = {}
         self.orphans: dict[int, list[Call]] = {}
@@ -116,12 +135,16 @@ class Launcher:
         self.running = True
 
     def serve(self) -> None:
-        self.send({"op": "ready"})
+        groups = self.cgroups
+        self.send(
+            {
+                "op": "ready",
+                "groups": groups.description() if groups else {},
+                "lacking": groups.lacking if groups else {},
+            }
+        )
         while self.running:
-            timeout = -1.0
-            if self.deadlines:
-                timeout = max(0.0, self.deadlines[0][0] - time.monotonic())
-            for fd, _events in self.poll.poll(timeout):
+            for fd, _events in self.poll.poll(self.timeout()):
                 if fd == self.line.fileno():
                     self.receive()
                 elif fd == self.wake_r:
@@ -132,6 +155,13 @@ class Launcher:
                     self.release(self.held[fd])
             self.expire()
             self.reap()
+
+    def timeout(self) -> float:
+        """Seconds until something is to be done; -1 for when something happens."""
+        times = [self.deadlines[0][0]] if self.deadlines else []
+        if (due := self.metering.due()) is not None:
+            times.append(due)
+        return max(0.0, min(times) - time.monotonic()) if times else -1.0
 
     def send(self, message: dict[str, Any]) -> None:
         try:
@@ -164,7 +194,12 @@ class Launcher:
         if not self.slots:
             self.refuse(request["id"], f"more than {MAX_CALLS} calls run at once")
             return
-        call = Call(request, self.slots.pop())
+        try:
+            meter = self.metering.take(request, OWN_PROCESSES.get(request["mode"], 1))
+        except OSError as error:
+            self.refuse(request["id"], f"its control group cannot be used: {error}")
+            return
+        call = Call(request, self.slots.pop(), meter)
         wanted = list(fds)
         ours: list[int] = []
         try:
@@ -176,15 +211,17 @@ class Launcher:
                 ours += [hold_r, hold_w]
                 os.set_blocking(hold_w, False)
             uid = None if self.first_uid is None or request["mode"] == "plain" else self.first_uid + call.slot
-            pid = self.native.start(request, wanted, status_w, uid) if self.native else os.fork()
+            pid = self.native.start(request, wanted, status_w, uid, meter.group) if self.native else os.fork()
         except OSError as error:
             for fd in ours:
                 os.close(fd)
+            self.metering.drop(meter)
             self.slots.append(call.slot)
             self.refuse(request["id"], f"the launcher cannot start a process: {error}")
             return
         if pid == 0:
-            Child(request, wanted, status_w, ours[2] if len(ours) > 2 else None, uid, self.pid).become()
+            held = ours[2] if len(ours) > 2 else None
+            Child(request, wanted, status_w, held, uid, self.pid, meter.group).become()
         os.close(status_w)
         call.status_fd = status_r
         if len(ours) > 2:
@@ -193,6 +230,7 @@ class Launcher:
             self.held[status_r] = call
             self.poll.register(status_r, select.EPOLLIN)
         call.pid = pid
+        self.metering.start(meter, pid)
         self.calls[call.id] = self.firsts[pid] = call
         heapq.heappush(self.deadlines, (call.started_at + request["wall"], call.id))
 
@@ -239,6 +277,7 @@ class Launcher:
         if call.verdict == "ended":
             call.verdict = verdict
         os.kill(call.pid, signal.SIGKILL)
+        call.meter.kill()
 
     def expire(self) -> None:
         now = time.monotonic()
@@ -246,6 +285,9 @@ class Launcher:
             _deadline, call_id = heapq.heappop(self.deadlines)
             if call_id in self.calls:
                 self.kill(self.calls[call_id], "timeout")
+        for meter in self.metering.look():
+            if meter.call in self.calls:
+                self.kill(self.calls[meter.call], meter.exceeded)
 
     def reap(self) -> None:
         while True:
@@ -312,20 +354,24 @@ class Launcher:
         text = json.loads(error[1]) if error else ""
         if call.verdict == "unlimited":
             text = "the limit of processes could not be set"
+        largest = MAXRSS.search(call.report)
+        used = self.metering.end(call.meter, call.cpu, 1024 * (int(largest[1]) if largest else call.maxrss))
+        if call.verdict == "ended" and call.meter.exceeded:
+            call.verdict = call.meter.exceeded
         self.send(
             {
                 "op": "end",
                 "id": call.id,
                 "verdict": call.verdict,
-                "started": bool(code or number or died) or call.verdict in ("killed", "timeout"),
+                "started": bool(code or number or died) or call.verdict in ("killed", "timeout", CPU, MEMORY),
                 "code": int(code[1]) if code else 0,
                 "signal": int(number[1]) if number else os.WTERMSIG(call.status) if died else 0,
                 "error": text,
-                "cpu": call.cpu,
-                "maxrss": call.maxrss * 1024,
                 "wall": time.monotonic() - call.started_at,
+                **used,
             }
         )
+        self.metering.drop(call.meter)
 
     def stop(self) -> None:
         """Kill everything and wait until it is dead, but not for ever."""
@@ -339,6 +385,8 @@ class Launcher:
                 os.wait4(-1, 0)
             except ChildProcessError:
                 break
+        if self.cgroups is not None:
+            self.cgroups.close()
         remove_folder(self.runtime_dir)
 
 
@@ -353,10 +401,11 @@ def main(arguments: list[str]) -> None:
         return
     except OSError:
         parent_fd = -1  # without pidfds the socket's end alone tells that the dispatcher is gone
+    cgroups = Cgroups.open()  # while the host's are to be seen
     _lock, first_uid = reserve_uids() if uids == "drop" else (None, None)
     if not spec:
         prctl(PR_SET_CHILD_SUBREAPER, 1)
-        serve(Launcher(line, parent_fd, runtime_dir, first_uid, None))
+        serve(Launcher(line, parent_fd, runtime_dir, first_uid, None, cgroups))
         return
 
     with open(spec[0], "rb") as file:  # noqa: PTH123  (pathlib would double this small process)
@@ -364,9 +413,11 @@ def main(arguments: list[str]) -> None:
     try:
         enter(host_network=walls["host_network"])
         if divide():
-            serve(Launcher(line, parent_fd, runtime_dir, first_uid, NativeStarter(walls)))
+            serve(Launcher(line, parent_fd, runtime_dir, first_uid, NativeStarter(walls), cgroups))
         else:
             remove_folder(runtime_dir)
+            if cgroups is not None:
+                cgroups.clear_homes()
     except WallError as error:
         line.send(json.dumps({"op": "failed", "wall": error.wall, "error": error.reason}).encode())
 

@@ -12,6 +12,7 @@ import resource
 import signal
 import socket
 import struct
+from collections.abc import Callable
 from fcntl import F_DUPFD_CLOEXEC, fcntl, ioctl
 from typing import Any, NoReturn
 
@@ -65,9 +66,16 @@ class Sandbox:
         self.seccomp = seccomp
         self.last_capability = last_capability
 
-    def become(self) -> NoReturn:
-        """Never returns; a failure is told through the status pipe."""
+    def become(self, join: Callable[[], None] | None) -> NoReturn:
+        """Never returns; a failure is told through the status pipe.
+
+        Args:
+            join: moves this process into its control groups.
+        """
         try:
+            if join is not None:
+                join()
+            kernel.unshare(kernel.CLONE_NEWCGROUP)  # only now, so that its own groups are the roots that it sees
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             os.setsid()
@@ -181,7 +189,7 @@ class Sandbox:
         """Start the executable, wait for its end, and report."""
         argv, environment = self.request["argv"], self.request["env"]
         limits = [limit for limit in self.request["rlimits"] if limit[0] == resource.RLIMIT_AS]
-        if limits[0][2] < SPAWN_ROOM:
+        if limits and limits[0][2] < SPAWN_ROOM:
             pid = fork_limited(argv, environment, limits)
         else:
             pid = os.posix_spawn(argv[0], argv, environment, setsigdef=RESET, setsigmask=())

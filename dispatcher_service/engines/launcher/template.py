@@ -26,7 +26,6 @@ from dispatcher_service.engines.launcher.kernel import (
     ATTR_NOEXEC,
     ATTR_NOSUID,
     ATTR_RDONLY,
-    CLONE_NEWCGROUP,
     CLONE_NEWIPC,
     CLONE_NEWNET,
     CLONE_NEWNS,
@@ -82,7 +81,8 @@ def enter(*, host_network: bool) -> None:
             write("/proc/self/setgroups", "deny")
             write("/proc/self/uid_map", f"{uid} {uid} 1")
             write("/proc/self/gid_map", f"{gid} {gid} 1")
-    flags = CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | CLONE_NEWPID
+    # Not that of control groups: calls' groups may lie outside what would be its root.
+    flags = CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWPID
     with building(SPACES):
         kernel.unshare(flags if host_network else flags | CLONE_NEWNET)
 
