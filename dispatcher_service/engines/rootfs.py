@@ -149,11 +149,11 @@ class Skeleton:
         found = ((self._host / name).resolve() for name in RESOLVER)
         return [Bind(str(file), f"/{name}") for name, file in zip(RESOLVER, found, strict=True) if file.is_file()]
 
-    def mount_point(self, path: str, *, file: bool = False) -> str:
-        """Make sure that an extension's folder, or a file, can be mounted at a path.
+    def check_place(self, path: str) -> PurePosixPath:
+        """Make sure that something may be mounted at a path.
 
         Raises:
-            ValueError: it cannot, and why.
+            ValueError: it may not, and why.
         """
         pure = PurePosixPath(path)
         if not pure.is_absolute() or ".." in pure.parts or str(pure) != path or path == "/" or path.startswith("//"):
@@ -164,6 +164,15 @@ class Skeleton:
         for mounted in (*self._mounted, "/etc", *(f"/{name}" for name in SYSTEM_FOLDERS)):
             if PurePosixPath(mounted).is_relative_to(pure):
                 raise ValueError(f"a folder mounted at {path} would hide the system's {mounted}")
+        return pure
+
+    def mount_point(self, path: str, *, file: bool = False) -> str:
+        """Make sure that an extension's folder, or a file, can be mounted at a path.
+
+        Raises:
+            ValueError: it cannot, and why.
+        """
+        pure = self.check_place(path)
         if path not in self._ready:
             if not any(pure.is_relative_to(mounted) for mounted in self._mounted) and not self._is_linked(pure):
                 name = str(pure.relative_to("/"))

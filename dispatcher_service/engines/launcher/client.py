@@ -27,7 +27,7 @@ GRACE_SECONDS = 30.0
 PROJECT_ROOT = Path(__file__).resolve().parents[3]
 BOOT = (
     "import sys; sys.path.append(sys.argv.pop(1)); "
-    "from dispatcher_service.engines.launcher.program import main; main(sys.argv[1:])"
+    "from dispatcher_service.engines.launcher.start import main; main(sys.argv[1:])"
 )
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
+from collections.abc import Iterator
 from typing import Any
 
-from dispatcher_service.engines.launcher import kernel
+from dispatcher_service.engines.launcher import kernel, landlock
 from dispatcher_service.engines.launcher.cgroups import Group
 from dispatcher_service.engines.launcher.kernel import (
     CLONE_NEWIPC,
@@ -15,7 +17,7 @@ from dispatcher_service.engines.launcher.kernel import (
     CLONE_NEWPID,
     CLONE_NEWUTS,
 )
-from dispatcher_service.engines.launcher.sandbox import Sandbox
+from dispatcher_service.engines.launcher.sandbox import REPORT, Report, Sandbox
 from dispatcher_service.engines.launcher.template import Template
 
 OWN = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS
@@ -26,7 +28,8 @@ class NativeStarter:
     """Starts calls from the template that it builds.
 
     Args:
-        spec: see `Template`; and `filters`, the compiled seccomp filters by the kind of network, in hexadecimal.
+        spec: see `Template`; and `filters`, the compiled seccomp filters by the kind of network, in hexadecimal, and
+            `programs`, folders below the root from which programs may be run.
 
     Raises:
         WallError: the template cannot be built.
@@ -39,16 +42,18 @@ class NativeStarter:
         self.covered = tuple(f"/{target}/" for _source, target in spec["binds"])
         self.last_capability = kernel.last_capability()
         self.tid_place = kernel.tid_address()
+        self.rules = landlock_rules(spec)
+        self._reports, self._report_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._reports.setblocking(False)
+        self.reports = self._reports.fileno()
+        """Readable when a call's first process has reported."""
 
-    def start(
-        self, request: dict[str, Any], fds: list[int], status_w: int, uid: int | None, group: Group | None
-    ) -> int:
+    def start(self, request: dict[str, Any], fds: list[int], uid: int | None, group: Group | None) -> int:
         """Clone a call's first process.
 
         Args:
             request: see `program.py`.
             fds: see there.
-            status_w: where that process reports; the parent closes it.
             uid: the user that it becomes; None keeps the launcher's.
             group: the call's control group; None where there are none.
 
@@ -73,10 +78,11 @@ class NativeStarter:
                 Sandbox(
                     request,
                     fds,
-                    status_w,
+                    self._report_end.fileno(),
                     uid,
                     tree,
                     granted,
+                    self.rules,
                     self.filters[request["network"]],
                     self.last_capability,
                 ).become(None if group is None else lambda: group.attach(born_in=cgroup != -1))
@@ -84,6 +90,16 @@ class NativeStarter:
             for fd in taken:
                 os.close(fd)
         return pid
+
+    def read_reports(self) -> Iterator[Report]:
+        """What first processes have reported since this was last called."""
+        while True:
+            try:
+                data = self._reports.recv(1024)
+            except BlockingIOError:
+                return
+            call, code, number, cpu, maxrss = REPORT.unpack_from(data)
+            yield Report(call, code, number, data[REPORT.size :].decode(errors="replace"), cpu, maxrss)
 
     def clone(self, flags: int, cgroup: int) -> int:
         """Fork into namespaces, by whichever way this host has."""
@@ -96,3 +112,11 @@ class NativeStarter:
         if not path.startswith(("/tmp/", *self.covered)):  # noqa: S108  (the sandbox's own)
             with contextlib.suppress(OSError):
                 self.template.make_place(path, folder=folder)
+
+
+def landlock_rules(spec: dict[str, Any]) -> list[landlock.Rule]:
+    """What all calls may do with the root that they have in common."""
+    programs = [f"/{name}" for name in spec["programs"]]
+    rules: list[tuple[str, int]] = [("/", landlock.READ), ("/dev", landlock.DEVICE)]
+    rules += [(path, landlock.EXECUTE) for path in programs if os.path.isdir(path) and not os.path.islink(path)]  # noqa: PTH112, PTH114  (pathlib would double this small process)
+    return [(os.open(path, os.O_PATH | os.O_CLOEXEC), access) for path, access in rules]

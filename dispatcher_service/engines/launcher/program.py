@@ -1,10 +1,7 @@
 """The launcher process: starts every call, watches the clock, and reports an end only when everything of it is dead.
 
-Started once, by `client.py`, as a new interpreter with a clean environment and the arguments `SOCKET PARENT RUNTIME_DIR
-UIDS [SPEC]`. The standard library only, one thread, and nothing of this project but its neighbours, so that its image
-stays small: each call costs a fork of it. `UIDS` is `drop` when calls are to get users of their own (the launcher is
-root) and `keep` otherwise. `SPEC` is a JSON file that says what the walls of the engine `native` are made of
-(`template.py`); with it the launcher moves into namespaces first, and all its calls are of mode `native`.
+The standard library only, one thread, and nothing of this project but its neighbours, so that its image stays small:
+each call costs a fork of it. `start.py` starts it.
 
 It counts and bounds what each call uses (`metering.py`), by control groups where it may use any.
 
@@ -25,11 +22,13 @@ The line is a SOCK_SEQPACKET socket, one JSON object a message:
   "code", "signal", "error", "cpu", "memory", "processes", "refused", "wall"}` a call; `verdict` is `ended`, `killed`,
   `timeout`, `cpu` or `memory`.
 
-Nothing outlives a call, because of whose child it is. A call's first process (bubblewrap's monitor, or the supervisor
-of mode `plain`) is a child of the launcher, and the launcher is a child subreaper: when that process is gone, what it
-leaves behind becomes the launcher's own child. So a child that is no call's first process is an orphan, and is killed;
-only own children are ever signalled, so a reused pid can never be hit. The orphan of bubblewrap is pid 1 of its pid
-namespace, and the kernel lets it end only after everything in the namespace has.
+Nothing outlives a call, because of whose child it is. In mode `native` a call's first process is pid 1 of a namespace:
+it kills and reaps the rest before it reports, and when it is killed itself, the kernel does that. Otherwise a call's
+first process (bubblewrap's monitor, or the supervisor of mode `plain`) is a child of the launcher, and the launcher is
+a child subreaper: when that process is gone, what it leaves behind becomes the launcher's own child. So a child that is
+no call's first process is an orphan, and is killed; only own children are ever signalled, so a reused pid can never be
+hit. The orphan of bubblewrap is pid 1 of its pid namespace, and the kernel lets it end only after everything in the
+namespace has.
 
 The launcher ends when the socket does, or the dispatcher: then it kills every call, removes its folder and exits.
 """
@@ -37,7 +36,6 @@ The launcher ends when the socket does, or the dispatcher: then it kills every c
 from __future__ import annotations
 
 import contextlib
-import gc
 import heapq
 import json
 import os
@@ -50,18 +48,15 @@ import time
 from typing import Any
 
 from dispatcher_service.engines.launcher.cgroups import Cgroups
-from dispatcher_service.engines.launcher.child import IGNORED, Child
-from dispatcher_service.engines.launcher.kernel import PR_SET_CHILD_SUBREAPER, prctl
+from dispatcher_service.engines.launcher.child import Child
 from dispatcher_service.engines.launcher.metering import CPU, MEMORY, Meter, Metering
 from dispatcher_service.engines.launcher.native import NativeStarter
-from dispatcher_service.engines.launcher.processes import MAX_CALLS, children, max_files, remove_folder, reserve_uids
-from dispatcher_service.engines.launcher.template import WallError, divide, enter
+from dispatcher_service.engines.launcher.processes import MAX_CALLS, children, remove_folder
 
 MAX_MESSAGE = 192 * 1024
 MAX_DESCRIPTORS = 64
 """Of one message; the kernel takes 253."""
 STOP_SECONDS = 10
-STARTED = b'"started"'
 CHILD_PID, EXIT_CODE = re.compile(rb'"child-pid": (\d+)'), re.compile(rb'"exit-code": (\d+)')
 ERROR, SIGNAL = re.compile(rb'"error": ("[^\n]*")'), re.compile(rb'"signal": (\d+)')
 MAXRSS = re.compile(rb'"maxrss": (\d+)')
@@ -79,14 +74,16 @@ class Call:
         self.meter = meter
         self.pid = 0
         self.reaped = False
-        self.status = 0
-        """As the first process has ended."""
         self.waiting: set[int] = set()
         """Orphans that must be dead before the reply."""
         self.status_fd = -1
         self.hold_fd = -1
         self.report = b""
-        """What the first process has written about itself."""
+        """What the first process has written about itself, unless that is of mode `native`."""
+        self.started = False
+        self.code = 0
+        self.signal = 0
+        self.error = ""
         self.verdict = "ended"
         self.started_at = time.monotonic()
         self.cpu = 0.0
@@ -130,8 +127,9 @@ class Launcher:
         self.poll.register(line, select.EPOLLIN)
         self.poll.register(self.wake_r, select.EPOLLIN)
         self.parent_fd = parent_fd
-        if parent_fd != -1:
-            self.poll.register(parent_fd, select.EPOLLIN)
+        for fd in (parent_fd, -1 if native is None else native.reports):
+            if fd != -1:
+                self.poll.register(fd, select.EPOLLIN)
         self.running = True
 
     def serve(self) -> None:
@@ -153,6 +151,8 @@ class Launcher:
                     self.running = False
                 elif fd in self.held:
                     self.release(self.held[fd])
+                elif self.native is not None:
+                    self.read_reports(self.native)
             self.expire()
             self.reap()
 
@@ -200,39 +200,49 @@ class Launcher:
             self.refuse(request["id"], f"its control group cannot be used: {error}")
             return
         call = Call(request, self.slots.pop(), meter)
-        wanted = list(fds)
-        ours: list[int] = []
+        uid = None if self.first_uid is None or request["mode"] == "plain" else self.first_uid + call.slot
         try:
-            status_r, status_w = os.pipe2(os.O_CLOEXEC)
-            ours += [status_r, status_w]
-            os.set_blocking(status_r, False)
-            if request["mode"] == "bubblewrap" and request["processes"] and self.first_uid is None:
-                hold_r, hold_w = os.pipe2(os.O_CLOEXEC)
-                ours += [hold_r, hold_w]
-                os.set_blocking(hold_w, False)
-            uid = None if self.first_uid is None or request["mode"] == "plain" else self.first_uid + call.slot
-            pid = self.native.start(request, wanted, status_w, uid, meter.group) if self.native else os.fork()
+            if self.native is not None:
+                call.pid = self.native.start(request, fds, uid, meter.group)
+            else:
+                self.fork(call, fds, uid)
         except OSError as error:
-            for fd in ours:
-                os.close(fd)
             self.metering.drop(meter)
             self.slots.append(call.slot)
-            self.refuse(request["id"], f"the launcher cannot start a process: {error}")
+            self.refuse(request["id"], f"the launcher cannot start a process: {error.strerror or error}")
             return
-        if pid == 0:
+        self.metering.start(meter, call.pid)
+        self.calls[call.id] = self.firsts[call.pid] = call
+        heapq.heappush(self.deadlines, (call.started_at + request["wall"], call.id))
+
+    def fork(self, call: Call, fds: list[int], uid: int | None) -> None:
+        """Start a call's first process by a fork of this one.
+
+        Raises:
+            OSError: a process or descriptor too many.
+        """
+        request = call.request
+        ours = list(os.pipe2(os.O_CLOEXEC))
+        try:
+            os.set_blocking(ours[0], False)
+            if request["mode"] == "bubblewrap" and request["processes"] and self.first_uid is None:
+                ours += os.pipe2(os.O_CLOEXEC)
+                os.set_blocking(ours[3], False)
+            call.pid = os.fork()
+        except OSError:
+            for fd in ours:
+                os.close(fd)
+            raise
+        if call.pid == 0:
             held = ours[2] if len(ours) > 2 else None
-            Child(request, wanted, status_w, held, uid, self.pid, meter.group).become()
-        os.close(status_w)
-        call.status_fd = status_r
+            Child(request, list(fds), ours[1], held, uid, self.pid, call.meter.group).become()
+        os.close(ours[1])
+        call.status_fd = ours[0]
         if len(ours) > 2:
             os.close(ours[2])
             call.hold_fd = ours[3]
-            self.held[status_r] = call
-            self.poll.register(status_r, select.EPOLLIN)
-        call.pid = pid
-        self.metering.start(meter, pid)
-        self.calls[call.id] = self.firsts[pid] = call
-        heapq.heappush(self.deadlines, (call.started_at + request["wall"], call.id))
+            self.held[call.status_fd] = call
+            self.poll.register(call.status_fd, select.EPOLLIN)
 
     def refuse(self, call_id: int, error: str) -> None:
         self.send(
@@ -271,6 +281,15 @@ class Launcher:
         except BlockingIOError:
             pass
 
+    def read_reports(self, native: NativeStarter) -> None:
+        """Tell how calls have ended whose first process says that nothing of them is left but itself."""
+        for report in native.read_reports():
+            call = self.calls.get(report.call)
+            if call is not None and call.verdict == "ended":
+                call.started, call.code, call.signal, call.error = not report.error, *report[1:4]
+                call.cpu, call.maxrss = report.cpu, report.maxrss
+                self.tell(call)
+
     def kill(self, call: Call, verdict: str) -> None:
         if call.reaped:
             return
@@ -299,7 +318,9 @@ class Launcher:
                 return
             if (call := self.firsts.pop(pid, None)) is not None:
                 call.reaped = True
-                call.status = status
+                if self.native is not None:
+                    self.bury(call, status, usage, self.native)
+                    continue
                 call.use(usage, orphan=False)
                 self.unhold(call)
                 self.read_report(call)
@@ -313,10 +334,17 @@ class Launcher:
                         self.sweep(call)
                     self.finish(call)
 
+    def bury(self, call: Call, status: int, usage: resource.struct_rusage, native: NativeStarter) -> None:
+        """See a call off whose first process, pid 1 of all its others, is dead."""
+        self.read_reports(native)
+        if call.id in self.calls:  # it was killed before it could report
+            call.use(usage, orphan=False)
+            call.started, call.signal = True, os.WTERMSIG(status) if os.WIFSIGNALED(status) else signal.SIGKILL
+            self.tell(call)
+        self.let_go(call)
+
     def adopt(self, call: Call) -> None:
         """Find and kill what a call's first process has left behind."""
-        if self.native is not None:
-            return  # it was pid 1 of them all
         found = CHILD_PID.search(call.report)
         if not found:
             self.sweep(call)
@@ -343,19 +371,25 @@ class Launcher:
     def finish(self, call: Call) -> None:
         if not call.reaped or call.waiting or call.id not in self.calls:
             return
-        del self.calls[call.id]
         os.close(call.status_fd)
         if call.hold_fd != -1:
             os.close(call.hold_fd)
-        self.slots.append(call.slot)
         code, number = EXIT_CODE.search(call.report), SIGNAL.search(call.report)
-        died = STARTED in call.report and os.WIFSIGNALED(call.status)  # a first process that was killed from inside
-        error = ERROR.search(call.report)
-        text = json.loads(error[1]) if error else ""
+        error, largest = ERROR.search(call.report), MAXRSS.search(call.report)
+        call.started = bool(code or number)
+        call.code, call.signal = int(code[1]) if code else 0, int(number[1]) if number else 0
+        call.error = json.loads(error[1]) if error else ""
         if call.verdict == "unlimited":
-            text = "the limit of processes could not be set"
-        largest = MAXRSS.search(call.report)
-        used = self.metering.end(call.meter, call.cpu, 1024 * (int(largest[1]) if largest else call.maxrss))
+            call.error = "the limit of processes could not be set"
+        if largest:
+            call.maxrss = int(largest[1])
+        self.tell(call)
+        self.let_go(call)
+
+    def tell(self, call: Call) -> None:
+        """Tell the dispatcher how a call has ended, of which nothing can run any more."""
+        del self.calls[call.id]
+        used = self.metering.end(call.meter, call.cpu, 1024 * call.maxrss)
         if call.verdict == "ended" and call.meter.exceeded:
             call.verdict = call.meter.exceeded
         self.send(
@@ -363,14 +397,18 @@ class Launcher:
                 "op": "end",
                 "id": call.id,
                 "verdict": call.verdict,
-                "started": bool(code or number or died) or call.verdict in ("killed", "timeout", CPU, MEMORY),
-                "code": int(code[1]) if code else 0,
-                "signal": int(number[1]) if number else os.WTERMSIG(call.status) if died else 0,
-                "error": text,
+                "started": call.started or call.verdict in ("killed", "timeout", CPU, MEMORY),
+                "code": call.code,
+                "signal": call.signal,
+                "error": call.error,
                 "wall": time.monotonic() - call.started_at,
                 **used,
             }
         )
+
+    def let_go(self, call: Call) -> None:
+        """Let the next call have what a dead one had."""
+        self.slots.append(call.slot)
         self.metering.drop(call.meter)
 
     def stop(self) -> None:
@@ -388,61 +426,3 @@ class Launcher:
         if self.cgroups is not None:
             self.cgroups.close()
         remove_folder(self.runtime_dir)
-
-
-def main(arguments: list[str]) -> None:
-    """Serve until the dispatcher is gone."""
-    fd, parent, runtime_dir, uids, *spec = arguments
-    line = socket.socket(fileno=int(fd))
-    tidy(line.fileno())
-    try:
-        parent_fd = os.pidfd_open(int(parent))
-    except ProcessLookupError:
-        return
-    except OSError:
-        parent_fd = -1  # without pidfds the socket's end alone tells that the dispatcher is gone
-    cgroups = Cgroups.open()  # while the host's are to be seen
-    _lock, first_uid = reserve_uids() if uids == "drop" else (None, None)
-    if not spec:
-        prctl(PR_SET_CHILD_SUBREAPER, 1)
-        serve(Launcher(line, parent_fd, runtime_dir, first_uid, None, cgroups))
-        return
-
-    with open(spec[0], "rb") as file:  # noqa: PTH123  (pathlib would double this small process)
-        walls = json.load(file)
-    try:
-        enter(host_network=walls["host_network"])
-        if divide():
-            serve(Launcher(line, parent_fd, runtime_dir, first_uid, NativeStarter(walls), cgroups))
-        else:
-            remove_folder(runtime_dir)
-            if cgroups is not None:
-                cgroups.clear_homes()
-    except WallError as error:
-        line.send(json.dumps({"op": "failed", "wall": error.wall, "error": error.reason}).encode())
-
-
-def tidy(kept: int) -> None:
-    """Close what was inherited but for one descriptor, and see to the signals."""
-    os.set_inheritable(kept, False)
-    os.closerange(3, kept)
-    os.closerange(kept + 1, max_files())
-    signal.pthread_sigmask(signal.SIG_SETMASK, [])
-    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP, signal.SIGPIPE}:
-        try:
-            signal.signal(number, signal.SIG_DFL)
-        except OSError:
-            continue  # a real-time signal that the C library keeps for itself
-    for number in IGNORED:
-        signal.signal(number, signal.SIG_IGN)
-    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-
-
-def serve(launcher: Launcher) -> None:
-    """Serve with it, in memory that its children share as much as can be."""
-    gc.collect()
-    gc.freeze()  # so that a collection in a child touches, and so copies, none of what it shares with the launcher
-    try:
-        launcher.serve()
-    finally:
-        launcher.stop()

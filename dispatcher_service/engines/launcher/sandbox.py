@@ -7,23 +7,32 @@ is left. The order of the steps matters: each takes away what an earlier one nee
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import signal
 import socket
 import struct
 from collections.abc import Callable
-from fcntl import F_DUPFD_CLOEXEC, fcntl, ioctl
-from typing import Any, NoReturn
+from fcntl import ioctl
+from typing import Any, NamedTuple, NoReturn
 
-from dispatcher_service.engines.launcher import kernel
-from dispatcher_service.engines.launcher.child import IGNORED, describe
-from dispatcher_service.engines.launcher.kernel import CLONE_NEWUSER, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY
+from dispatcher_service.engines.launcher import kernel, landlock
+from dispatcher_service.engines.launcher.child import IGNORED
+from dispatcher_service.engines.launcher.kernel import (
+    CLONE_NEWUSER,
+    MS_NODEV,
+    MS_NOEXEC,
+    MS_NOSUID,
+    MS_RDONLY,
+)
 from dispatcher_service.engines.launcher.template import make_place, write
 
 SECRETS = "/run/secrets"
 SECRETS_SIZE = 4 << 20
-STATUS_FD = 3
+REPORT_FD = 3
+REPORT = struct.Struct("=IIIdI")
+"""The call's number, the exit code, the signal, CPU time and the largest process's size; then the text of an error."""
 SPAWN_ROOM = 24 << 20
 """Bytes of address space that this process takes up, with some to spare: an executable that is allowed less is started
 by a fork, whose child alone is limited; else this process is limited too, and starting needs some memory."""
@@ -32,16 +41,31 @@ RESET = (*IGNORED, signal.SIGXFSZ, signal.SIGCHLD)
 """Signals that are as they are by default when the executable starts. SIGPIPE stays ignored, as xapi leaves it."""
 
 
+class Report(NamedTuple):
+    """What a call's first process says at the end."""
+
+    call: int
+    code: int
+    signal: int
+    error: str
+    """Why nothing was started; empty when something was."""
+    cpu: float
+    """Seconds, of all that has run in the sandbox."""
+    maxrss: int
+    """KiB, of the largest of its processes."""
+
+
 class Sandbox:
     """A new process on its way to being the first of a call's.
 
     Args:
         request: see `program.py`.
         fds: standard input, output and error, the tree's folder, and the secrets where there are any.
-        status_w: where to report.
+        report_w: where to report.
         uid: the user to become on the host; None keeps the launcher's.
         tree: the tree's mounts, not attached yet.
         granted: mounts of what is granted, with their paths and whether each is a folder.
+        rules: Landlock's, about what all calls see.
         seccomp: the filter.
         last_capability: the newest capability's number.
     """
@@ -50,24 +74,26 @@ class Sandbox:
         self,
         request: dict[str, Any],
         fds: list[int],
-        status_w: int,
+        report_w: int,
         uid: int | None,
         tree: int,
         granted: list[tuple[int, str, bool]],
+        rules: list[landlock.Rule],
         seccomp: kernel.Filter,
         last_capability: int,
     ) -> None:
         self.request = request
         self.fds = fds
-        self.status_w = status_w
+        self.report_w = report_w
         self.uid = uid
         self.tree = tree
         self.granted = granted
+        self.rules = rules
         self.seccomp = seccomp
         self.last_capability = last_capability
 
     def become(self, join: Callable[[], None] | None) -> NoReturn:
-        """Never returns; a failure is told through the status pipe.
+        """Never returns; a failure is told in the report.
 
         Args:
             join: moves this process into its control groups.
@@ -90,7 +116,8 @@ class Sandbox:
             self.arrange_fds()
             self.run()
         except BaseException as error:  # noqa: BLE001  (whatever it is, the launcher must hear of it and this process end)
-            os.write(self.status_w, describe(error))
+            text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            os.write(self.report_w, REPORT.pack(self.request["id"], 0, 0, 0.0, 0) + text[:500].encode())
         finally:
             os._exit(127)
 
@@ -111,7 +138,7 @@ class Sandbox:
         kernel.mount("proc", "/proc", "proc", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, "hidepid=2")
         for tree, path, is_folder in [(self.tree, request["mount_at"], True), *self.granted]:
             if path.startswith("/tmp/"):  # noqa: S108  (as above)
-                make_place(path, None, folder=is_folder)
+                make_place(path[1:], None, folder=is_folder)
             kernel.attach_tree(tree, path)
         if request["secrets"]:
             self.build_secrets()
@@ -174,36 +201,47 @@ class Sandbox:
         """Give up what only the building of the walls needed."""
         kernel.drop_capabilities(self.last_capability)
         kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
+        request = self.request
+        rules = [*self.rules, ("/tmp", landlock.WRITE | landlock.EXECUTE), (request["mount_at"], landlock.EXECUTE)]  # noqa: S108  (the sandbox's own)
+        rules += [(path, landlock.WRITE if writable else landlock.READ) for path, writable in request["paths"]]
+        landlock.restrict(rules, network=request["network"] != "none")
         self.seccomp.install()
 
     def arrange_fds(self) -> None:
-        """Keep standard input, output and error, and the status pipe for this process alone."""
-        first = fcntl(self.status_w, F_DUPFD_CLOEXEC, STATUS_FD + 1)
-        moved = [fcntl(fd, F_DUPFD_CLOEXEC, STATUS_FD + 1) for fd in self.fds[:3]]
-        for number, fd in enumerate(moved):
-            os.dup2(fd, number, inheritable=True)
-        self.status_w = os.dup2(first, STATUS_FD, inheritable=False)
-        kernel.close_from(STATUS_FD + 1)
+        """Keep standard input, output and error, and the line to the launcher for this process alone."""
+        for number, fd in enumerate(self.fds[:3]):  # none of them is below 3
+            os.dup2(fd, number)
+        self.report_w = os.dup2(self.report_w, REPORT_FD, inheritable=False)
+        kernel.close_from(REPORT_FD + 1)
 
     def run(self) -> None:
-        """Start the executable, wait for its end, and report."""
+        """Start the executable, wait for its end, end what it has left behind, and report."""
         argv, environment = self.request["argv"], self.request["env"]
         limits = [limit for limit in self.request["rlimits"] if limit[0] == resource.RLIMIT_AS]
         if limits and limits[0][2] < SPAWN_ROOM:
             pid = fork_limited(argv, environment, limits)
         else:
             pid = os.posix_spawn(argv[0], argv, environment, setsigdef=RESET, setsigmask=())
-        os.write(STATUS_FD, b'{"started": %d}' % pid)
-        ended, status = os.wait4(-1, 0)[:2]
+        ended, status = os.waitpid(-1, 0)
         while ended != pid:
-            ended, status = os.wait4(-1, 0)[:2]
+            ended, status = os.waitpid(-1, 0)
+        end_the_rest()
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
-        key, value = (
-            ("signal", os.WTERMSIG(status)) if os.WIFSIGNALED(status) else ("exit-code", os.WEXITSTATUS(status))
-        )
-        report = f'{{"{key}": {value}, "cpu": {used.ru_utime + used.ru_stime:.6f}, "maxrss": {used.ru_maxrss}}}'
-        os.write(STATUS_FD, report.encode())
+        code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else 0
+        number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
+        cpu = used.ru_utime + used.ru_stime
+        os.write(REPORT_FD, REPORT.pack(self.request["id"], code, number, cpu, used.ru_maxrss))
         os._exit(0)
+
+
+def end_the_rest() -> None:
+    """Kill and reap everything else in this namespace, of which this process is pid 1: what is left is its child."""
+    with contextlib.suppress(ChildProcessError, ProcessLookupError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+        os.kill(-1, signal.SIGKILL)
+        while True:
+            os.waitpid(-1, 0)
 
 
 def set_limit(number: int, soft: int, hard: int) -> None:

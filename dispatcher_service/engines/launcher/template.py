@@ -12,6 +12,7 @@ The launcher lives in the template, and a call gets a copy of it.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import select
 import signal
@@ -194,7 +195,7 @@ class Template:
         try:
             with self._at_host():
                 for path, writable in paths:
-                    place = kernel.open_without_links(path)
+                    place = open_granted(path)
                     try:
                         is_folder = stat.S_ISDIR(os.fstat(place).st_mode)
                         tree = kernel.clone_tree("", place)
@@ -211,6 +212,19 @@ class Template:
     def make_place(self, path: str, *, folder: bool = True) -> None:
         """Make sure that there is something in the skeleton to mount at."""
         make_place(path[1:], self._skeleton, folder=folder)
+
+
+def open_granted(path: str) -> int:
+    """Open a granted path as a place only.
+
+    Raises:
+        OSError: it is not there, or a symbolic link is in it; the text tells that.
+    """
+    try:
+        return kernel.open_without_links(path)
+    except OSError as error:
+        reason = "a symbolic link is in it" if error.errno == errno.ELOOP else os.strerror(error.errno or 0)
+        raise OSError(error.errno, f"{path} was granted, but cannot be shown: {reason}") from None
 
 
 def take(path: str, attributes: int) -> int:

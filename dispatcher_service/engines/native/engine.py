@@ -19,7 +19,7 @@ from dispatcher_service.engines.base import (
 )
 from dispatcher_service.engines.launcher.client import Launcher, LauncherError, Request
 from dispatcher_service.engines.launcher.template import MOUNTS, PROC, SPACES, USER
-from dispatcher_service.engines.rootfs import INNER_UID, Bind, Skeleton
+from dispatcher_service.engines.rootfs import INNER_UID, SYSTEM_FOLDERS, Bind, Skeleton
 from dispatcher_service.engines.seccomp.filter import compiled_filter
 from dispatcher_service.engines.spawning import ENVIRONMENT, CannotRun, LauncherEngine, interpreter_hint, rlimits
 from dispatcher_service.engines.stdio import OutputReader, sealed_input
@@ -48,6 +48,7 @@ class NativeEngine(LauncherEngine):
 
     def __init__(self) -> None:
         super().__init__()
+        self._skeleton: Skeleton | None = None
         self._outbound: Launcher | None = None
         self._outbound_lock = asyncio.Lock()
 
@@ -77,7 +78,8 @@ class NativeEngine(LauncherEngine):
         return os.geteuid() == 0
 
     def _make_launcher(self, runtime_dir: Path) -> Launcher:
-        return Launcher(runtime_dir, drop_uids=self._drops_uids(), spec=write_spec(runtime_dir, outbound=False))
+        spec, self._skeleton = write_spec(runtime_dir, outbound=False)
+        return Launcher(runtime_dir, drop_uids=self._drops_uids(), spec=spec)
 
     def _explain(self, error: Exception) -> list[Finding]:
         wall = error.wall if isinstance(error, LauncherError) else ""
@@ -102,7 +104,7 @@ class NativeEngine(LauncherEngine):
     async def _start_outbound(self) -> Launcher:
         """Start a second launcher, which keeps the host's network; it starts again with the next call that needs it."""
         folder = self._make_runtime_dir()
-        launcher = Launcher(folder, drop_uids=self._drops_uids(), spec=write_spec(folder, outbound=True))
+        launcher = Launcher(folder, drop_uids=self._drops_uids(), spec=write_spec(folder, outbound=True)[0])
         try:
             await launcher.start()
         except (LauncherError, OSError) as error:
@@ -137,6 +139,16 @@ class NativeEngine(LauncherEngine):
 
     def _request(self, command: Command, tree_fd: int, head: bytes, launcher: Launcher) -> tuple[Request, list[int]]:
         del head, launcher
+        if self._skeleton is None:
+            raise CannotRun("the engine is not prepared")
+        try:
+            for place in (command.mount_at, *command.access.read, *command.access.write):
+                self._skeleton.check_place(place)
+        except ValueError as error:
+            raise CannotRun(str(error)) from None
+        for name, _content in command.access.secrets:
+            if name in {"", ".", ".."} or "/" in name or "\0" in name:
+                raise CannotRun(f"a secret cannot be called {name!r}")
         request = build(command)
         secrets = command.access.secrets
         if not secrets:
@@ -148,12 +160,15 @@ class NativeEngine(LauncherEngine):
         return f"cannot run {command.path}: {error or 'its first process died'}{interpreter_hint(head)}"
 
 
-def write_spec(runtime_dir: Path, *, outbound: bool) -> Path:
+def write_spec(runtime_dir: Path, *, outbound: bool) -> tuple[Path, Skeleton]:
     """Tell the launcher in a file what to build.
 
     Args:
         runtime_dir: the launcher's folder; the skeleton is made in it.
         outbound: keep the host's network.
+
+    Returns:
+        The file, and the skeleton, which knows where nothing may be mounted.
     """
     root = runtime_dir / "root"
     root.mkdir()
@@ -167,14 +182,15 @@ def write_spec(runtime_dir: Path, *, outbound: bool) -> Path:
         "devices": [bind.source.removeprefix("/dev/") for bind in skeleton.binds if is_device(bind)],
         "hostname": HOSTNAME,
         "host_network": outbound,
-        "filters": {kind.value: compiled_filter().hex() for kind in kinds},
+        "programs": ["usr", *SYSTEM_FOLDERS],
+        "filters": {kind.value: compiled_filter(network=kind).hex() for kind in kinds},
     }
     if outbound:
         spec["binds"] += [[bind.source, bind.target.lstrip("/")] for bind in skeleton.resolver()]
     path = runtime_dir / SPEC_FILE
     path.write_text(json.dumps(spec))
     path.chmod(0o600)
-    return path
+    return path, skeleton
 
 
 def is_device(bind: Bind) -> bool:
