@@ -14,6 +14,7 @@ from dispatcher_service.builtins.system import system_builtins
 from dispatcher_service.bundles.bundles import Bundles
 from dispatcher_service.bundles.cache import BundleCache
 from dispatcher_service.bundles.loading import Loader
+from dispatcher_service.calls.bounds import Bounds
 from dispatcher_service.calls.calls import Calls
 from dispatcher_service.calls.listing import MethodInfo, list_methods
 from dispatcher_service.calls.runner import Execution, ExecutionMeter, Runner
@@ -101,7 +102,8 @@ class DispatcherApp:
         self._follower = following.follower
         self._resources = resources
         self._draining = False
-        self._runner = Runner(engine, dropins, Slots(settings.call_concurrency, settings.call_queue), _limits(settings))
+        slots = Slots(Bounds.of(settings))
+        self._runner = Runner(engine, dropins, slots, _limits(settings))
         self._runner.show_metrics()
         sessions = following.authenticator
         follower = following.follower
@@ -124,7 +126,7 @@ class DispatcherApp:
         dispatcher = DispatcherServicer(
             self._calls, state.tasks, self._methods_if_ready, self.declarations, state.audit, sessions, access
         )
-        self._hooks = Hooks(engine, settings.data_dir / "cache" / "hooks", _limits(settings), state.audit)
+        self._hooks = Hooks(engine, settings.data_dir / "cache" / "hooks", _limits(settings), slots, state.audit)
         self._hooks.sweep()
         hooks = HookServicer(self._hooks, _token(settings))
         self.services: Sequence[RpcService] = (dispatcher.service(), hooks.service(), *state.services(sessions))
@@ -218,14 +220,16 @@ class DispatcherApp:
         target = self.declarations.in_force.target(name)
         return target is not None and target.origin.source is not Source.BUILT_IN and target.origin.available
 
-    async def _run_extension(self, method: str, params: Sequence[Value], _caller: CallerContext) -> Value:
+    async def _run_extension(self, method: str, params: Sequence[Value], caller: CallerContext) -> Value:
         """Run what answers to a name, with no regard to a declaration, as xapi does."""
         if not await self._has_extension(method):
             raise method_unknown(method)
         target = self.declarations.in_force.target(method)
         if target is None:
             raise method_unknown(method)
-        execution = Execution(method, target.executable, params, target.bundle)
+        execution = Execution(
+            method, target.executable, params, caller.name, target.bundle, accepted=bool(caller.task_ref)
+        )
         with self.declarations.holds.using(target.bundle):
             return await self._runner.run(execution, ExecutionMeter())
 

@@ -81,7 +81,19 @@ class Settings(BaseSettings):
     call_processes: int = Field(64, ge=1, description="processes and threads of a call")
     call_output: Bytes = Field(8 << 20, description="stdout of a call")
     call_concurrency: int = Field(16, ge=1, le=1024, description="calls that run at once on a host")
-    call_queue: int = Field(1024, ge=0, description="calls that wait for a place; SERVER_BUSY beyond")
+    call_queue: int = Field(1024, ge=0, description="calls that wait for a turn; SERVER_BUSY beyond")
+    call_method_concurrency: int | None = Field(
+        None, ge=1, description="calls of one method that run at once; three quarters of the host's"
+    )
+    call_caller_concurrency: int | None = Field(
+        None, ge=1, description="calls of one user that run at once; three quarters of the host's"
+    )
+    call_method_queue: int | None = Field(
+        None, ge=0, description="calls of one method that wait for a turn; three quarters of the host's"
+    )
+    call_caller_queue: int | None = Field(
+        None, ge=0, description="calls of one user that wait for a turn; three quarters of the host's"
+    )
 
     drain_timeout: Seconds = Field(30.0, description="the longest wait for running calls at SIGTERM")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="what is logged")

@@ -80,6 +80,11 @@ class CallerContext:
     task_ref: str = ""
     """The task that the call runs as; empty for synchronous calls."""
 
+    @property
+    def name(self) -> str:
+        """Whose calls count together: the user's; where there is none, those of the same peer."""
+        return self.session.user if self.session else self.peer
+
     def require_session(self) -> Session:
         """Return the session.
 

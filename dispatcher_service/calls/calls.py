@@ -18,6 +18,7 @@ from dispatcher_service.calls.checks import UNDECLARED_PERMISSION, check_params,
 from dispatcher_service.calls.record import AuditSink, CallRecord, action_of
 from dispatcher_service.calls.result import CallResult, TaskStarter
 from dispatcher_service.calls.runner import Execution, ExecutionMeter, Runner
+from dispatcher_service.calls.slots import Turn
 from dispatcher_service.declarations.declarations import Declarations
 from dispatcher_service.declarations.in_force import InForce, Target
 from dispatcher_service.dropins.view import DropIns
@@ -79,6 +80,8 @@ class _Call:
     declared: tuple[Method, Types] | None = None
     checks: MethodChecks | None = None
     source: str = "none"
+    turn: Turn | None = None
+    """What a call that becomes a task has reserved until it runs."""
     meter: ExecutionMeter = field(default_factory=ExecutionMeter)
 
 
@@ -213,7 +216,9 @@ class Calls:
         params = _params(request, call.declared)
         call.checks = in_force.checks(request.method)
         call.params = params if call.checks is None else call.checks.arguments(params)
-        self._runner.check_room()
+        if needs_session:
+            # What waits in the background is not refused any more once its reference is given out.
+            call.turn = self._runner.reserve(request.method, call.caller.name)
         call.target = target
         if target.bundle is not None:
             self._declarations.holds.hold(target.bundle.tree)
@@ -244,7 +249,9 @@ class Calls:
         return not there and target.origin.available
 
     def _release(self, call: _Call) -> None:
-        """Let go of the folder that an admitted call has held."""
+        """Let go of what an admitted call has held: the folder, and a turn that it has not taken."""
+        if call.turn is not None:
+            call.turn.drop()
         target, call.target = call.target, None
         if target is not None and target.bundle is not None:
             self._declarations.holds.release(target.bundle.tree)
@@ -265,13 +272,18 @@ class Calls:
             if request.seconds is not None and not caller.task_ref:
                 left = max(call.arrived + request.seconds - time.monotonic(), 0.0)
             execution = Execution(
-                request.method, call.target.executable, [caller.session_ref, *call.params], call.target.bundle
+                request.method,
+                call.target.executable,
+                [caller.session_ref, *call.params],
+                caller.name,
+                call.target.bundle,
+                seconds=left,
             )
             if call.checks is not None:
                 execution = replace(execution, limits=call.checks.method.limits, check=call.checks.result)
             target = call.target
             execution = replace(execution, access=lambda: self._access.give(target))
-            value = await self._runner.run(execution, call.meter, left)
+            value = await self._runner.run(execution, call.meter, call.turn)
             return CallResult(value, call.meter.usage, call.declared)
 
     @contextmanager

@@ -14,7 +14,15 @@ CALL_SECONDS = Histogram(
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300),
 )
 RUNNING = Gauge("graft_calls_running", "Executables that run.")
-WAITING = Gauge("graft_calls_waiting", "Calls that wait for a turn.")
+WAITING = Gauge("graft_calls_waiting", "Calls that wait for a turn, accepted tasks included.")
+HELD_BACK = Gauge(
+    "graft_calls_held_back",
+    "Calls that wait for a turn, by the bound that keeps them: host, method, caller, line (a caller of a method).",
+    ["by"],
+)
+REFUSED = Counter(
+    "graft_calls_refused_total", "Calls refused because a queue is full: of host, method, caller, line.", ["by"]
+)
 
 _RESULTS = frozenset(
     {

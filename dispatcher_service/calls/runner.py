@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from dispatcher_service.calls.metrics import RUNNING, WAITING
+from dispatcher_service.calls.metrics import HELD_BACK, RUNNING, WAITING
 from dispatcher_service.calls.outcome import value_of
-from dispatcher_service.calls.slots import Slots
+from dispatcher_service.calls.slots import Slots, Turn
 from dispatcher_service.declarations.sources import LinkedBundle
 from dispatcher_service.dropins.view import DropIns
 from dispatcher_service.engines.base import NO_ACCESS, Access, Command, Engine, Limits, Outcome, Usage, Verdict
@@ -50,6 +50,8 @@ class Execution:
     """The file's name."""
     params: Sequence[Value] = field(repr=False)
     """Everything that it is given, the session first."""
+    caller: str
+    """Whose call it is, for the bounds of one caller."""
     bundle: LinkedBundle | None = None
     """The extension version that it belongs to, whose folder is held; None for a drop-in."""
     limits: MethodLimits = field(default_factory=MethodLimits)
@@ -58,6 +60,10 @@ class Execution:
     """Returns what the caller is to get of the answer; raises GraftError where it must not get that."""
     access: Callable[[], Awaitable[Access]] = _no_access
     """Returns what it is given beyond its sandbox, asked when its turn has come; raises AccessError."""
+    seconds: float | None = None
+    """How long the caller will wait for a turn; None for however long that takes."""
+    accepted: bool = False
+    """Whether it runs as a task, which is not refused once it has been accepted."""
 
 
 class Runner:
@@ -71,20 +77,23 @@ class Runner:
         self._running: set[str] = set()
         self._stopping = False
 
-    async def run(self, execution: Execution, meter: ExecutionMeter, seconds: float | None = None) -> Value:
+    async def run(self, execution: Execution, meter: ExecutionMeter, turn: Turn | None = None) -> Value:
         """Run an executable and return what it has answered. Cancelling this kills it.
 
         Args:
             execution: what to run.
             meter: takes what it has used.
-            seconds: how long the caller will wait for a turn; None for however long that takes.
+            turn: the turn that `reserve` has given for it, if any.
 
         Raises:
             GraftError: MESSAGE_METHOD_UNKNOWN; SERVER_BUSY; the extension's own failure; INTERNAL_ERROR [path, reason,
                 stdout, stderr]; what its `check` finds.
         """
         limits = limits_of(execution.limits, self._limits)
-        async with self._slots.slot(seconds):
+        turn = turn or self._slots.slot(
+            execution.method, execution.caller, seconds=execution.seconds, accepted=execution.accepted
+        )
+        async with turn:
             with self._folder(execution) as (tree, mount_at):
                 command = Command(
                     call_id=str(uuid.uuid4()),
@@ -121,18 +130,18 @@ class Runner:
                 raise method_unknown(execution.method)
             yield dropin.tree, dropin.mount_at
 
-    def check_room(self) -> None:
-        """Make sure that a call could at least wait for its turn.
+    def reserve(self, method: str, caller: str) -> Turn:
+        """Return a turn for an execution that begins later; to be dropped where it does not.
 
         Raises:
             GraftError: SERVER_BUSY.
         """
-        self._slots.check()
+        return self._slots.reserve(method, caller)
 
     def stop(self, error: GraftError) -> None:
-        """Send away all who wait, with that error, and kill all that run."""
+        """Send away all who wait or come, with that error, and kill all that run."""
         self._stopping = True
-        self._slots.refuse(error)
+        self._slots.close(error)
         for call_id in list(self._running):
             self._engine.kill(call_id)
 
@@ -140,6 +149,12 @@ class Runner:
         """Let the gauges tell how many run and wait whenever they are read."""
         RUNNING.set_function(lambda: self._slots.running)
         WAITING.set_function(lambda: self._slots.waiting)
+
+        def tell(by: str) -> None:
+            HELD_BACK.labels(by).set_function(lambda: self._slots.held_back()[by])
+
+        for by in ("host", "method", "caller", "line"):
+            tell(by)
 
 
 async def _access(execution: Execution, mount_at: str) -> Access:

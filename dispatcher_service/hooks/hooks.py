@@ -20,13 +20,16 @@ from dispatcher_service.calls.record import AuditSink, CallRecord
 from dispatcher_service.calls.slots import Slots
 from dispatcher_service.engines.base import Command, Engine, Limits, Outcome, Usage, Verdict
 from dispatcher_service.hooks.unpacking import MAX_BYTES, unpack
-from graft_common.errors import GraftError, internal_error, service_unavailable, value_not_supported
+from graft_common.errors import GraftError, internal_error, server_busy, service_unavailable, value_not_supported
 from graft_common.rpc.chunks import Stalled, TooLarge, save
 
 MAX_SECONDS = 600.0
 """As much time as the registry may ask for."""
 AT_ONCE = 2
+"""Hooks whose folders are here."""
 WAITING = 8
+METHOD, CALLER = "hooks of management packs", "the registry"
+"""What hooks count as among the calls of the host."""
 MOUNT_AT = "/opt/graft/mpack"
 PYTHON = "/usr/bin/python3"
 SHELL = "/bin/bash"
@@ -62,12 +65,13 @@ class Hooks:
     A script sees its folder read-only, as its working directory; all else is as for a call, the limits too.
     """
 
-    def __init__(self, engine: Engine, place: Path, limits: Limits, audit: AuditSink) -> None:
+    def __init__(self, engine: Engine, place: Path, limits: Limits, slots: Slots, audit: AuditSink) -> None:
         self._engine = engine
         self._place = place
         self._limits = limits
+        self._slots = slots
         self._audit = audit
-        self._slots = Slots(AT_ONCE, WAITING)
+        self._places = asyncio.Semaphore(AT_ONCE)
         self._running: set[str] = set()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -99,7 +103,11 @@ class Hooks:
         self._idle.clear()
         try:
             _check(hook)
-            async with self._slots.slot():
+            if self._under_way > AT_ONCE + WAITING:
+                raise server_busy(f"{AT_ONCE} hooks of management packs run and {WAITING} wait, as many as may")
+            async with self._places:
+                if self._draining:
+                    raise _ending()
                 outcome = await self._run(hook, folder)
             usage = outcome.usage
             result = "OK" if outcome.verdict is Verdict.EXITED and outcome.exit_code == 0 else "HOOK_FAILED"
@@ -117,7 +125,6 @@ class Hooks:
     async def drain(self, timeout: float) -> None:  # noqa: ASYNC109  (a bound, not an error)
         """Take no more, let those that run end, and kill those that have not when `timeout` seconds are over."""
         self._draining = True
-        self._slots.refuse(_ending())
         with suppress(TimeoutError):
             await asyncio.wait_for(self._idle.wait(), timeout)
         for call_id in list(self._running):
@@ -169,11 +176,12 @@ class Hooks:
             arguments=(hook.interpreter, hook.script),
             limits=replace(self._limits, wall=seconds),
         )
-        self._running.add(command.call_id)
-        try:
-            return await self._engine.run(command)
-        finally:
-            self._running.discard(command.call_id)
+        async with self._slots.slot(METHOD, CALLER):
+            self._running.add(command.call_id)
+            try:
+                return await self._engine.run(command)
+            finally:
+                self._running.discard(command.call_id)
 
     def _record(
         self, hook: Hook, result: str, usage: Usage | None, duration: float, request_id: str, peer: str

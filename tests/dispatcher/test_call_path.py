@@ -137,15 +137,15 @@ class Site:
 
 
 @pytest_asyncio.fixture
-async def site(tmp_path: Path) -> AsyncIterator[Site]:
+async def site(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Site]:
+    bounds: dict[str, int | None] = getattr(request, "param", {"call_concurrency": 2, "call_queue": 1})
     settings = Settings(
         data_dir=tmp_path / "data",
         extensions_dir=tmp_path / "extensions.d",
         admin_user="pool-admin",
         admin_password="pw",
         service_token="token",
-        call_concurrency=2,
-        call_queue=1,
+        **({"call_method_concurrency": bounds["call_concurrency"]} | bounds),
     )
     settings.extensions_path.mkdir()
     registry_app = await RegistryApp.open(settings)
@@ -342,6 +342,52 @@ async def test_beyond_the_bounds_the_server_is_busy(site: Site) -> None:
     await site.runs(0)
     site.drop_in("Echo.it")
     await site.call("Echo.it")
+
+
+FOUR = {"call_concurrency": 4, "call_queue": 4, "call_method_concurrency": None}
+
+
+@pytest.mark.parametrize("site", [FOUR], indirect=True)
+async def test_a_flood_of_one_method_leaves_others_responsive(site: Site) -> None:
+    """Calls of one method that never end: two run, two wait, and all others are answered, the same user's too."""
+    for name in ("It.waits", "Echo.it"):
+        site.drop_in(name)
+    flood = [asyncio.create_task(site.call("It.waits")) for _ in range(20)]
+    ended: list[str] = []
+    for task in flood:
+        task.add_done_callback(lambda task: ended.append("" if task.cancelled() else str(task.exception())))
+    await site.runs(2)
+    async with asyncio.timeout(10):
+        while len(ended) < 16:  # noqa: ASYNC110  (polled, with a bound)
+            await asyncio.sleep(0.005)
+    for number in range(5):
+        answer = await site.call("Echo.it", str(number))
+        ended.append(str(answer))
+        await site.task(await site.start("Echo.it"))
+    why = "2 calls of It.waits for the caller pool-admin run and 2 wait (their share of GRAFT_CALL_QUEUE=4)"
+    assert ended[:16] == [f"SERVER_BUSY['{why}']"] * 16
+    assert [answer[:11] for answer in ended[16:]] == ["['Echo.it',"] * 5
+    for task in flood:
+        task.cancel()
+    await asyncio.gather(*flood, return_exceptions=True)
+    await site.runs(0)
+
+
+async def test_a_task_that_was_accepted_waits_and_is_not_refused(site: Site) -> None:
+    site.drop_in("It.waits")
+    site.drop_in("Echo.it")
+    waiting = [asyncio.create_task(site.call("It.waits")) for _ in range(2)]
+    await site.runs(2)
+    # The queue has one place: the task takes it before its reference is given out, and keeps it until it runs.
+    accepted = await site.start("Echo.it")
+    assert (await site.error("Echo.it"))[0] == "SERVER_BUSY"
+    with pytest.raises(GraftError, match="SERVER_BUSY"):
+        await site.start("Echo.it")
+    assert (await site.task(accepted, ended=False))["status"] == "pending"
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    assert (await site.task(accepted))["status"] == "success"
 
 
 async def test_the_wait_for_a_turn_ends_with_the_callers_deadline(site: Site) -> None:

@@ -16,7 +16,9 @@ from typing import Any
 
 import pytest
 
+from dispatcher_service.calls.bounds import Bound, Bounds
 from dispatcher_service.calls.record import CallRecord
+from dispatcher_service.calls.slots import Slots
 from dispatcher_service.engines.base import Engine, EngineUnavailable, Limits
 from dispatcher_service.engines.factory import ENGINES, create
 from dispatcher_service.hooks import unpacking
@@ -41,6 +43,10 @@ print(helper.WORD, os.path.basename(sys.argv[0]), open("data/a file").read())
 print(sys.path[0] == os.path.dirname(os.path.abspath(__file__)), file=sys.stderr)
 sys.exit(7)
 """
+
+
+def slots(places: int = 2) -> Slots:
+    return Slots(Bounds(*[Bound(places, 8)] * 4))
 
 
 @dataclass
@@ -108,7 +114,7 @@ async def make_site(name: str, tmp_path: Path) -> AsyncIterator[Site]:
     records, place = Records(), tmp_path / f"data of {name}" / "hooks"
     pack = tmp_path / f"pack for {name}"
     pack.mkdir()
-    site = Site(engine, Hooks(engine, place, Limits(wall=20.0), records), records, place, pack)
+    site = Site(engine, Hooks(engine, place, Limits(wall=20.0), slots(), records), records, place, pack)
     try:
         yield site
         assert not list(place.glob("*")), "something was left behind"
@@ -191,7 +197,7 @@ async def test_the_environment_is_that_of_a_call(walled: Site, monkeypatch: pyte
 
 async def test_a_signal_and_a_time_that_is_over(site: Site) -> None:
     assert (await site.run("shell", "kill -SEGV $$")).exit_code == 128 + 11
-    site.hooks = Hooks(site.engine, site.place, Limits(wall=0.5), site.records)
+    site.hooks = Hooks(site.engine, site.place, Limits(wall=0.5), slots(), site.records)
     late = await site.run("shell", "echo began; sleep 60")
     assert (late.exit_code, late.stdout) == (999, "began\n")
     assert late.stderr == "killed: it did not end within 0.5 s"
@@ -209,6 +215,18 @@ async def test_the_dispatcher_ends_while_one_runs(site: Site) -> None:
     assert caught.value.code == "SERVICE_UNAVAILABLE"
     assert caught.value.params[0] == "dispatcher"
     assert "No dispatcher runs hooks/it: it is shutting down" in caught.value.params[1]
+
+
+async def test_hooks_have_their_turns_among_the_calls_of_the_host(site: Site) -> None:
+    site.write("hooks/it", "echo ran")
+    turns = slots(1)
+    site.hooks = Hooks(site.engine, site.place, Limits(wall=20.0), turns, site.records)
+    async with turns.slot("A.call", "somebody"):
+        running = asyncio.create_task(site.run("shell"))
+        await until("a waiting hook", lambda: turns.waiting == 1)
+        assert not site.hooks._running
+    assert (await running).stdout == "ran\n"
+    assert (turns.running, turns.waiting) == (0, 0)
 
 
 @pytest.mark.parametrize("way", ["local", "remote"])
