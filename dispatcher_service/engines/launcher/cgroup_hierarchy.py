@@ -7,7 +7,6 @@ children inherit that lock, so that they must close its descriptor, or run anoth
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import fcntl
 import os
@@ -176,7 +175,7 @@ class Hierarchy:
             return
 
     def remove(self, name: str) -> bool:
-        """Remove a group, killing what is in it; False when that is not dead yet."""
+        """Remove a group, killing what is in it; False when something of that is not dead yet."""
         self._bounds.pop(name, None)
         self._killed.discard(name)
         try:
@@ -185,7 +184,7 @@ class Hierarchy:
             return True
         except OSError:
             self.kill(name)
-            return False
+            return _remove_group(self.fd, name)
         return True
 
     def close(self) -> None:
@@ -232,9 +231,7 @@ def clear(home_fd: int, name: str, fd: int) -> None:
     until = time.monotonic() + CLEAN_SECONDS
     while True:
         for group in _folders(fd):
-            _kill_all(fd, group)
-            with contextlib.suppress(OSError):
-                os.rmdir(group, dir_fd=fd)
+            _remove_group(fd, group)
         try:
             os.rmdir(name, dir_fd=home_fd)
         except OSError as error:
@@ -261,6 +258,25 @@ def _own_folder(home_fd: int) -> tuple[str, int]:
         if fd != -1:
             os.close(fd)
     raise OSError("no folder could be kept")
+
+
+def _remove_group(fd: int, name: str) -> bool:
+    """Remove a group with those that container runtimes have made in it; False when something is not dead yet."""
+    _kill_all(fd, name)
+    try:
+        group = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=fd)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    for below in _folders(group):
+        _remove_group(group, below)
+    os.close(group)
+    try:
+        os.rmdir(name, dir_fd=fd)
+    except OSError:
+        return False
+    return True
 
 
 def _kill_all(fd: int, group: str) -> None:
