@@ -16,6 +16,7 @@ from dispatcher_service.engines.bwrap import allows_execution
 from dispatcher_service.engines.launcher import landlock
 
 SYS_CLONE3 = 435
+CAP_SYS_ADMIN = 1 << 21
 PROC = Path("/proc")
 CONTAINER_FIX = (
     "in a container: security_opt seccomp:<a profile that allows unshare, clone, mount, pivot_root>, "
@@ -146,7 +147,22 @@ def mounts(proc: Path = PROC) -> dict[str, str]:
 
 def namespace_fix(proc: Path = PROC) -> str:
     """What most likely helps when a user namespace could not be created, or has no power inside."""
-    return "; ".join(finding.fix for finding in settings_findings(proc)) or CONTAINER_FIX
+    fixes = [finding.fix for finding in settings_findings(proc)]
+    if os.geteuid() == 0 and not may_administer(proc):
+        fixes.append(
+            "root has no CAP_SYS_ADMIN here: start the dispatcher as an ordinary user (in a container "
+            'user: "65534:65534"), which needs none'
+        )
+    return "; ".join(fixes) or CONTAINER_FIX
+
+
+def may_administer(proc: Path = PROC) -> bool:
+    """Whether this process has CAP_SYS_ADMIN; True where that cannot be told."""
+    try:
+        found = re.search(r"^CapEff:\s*([0-9a-f]+)", (proc / "self/status").read_text(), re.MULTILINE)
+    except OSError:
+        return True
+    return found is None or bool(int(found[1], 16) & CAP_SYS_ADMIN)
 
 
 def kernel_version() -> tuple[int, int]:

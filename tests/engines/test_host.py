@@ -218,3 +218,11 @@ def test_a_filter_without_landlock_is_noticed(answer):
         [*filtered(program), sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=PROJECT
     )
     assert done.stdout.split() == [str(-(answer & 0xFFFF)), "True", "False"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root is told so")
+@pytest.mark.parametrize(("capabilities", "told"), [("000001ffffffffff", False), ("00000000a80425fb", True)])
+def test_root_of_a_container_is_told_to_be_an_ordinary_user(proc, capabilities, told):
+    """The second is what Docker leaves to root."""
+    fix = host.namespace_fix(proc(self__status=f"Name:\tx\nCapEff:\t{capabilities}\nSeccomp:\t2\n"))
+    assert ("start the dispatcher as an ordinary user" in fix) == told
