@@ -20,8 +20,10 @@ from typing import TypeAlias
 from graft_common.declarations.model import Access
 
 NOTHING = Access()
-MAX_EACH = 32
-"""Paths to read, paths to write, variables, and secrets, of each."""
+MAX_PATHS = 16
+"""Paths to read and to write, together."""
+MAX_NAMES = 32
+"""Variables, and secrets, of each."""
 SECRETS_AT = "/run/secrets"
 """Where a call finds its secrets."""
 
@@ -136,16 +138,19 @@ def in_force(asker: Asker, asked: Access, grant: Grant | None) -> Access:
 def faults(request: Access) -> Iterator[Fault]:
     """Tell what of a request nobody could be granted, and why."""
     kinds = (
-        ("read", "path", request.read, path_fault),
-        ("write", "path", request.write, path_fault),
-        ("environment", "variable", request.environment, environment_fault),
-        ("secret", "secret", request.secrets, secret_fault),
+        ("read", "path", request.read, path_fault, MAX_PATHS),
+        ("write", "path", request.write, path_fault, max(MAX_PATHS - len(request.read), 0)),
+        ("environment", "variable", request.environment, environment_fault, MAX_NAMES),
+        ("secret", "secret", request.secrets, secret_fault, MAX_NAMES),
     )
-    for kind, word, things, fault in kinds:
-        if len(things) > MAX_EACH:
-            yield kind, MAX_EACH, f"it asks for {len(things)} of this kind; at most {MAX_EACH} are given"
+    for kind, word, things, fault, most in kinds:
+        if len(things) > most:
+            bound = (
+                f"{MAX_NAMES} {word}s" if most == MAX_NAMES else f"{MAX_PATHS} paths, to read and to write together,"
+            )
+            yield kind, most, f"there are too many; at most {bound} are given"
         seen = set()
-        for number, thing in enumerate(things[:MAX_EACH]):
+        for number, thing in enumerate(things[:most]):
             if thing in seen:
                 yield kind, number, f"there is a {word} {thing} already; names are unique"
             elif reason := fault(thing):

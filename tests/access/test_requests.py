@@ -159,3 +159,9 @@ def test_faults_name_each_thing_by_its_place() -> None:
         ("environment", 0),
         ("secret", 32),
     ]
+
+
+@pytest.mark.parametrize(("read", "write", "wrong"), [(16, 0, []), (8, 8, []), (17, 0, ["read"]), (9, 8, ["write"])])
+def test_paths_are_counted_together(read: int, write: int, wrong: list[str]) -> None:
+    request = Access(read=tuple(f"/r{n}" for n in range(read)), write=tuple(f"/w{n}" for n in range(write)))
+    assert [kind for kind, _, _ in access.faults(request)] == wrong
