@@ -185,9 +185,9 @@ class Sandbox:
             self.add((ATTACKS / "main.py").read_text(), "attacker")
         return "attacker"
 
-    def attack(self, names: list[str], bait: dict, **limits: float) -> dict[str, tuple[str, str]]:
+    def attack(self, names: list[str], bait: dict, **more: object) -> dict[str, tuple[str, str]]:
         """Run attacks, one after another in one call: what came of each, as (result, detail)."""
-        outcome = self.run(self.command(self.attacker(), order(names, bait), **limits))
+        outcome = self.run(self.command(self.attacker(), order(names, bait), **more))
         return results(outcome, names)
 
     def close(self) -> None:
