@@ -68,6 +68,23 @@ def test_shipped_profile_lets_sandboxes_be_built(script):
 
 
 @pytest.mark.parametrize(
+    "name",
+    [
+        # What the engine native makes its sandboxes with (engines/launcher/kernel.py, landlock.py, sandbox.py).
+        *("clone3", "unshare", "setns", "pidfd_open", "waitid", "seccomp", "prctl", "capset", "close_range"),
+        *("mount", "umount2", "pivot_root", "open_tree", "move_mount", "mount_setattr", "openat2", "sethostname"),
+        *("landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self", "memfd_create", "prlimit64"),
+    ],
+)
+def test_shipped_profile_lets_an_ordinary_user(name):
+    profile = json.loads((DEPLOY / "seccomp-dispatcher.json").read_text())
+    assert any(
+        rule["action"] == "SCMP_ACT_ALLOW" and not any(rule.get(key) for key in ("includes", "excludes", "args"))
+        for rule in rules_about(profile, name)
+    )
+
+
+@pytest.mark.parametrize(
     "name", ["bpf", "perf_event_open", "init_module", "finit_module", "reboot", "open_by_handle_at", "clock_settime"]
 )
 def test_shipped_profile_keeps_privileged_calls_to_capabilities(name):
