@@ -28,13 +28,23 @@ differs() {
 }
 write() { : > "$1" && rm -f "$1"; }
 peek() { read -r _line < "$1"; }
+change() { : >> "$1"; }
+reach() { : < "$1"; }
 
 try secret peek "$secret"
 try write-usr write /usr/.graft-canary
 try write-etc write /etc/.graft-canary
 try write-root write /.graft-canary
 try write-own write "${0%/*}/.graft-canary"
-try signals kill -0 "$dispatcher"
+try write-proc change /proc/sys/kernel/core_pattern
+if [ "$(readlink /proc/self/ns/pid)" = "$host_pid" ]; then
+    try signals kill -0 "$dispatcher"
+    try environment reach "/proc/$dispatcher/environ"
+else
+    # The numbers of processes mean others here.
+    say signals held
+    say environment held
+fi
 differs /proc/self/ns/net "$host_net" network
 differs /proc/self/ns/pid "$host_pid" pids
 differs /proc/self/ns/mnt "$host_mnt" mounts
@@ -71,6 +81,7 @@ say bounding-set $bounding
 say no-new-privileges $new_privileges
 say seccomp $filter
 if command -v unshare >/dev/null 2>&1; then try user-namespace unshare -U true; fi
+if command -v keyctl >/dev/null 2>&1; then try keyring keyctl show @u; fi
 
 if ( write "${TMPDIR:-/tmp}/.graft-canary-$$" && : > /dev/null ) 2>/dev/null; then say works yes; else say works no; fi
 """
@@ -87,7 +98,9 @@ MUST_HOLD = {
     "hostname": "it shares the host's name",
     "processes": "it saw processes that are not its own",
     "descriptors": "it inherited descriptors",
+    "write-proc": "it could change a setting of the kernel",
     "signals": "it could signal the dispatcher",
+    "environment": "it could read the dispatcher's environment",
     "capabilities": "it kept capabilities",
     "bounding-set": "a program could give it capabilities",
     "no-new-privileges": "it could gain privileges by exec",
@@ -98,11 +111,15 @@ NEEDS_NAMESPACES = frozenset({"network", "pids", "mounts", "ipc", "hostname", "b
 MAY_BE_TRIED = {
     "listener": "it reached a planted TCP listener",
     "user-namespace": "it could create a user namespace",
+    "keyring": "it could use a keyring",
 }
 """Tried where the system has a program for it; refused all the same, by the network namespace and the filter."""
 
 
-TOLD_BY_KERNEL = {"mounts", "ipc", "hostname", "no-new-privileges", "seccomp", "user-namespace"}
+TOLD_BY_KERNEL = {
+    *("mounts", "ipc", "hostname", "no-new-privileges", "seccomp", "user-namespace", "keyring"),
+    *("write-proc", "signals", "environment"),
+}
 """What a kernel of the call's own does not tell of itself, or tells of its own insides."""
 
 

@@ -141,6 +141,8 @@ class LauncherEngine(ABC):
         self._keeper: asyncio.Task[None] | None = None
         self._running: dict[str, _Running] = {}
         self._closed = False
+        self.findings: list[Finding] = []
+        """What was found out when its launcher was last tried and found good."""
 
     @abstractmethod
     async def _set_up(self, launcher: Launcher) -> list[Finding]:
@@ -211,6 +213,7 @@ class LauncherEngine(ABC):
         held_by = limits_finding(launcher.groups, launcher.lacking)
         found = [Finding("launcher", ok=True, detail="starts and answers"), *findings, held_by]
         if all(finding.ok for finding in findings):
+            self.findings = found
             return launcher, found
         await launcher.stop()
         return None, found
