@@ -17,7 +17,7 @@ from dispatcher_service.dropins.view import DropIns
 from dispatcher_service.engines.base import NO_ACCESS, Access, Command, Engine, Limits, Outcome, Usage, Verdict
 from dispatcher_service.grants.faults import AccessError
 from graft_common.declarations.model import MethodLimits
-from graft_common.errors import GraftError, internal_error, method_unknown
+from graft_common.errors import GraftError, internal_error, method_unknown, service_unavailable
 from graft_common.tracing import span
 from graft_common.values import Value
 from graft_common.xmlrpc import format_extension_call
@@ -95,6 +95,9 @@ class Runner:
         )
         async with turn:
             with self._folder(execution) as (tree, mount_at):
+                access = await _access(execution, mount_at)
+                if self._stopping:
+                    raise service_unavailable("dispatcher", "it is shutting down; try again in a moment")
                 command = Command(
                     call_id=str(uuid.uuid4()),
                     tree=tree,
@@ -103,7 +106,7 @@ class Runner:
                     stdin=format_extension_call(execution.method, execution.params),
                     arguments=("--xmlrpc",),
                     limits=limits,
-                    access=await _access(execution, mount_at),
+                    access=access,
                 )
                 self._running.add(command.call_id)
                 try:

@@ -25,6 +25,7 @@ def register(app: typer.Typer) -> None:
 Examples:
   graft access
   graft access Volume.resize
+  graft access --grants
 """
     )(access)
     app.command(
@@ -41,6 +42,9 @@ Examples:
 
 def access(
     method: Annotated[str, typer.Argument(metavar="[METHOD]", help="Tell all of this one.")] = "",
+    grants: Annotated[
+        bool, typer.Option("--grants", help="List what was ever granted and not taken back, in force or not.")
+    ] = False,
     as_json: Json = False,
     url: Url = None,
     user: User = None,
@@ -52,7 +56,12 @@ def access(
     from graft_cli.access_client import session
     from graft_cli.output import print_json
 
+    if grants and method:
+        raise CliError("--grants lists those of all methods; leave METHOD or it out", USAGE)
     with session(url, user) as client:
+        if grants:
+            _list_grants(client.grants(), as_json=as_json)
+            return
         found = client.methods(method)
     if method and not found:
         raise CliError(f"{method} is not declared, so that it asks for nothing; `graft methods` lists the methods")
@@ -196,6 +205,20 @@ def _list(found: list[Any]) -> None:
         for one in found
     ]
     print_table(("METHOD", "SOURCE", "STATE", "ASKS FOR", "PROBLEM"), rows, ("cyan", "", "bold", "", "red"))
+
+
+def _list_grants(found: list[Any], *, as_json: bool) -> None:
+    from graft_cli.access_client import grant_record, source_of, source_text, summary
+    from graft_cli.output import print_json, print_table
+
+    if as_json:
+        print_json([grant_record(one) for one in found])
+        return
+    rows = [
+        (one.method, source_text(source_of(one)), one.granted_by, one.granted_at.ToJsonString(), summary(one.access))
+        for one in found
+    ]
+    print_table(("METHOD", "SOURCE", "BY", "AT", "GRANTED"), rows, ("cyan", "", "", "dim", ""))
 
 
 def _show(one: Any) -> None:

@@ -267,6 +267,8 @@ def _signature(method: Method) -> str:
 
 
 def _told(method: Method) -> list[str]:
+    from graft_docs.words import access
+
     lines = [*method.doc.splitlines(), ""] if method.doc else []
     rows = [(param.name, param.doc) for param in method.params if param.doc]
     if method.result is not None and method.result.doc:
@@ -274,7 +276,9 @@ def _told(method: Method) -> list[str]:
     rows += [(error.code, error.doc) for error in method.errors]
     width = max((len(name) for name, _ in rows), default=0)
     lines += [f"  {name.ljust(width)}  {' '.join(doc.split())}".rstrip() for name, doc in rows]
-    return [*lines, ""] if rows else lines
+    lines += [""] if rows else []
+    asked = "; ".join(f"{kind} {', '.join(values)}" for kind, values in access(method.access))
+    return [*lines, f"Asks for access, see `graft access {method.name}`: {asked}.", ""] if asked else lines
 
 
 def _to_json(api: Api, name: str, method: Method | None) -> dict[str, Any]:

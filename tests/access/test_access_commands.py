@@ -112,9 +112,15 @@ def test_a_link_grants_what_its_methods_ask_for_if_that_is_said(platform: Platfo
     assert linked.stderr == ""
     assert _done(linked).splitlines()[1:] == ["granted to Zone.show: network outbound; environment REGION"]
     wait_until("the grant", lambda: _region(platform, "Zone.show") == "region=eu")
+    granted = json.loads(_done(platform.graft("access", "--grants", "--json")))
+    assert [(grant["method"], grant["extension_version"]) for grant in granted] == [("Zone.show", "1.0")]
+    assert "Asks for access, see `graft access Zone.show`: network outbound; environment REGION." in _done(
+        platform.graft("methods", "Zone.show")
+    )
     # It outlives the links, and is taken back by the version that it was given to.
     for stack in ("HDP/2.4", "HDP/2.5"):
         _done(platform.graft("unlink", "EXT/1.0", stack))
+    assert "Zone.show  EXT/1.0  root" in _done(platform.graft("access", "--grants"))
     taken = _done(platform.graft("grant", "Zone.show", "--revoke", "--json"))
     assert json.loads(taken)["extension_version"] == "1.0"
     granted = _done(platform.graft("grant", "Zone.show", "--of", "EXT/1.0", "--yes"))
