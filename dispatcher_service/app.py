@@ -22,7 +22,7 @@ from dispatcher_service.calls.slots import Slots
 from dispatcher_service.declarations.declarations import Declarations
 from dispatcher_service.declarations.directory import DeclarationFiles
 from dispatcher_service.dropins.view import DropIns
-from dispatcher_service.engines import factory
+from dispatcher_service.engines import choice
 from dispatcher_service.engines.base import Engine, EngineUnavailable, Finding, Limits
 from dispatcher_service.grants.giving import AccessGiver
 from dispatcher_service.grants.paths import OffLimits
@@ -132,7 +132,13 @@ class DispatcherApp:
         self.services: Sequence[RpcService] = (dispatcher.service(), hooks.service(), *state.services(sessions))
 
     @classmethod
-    async def open(cls, settings: Settings, registry: RegistryClients, engine: Engine | None = None) -> Self:
+    async def open(
+        cls,
+        settings: Settings,
+        registry: RegistryClients,
+        engine: Engine | None = None,
+        engines: Sequence[str] = (),
+    ) -> Self:
         """Prove the walls, open the store, read the extensions directory, and begin to follow the registry.
 
         Returns once calls can be served, or, while the registry is away, two seconds later: then `ready` becomes true,
@@ -142,17 +148,14 @@ class DispatcherApp:
             settings: the settings in force.
             registry: how the registry is reached.
             engine: what runs calls; the one that is set where none is given.
+            engines: what to try in turn in place of the one that is set; the first that works here runs calls.
 
         Raises:
             StartupError: it cannot be done; the message says why and how to mend it.
         """
         async with AsyncExitStack() as resources:
-            engine = engine or _engine(settings)
+            engine = await _prepared(engine, engines or [settings.engine])
             resources.push_async_callback(engine.close)
-            try:
-                await engine.prepare()
-            except EngineUnavailable as error:
-                raise StartupError(str(error)) from error
             following = _Following(settings, registry)
             state = await DispatcherState.open(settings, engine.name)
             resources.push_async_callback(state.close)
@@ -181,9 +184,10 @@ class DispatcherApp:
         """
         return self._follower.synced and self._bundles.settled and not self._draining
 
-    async def findings(self) -> list[Finding]:
-        """Tell what this host allows the engine and lacks."""
-        return await self.engine.probe()
+    @property
+    def findings(self) -> Sequence[Finding]:
+        """What was found out when the engine was started; empty for one that tells nothing."""
+        return getattr(self.engine, "findings", ())
 
     async def drain(self, timeout: float) -> None:  # noqa: ASYNC109  (a bound, not an error)
         """Refuse new calls, let those that run end, and kill shortly before `timeout` seconds are over what has not."""
@@ -234,11 +238,14 @@ class DispatcherApp:
             return await self._runner.run(execution, ExecutionMeter())
 
 
-def _engine(settings: Settings) -> Engine:
+async def _prepared(engine: Engine | None, names: Sequence[str]) -> Engine:
     try:
-        return factory.create(settings.engine)
-    except ValueError as error:
-        raise StartupError(f"GRAFT_ENGINE={settings.engine}: {error}") from None
+        if engine is None:
+            return await choice.prepared(names)
+        await engine.prepare()
+    except EngineUnavailable as error:
+        raise StartupError(f"{error}. `graft doctor` tells more.") from error
+    return engine
 
 
 def _limits(settings: Settings) -> Limits:

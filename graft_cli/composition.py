@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +19,10 @@ from graft_common.errors import GraftError, StartupError
 from graft_common.rpc.client import call, open_channel
 from graft_common.rpc.clients import DispatcherClients, RegistryClients
 from graft_common.rpc.context import call_metadata
-from graft_common.rpc.service import RpcService
 from graft_common.settings import Settings
 
 if TYPE_CHECKING:
+    from dispatcher_service.app import DispatcherApp
     from registry_service.app import RegistryApp
 
 METRICS = "127.0.0.1:9464"
@@ -33,6 +33,8 @@ _LOGIN_TIMEOUT = 30.0
 def run_all(options: Mapping[str, Any], *, demo: bool) -> None:
     """Run the three services in this process; they call one another without a hop."""
     settings = _demo_settings(options) if demo else load(options)
+    choose = demo and "engine" not in settings.model_fields_set
+    engine: list[str] = []
     if demo:
         demonstration.refuse_unsafe(settings)
     http, registry, dispatcher, *metrics = claim(
@@ -62,8 +64,9 @@ def run_all(options: Mapping[str, Any], *, demo: bool) -> None:
         registry_clients = RegistryClients.local(registry_app.services)
         if demo:
             await _check_demo_login(registry_clients)
-        dispatcher_services = await _add_dispatcher(process, settings, registry_clients, dispatcher)
-        dispatcher_clients = DispatcherClients.local(dispatcher_services)
+        dispatcher_app = await _add_dispatcher(process, settings, registry_clients, dispatcher, choose=choose)
+        engine.extend(_told(dispatcher_app))
+        dispatcher_clients = DispatcherClients.local(dispatcher_app.services)
         registry_app.hooks.use(dispatcher_clients.hooks)
         await _add_gateway(process, settings, registry_clients, dispatcher_clients, http)
 
@@ -77,6 +80,7 @@ def run_all(options: Mapping[str, Any], *, demo: bool) -> None:
             f"  dispatcher  {dispatcher} (gRPC)",
             *(f"  metrics     {http_url(address)}/metrics" for address in metrics),
             f"  data        {settings.data_dir}",
+            *engine,
         ]
         typer.echo("\n".join(lines))
         if demo:
@@ -153,13 +157,29 @@ async def _add_registry(process: Process, settings: Settings, address: str) -> R
 
 
 async def _add_dispatcher(
-    process: Process, settings: Settings, registry: RegistryClients, address: str
-) -> Sequence[RpcService]:
+    process: Process, settings: Settings, registry: RegistryClients, address: str, *, choose: bool = False
+) -> DispatcherApp:
+    """Open the dispatcher with the engine that is set or, to `choose`, with the strongest that works here."""
     from dispatcher_service.app import DispatcherApp
+    from dispatcher_service.engines.factory import BY_STRENGTH
 
-    app = await DispatcherApp.open(settings, registry)
+    app = await DispatcherApp.open(settings, registry, engines=BY_STRENGTH if choose else ())
     process.add(GrpcPart("dispatcher", app, address, is_ready=lambda: app.ready))
-    return app.services
+    return app
+
+
+def _told(app: DispatcherApp) -> list[str]:
+    """Say which engine runs calls, what its walls are made of, and what is to be known of weak ones."""
+    from dispatcher_service.engines.base import IsolationLevel
+    from dispatcher_service.engines.walls import summary
+
+    weak = {
+        IsolationLevel.CONFINED: "weaker than namespaces; `graft doctor --engine native` tells what keeps them away",
+        IsolationLevel.NONE: "calls read, write and reach whatever Graft itself can",
+    }
+    note = weak.get(app.engine.level)
+    line = f"  engine      {app.engine.name} ({summary(app.engine.name, app.findings)})"
+    return [line, *([f"              {note}"] if note else [])]
 
 
 async def _add_gateway(

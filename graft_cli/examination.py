@@ -1,12 +1,10 @@
-"""What `graft doctor` looks at."""
+"""What `graft doctor` looks at beside engines."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 import stat
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from dispatcher_service.builtins.names import builtin_names
@@ -14,9 +12,7 @@ from dispatcher_service.declarations.declarations import Declarations
 from dispatcher_service.declarations.files import Seen, SeenFile
 from dispatcher_service.declarations.files import look as look_at_declarations
 from dispatcher_service.dropins.tree import TreeTooLarge, look
-from dispatcher_service.engines import factory
-from dispatcher_service.engines.base import Finding
-from graft_cli.exits import CliError
+from graft_cli.found import Found
 from graft_common.declarations.platform import platform_document
 from graft_common.declarations.reader import DeclarationError, Form
 from graft_common.declarations.reader import Finding as DeclarationFinding
@@ -26,41 +22,6 @@ _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _EXECUTABLE = stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH
 _SHOWN = 5
 """Findings of one file of declarations."""
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """One line of the report."""
-
-    area: str
-    """`engine`, `declarations`, `extensions` or `data`."""
-    name: str
-    ok: bool
-    needed: bool
-    """Whether Graft cannot do its work without it; a file that is ignored harms nobody."""
-    detail: str
-    fix: str = ""
-
-
-def examine_engine(name: str) -> list[Found]:
-    """Let an engine try what it needs.
-
-    Raises:
-        CliError: there is no engine of that name.
-    """
-    try:
-        engine = factory.create(name)
-    except ValueError as error:
-        raise CliError(str(error)) from None
-
-    async def probe() -> list[Finding]:
-        try:
-            return await engine.probe()
-        finally:
-            await engine.close()
-
-    findings = asyncio.run(probe())
-    return [Found(f"engine {name}", found.name, found.ok, True, found.detail, found.fix) for found in findings]
 
 
 def examine_declarations(directory: Path) -> tuple[list[Found], frozenset[str]]:

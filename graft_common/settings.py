@@ -20,6 +20,8 @@ from pydantic_settings import (
 from graft_common import units
 
 ENV_PREFIX = "GRAFT_"
+ENGINES = ("native", "bubblewrap", "oci:runc", "oci:crun", "oci:runsc", "confine", "none")
+"""The dispatcher's engines; `none` is for tests."""
 Seconds = Annotated[float, BeforeValidator(units.seconds), Field(gt=0)]
 Bytes = Annotated[int, BeforeValidator(units.size), Field(gt=0)]
 
@@ -75,7 +77,7 @@ class Settings(BaseSettings):
     mpack_max_archive: Bytes = Field(512 << 20, description="the largest archive of a management pack")
     ambari_version: str = Field("2.7.8", description="the version of Ambari that REST clients and packs are told")
 
-    engine: str = Field("bubblewrap", description="bubblewrap, or none for tests")
+    engine: str = Field("native", description=f"who builds the walls around calls: {', '.join(ENGINES)}")
     call_timeout: Seconds = Field(60.0, description="wall time of a call")
     call_memory: Bytes = Field(1 << 30, description="address space of each process of a call")
     call_processes: int = Field(64, ge=1, description="processes and threads of a call")
@@ -98,6 +100,13 @@ class Settings(BaseSettings):
     drain_timeout: Seconds = Field(30.0, description="the longest wait for running calls at SIGTERM")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="what is logged")
     log_format: Literal["auto", "json", "console"] = Field("auto", description="auto: console on a terminal, else json")
+
+    @field_validator("engine")
+    @classmethod
+    def _is_engine(cls, value: str) -> str:
+        if value not in ENGINES:
+            raise ValueError(f"there is no engine {value!r}; there are: {', '.join(ENGINES)}")
+        return value
 
     @field_validator("http", "registry", "dispatcher", "registry_bind", "dispatcher_bind", "metrics")
     @classmethod

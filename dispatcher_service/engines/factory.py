@@ -1,4 +1,4 @@
-"""Which engines there are, by name."""
+"""Which engines there are, by name and by strength."""
 
 from __future__ import annotations
 
@@ -12,12 +12,16 @@ from dispatcher_service.engines.none import NoneEngine
 from dispatcher_service.engines.oci.engine import OciEngine
 
 ENGINES: dict[str, Callable[[], Engine]] = {
-    "bubblewrap": BubblewrapEngine,
     "native": NativeEngine,
+    "bubblewrap": BubblewrapEngine,
+    **{f"oci:{name}": functools.partial(OciEngine, name) for name in ("runc", "crun", "runsc")},
     "none": NoneEngine,
-    **{f"oci:{name}": functools.partial(OciEngine, name) for name in ("crun", "runc", "runsc")},
 }
-DEFAULT_ENGINE = "bubblewrap"
+"""In the order in which people are told of them: the strongest of those that are chosen by themselves first."""
+DEFAULT_ENGINE = "native"
+BY_STRENGTH = tuple(name for name in ENGINES if name not in {"oci:runsc", "none"})
+"""What `graft up --demo` tries in turn where nobody has chosen, the weaker `confine` last, of which it says so. gVisor,
+whose kernel of its own costs a call 100 ms and more, is taken only when it is asked for, and so is having no walls."""
 
 
 def create(name: str = DEFAULT_ENGINE) -> Engine:
@@ -29,4 +33,4 @@ def create(name: str = DEFAULT_ENGINE) -> Engine:
     try:
         return ENGINES[name]()
     except KeyError:
-        raise ValueError(f"no engine {name!r} in this version; there are: {', '.join(sorted(ENGINES))}") from None
+        raise ValueError(f"no engine {name!r} in this version; there are: {', '.join(ENGINES)}") from None

@@ -19,7 +19,11 @@ Metrics = Annotated[
     str | None, typer.Option(metavar="ADDRESS", help="Where Prometheus metrics are shown, or off; GRAFT_METRICS.")
 ]
 Engine = Annotated[
-    str | None, typer.Option(help="Who builds the walls around calls: bubblewrap, or none for tests; GRAFT_ENGINE.")
+    str | None,
+    typer.Option(
+        help="Who builds the walls around calls: native, bubblewrap, oci:runc, oci:crun, oci:runsc, confine, or none "
+        "for tests; GRAFT_ENGINE. Unless it is set, --demo takes the strongest that works here."
+    ),
 ]
 Bind = Annotated[
     str | None, typer.Option(metavar="ADDRESS", help="Where to listen, if not at the address that others reach it at.")

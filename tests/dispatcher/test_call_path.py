@@ -11,18 +11,20 @@ from typing import Any
 import grpc
 import pytest
 import pytest_asyncio
+from pydantic import ValidationError
 
 from dispatcher_service.app import DispatcherApp
 from dispatcher_service.builtins.names import builtin_names
+from dispatcher_service.engines import factory
 from dispatcher_service.engines.base import Command, Finding, IsolationLevel, Outcome, Usage, Verdict
 from graft.dispatcher.v1 import dispatcher_pb2, task_pb2
 from graft.registry.v1 import identity_pb2
-from graft_common.errors import GraftError, StartupError
+from graft_common.errors import GraftError
 from graft_common.rpc.client import call, open_channel
 from graft_common.rpc.clients import DispatcherClients, RegistryClients
 from graft_common.rpc.context import call_metadata, track_id
 from graft_common.rpc.server import RpcServer
-from graft_common.settings import Settings
+from graft_common.settings import ENGINES, Settings
 from graft_common.values import DateTime, Value, decode_value, encode_values
 from graft_common.xmlrpc import format_success, parse_call
 from registry_service.app import RegistryApp
@@ -509,10 +511,9 @@ async def test_a_dispatcher_starts_without_its_registry(tmp_path: Path) -> None:
 
 
 async def test_an_engine_that_is_none_is_refused(tmp_path: Path) -> None:
-    settings = Settings(data_dir=tmp_path, engine="unheard-of", service_token="token")
-    async with grpc.aio.insecure_channel("127.0.0.1:1") as channel:
-        with pytest.raises(StartupError, match="GRAFT_ENGINE=unheard-of"):
-            await DispatcherApp.open(settings, RegistryClients.remote(channel))
+    with pytest.raises(ValidationError, match=f"there is no engine 'unheard-of'; there are: {', '.join(ENGINES)}"):
+        Settings(data_dir=tmp_path, engine="unheard-of", service_token="token")
+    assert list(factory.ENGINES) == list(ENGINES)
 
 
 async def test_the_names_of_builtins_are_known_without_a_dispatcher(site: Site) -> None:

@@ -12,7 +12,7 @@ import pytest
 from dispatcher_service.engines import bwrap, canary, host
 from dispatcher_service.engines.base import EngineUnavailable, IsolationLevel
 from dispatcher_service.engines.bubblewrap import BubblewrapEngine
-from dispatcher_service.engines.factory import DEFAULT_ENGINE, create
+from dispatcher_service.engines.factory import BY_STRENGTH, DEFAULT_ENGINE, create
 from dispatcher_service.engines.rootfs import Skeleton
 from dispatcher_service.engines.spawning import format_problem, interpreter_hint
 from dispatcher_service.engines.stdio import OutputReader, sealed_input
@@ -47,6 +47,31 @@ def test_without_namespaces_the_canary_expects_less(name):
     assert canary.escapes(output, reached=False) == [canary.MUST_HOLD[name]]
     expected = [] if name in canary.NEEDS_NAMESPACES else [canary.MUST_HOLD[name]]
     assert canary.escapes(output, reached=False, level=IsolationLevel.CONFINED) == expected
+
+
+async def test_canary_without_walls_reaches_whose_user_it_is(open_folder):
+    """As the same user as its victim, without walls, it can do to it what it must not."""
+    other_user = ["setpriv", "--reuid", "65534", "--clear-groups"] if os.geteuid() == 0 else []
+    victim = await asyncio.create_subprocess_exec(*other_user, "sleep", "60")
+    try:
+        with canary.planted(open_folder) as bait:
+            process = await asyncio.create_subprocess_exec(
+                *other_user, bait.tree / canary.NAME, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+            )
+            stdin = bait.stdin.replace(b" %d " % os.getpid(), b" %d " % victim.pid)
+            output, _ = await process.communicate(stdin)
+            found = canary.escapes(output, reached=bait.was_reached())
+    finally:
+        victim.kill()
+        await victim.wait()
+    for name in ("signals", "environment"):
+        assert canary.MUST_HOLD[name] in found
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may change settings of the kernel")
+async def test_the_canary_could_change_a_setting_outside():
+    opening = await asyncio.create_subprocess_exec("sh", "-c", ": >> /proc/sys/kernel/core_pattern")
+    assert await opening.wait() == 0
 
 
 async def test_canary_without_walls_escapes(open_folder):
@@ -215,11 +240,11 @@ def test_apparmor_fix(tmp_path):
 
 
 def test_factory():
-    assert create().name == DEFAULT_ENGINE == "bubblewrap"
+    assert create().name == DEFAULT_ENGINE == BY_STRENGTH[0] == "native"
     assert create().level is IsolationLevel.FULL
     assert create("none").level is IsolationLevel.NONE
     for name in ("oci:kata", "jail", ""):
-        with pytest.raises(ValueError, match="there are: bubblewrap, "):
+        with pytest.raises(ValueError, match="there are: native, bubblewrap, "):
             create(name)
 
 

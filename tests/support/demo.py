@@ -44,12 +44,12 @@ class Up:
         return self.process.wait(40)
 
 
-def start(directory: Path, environment: dict[str, str], *options: str) -> Up:
+def start(directory: Path, environment: dict[str, str], *options: str, program: str = str(GRAFT)) -> Up:
     output, log = directory / "output", directory / "log"
     with output.open("w") as stdout, log.open("w") as stderr:
         process = subprocess.Popen(
             [
-                str(GRAFT),
+                program,
                 "up",
                 *("--http", "127.0.0.1:0", "--registry", "127.0.0.1:0", "--dispatcher", "127.0.0.1:0"),
                 *("--metrics", "127.0.0.1:0", "--data-dir", str(directory / "data")),
