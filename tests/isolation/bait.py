@@ -159,7 +159,7 @@ def planted(sandbox: Sandbox) -> Iterator[dict]:
             "dispatcher": dispatcher,
             "launcher": launcher,
             "powerful": powerful,
-            "unlimited": [],
+            "unlimited": ["AS"],
             "typed": "echo typed\n",
             "terminal": "",
         }

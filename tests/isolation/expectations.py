@@ -4,14 +4,49 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 
+OWN_KERNEL = "gVisor's own kernel answers, for this sandbox alone; the host's is not asked"
+ROOT_OF_NOTHING = (
+    "a runtime without root maps its one user as 0 of a namespace of its own: it has no capability there, and outside "
+    "it is the dispatcher's user"
+)
+BUFFERS = "the kernel's own buffers are counted by control groups alone; else the number of open files bounds them"
 NOT_PROMISED: list[tuple[str, str, str, str]] = [
     # engine, user, attack (each may have *), why
     ("bubblewrap", "*", "exhaustion: makes many files", "bubblewrap bounds the bytes of a tmpfs, not its inodes"),
-    (
-        "*",
-        "user",
-        "exhaustion: takes memory in sockets",
-        "the kernel's own buffers are counted by control groups alone; the open files of all processes bound them",
+    ("*", "user", "exhaustion: takes memory in sockets", BUFFERS),
+    *(
+        (engine, "user", attack, ROOT_OF_NOTHING)
+        for engine in ("oci:crun", "oci:runc", "oci:runsc")
+        for attack in ("privilege: becomes root by *", "privilege: is root", "privilege: runs *of root")
+    ),
+    *(
+        ("oci:runsc", "*", attack, OWN_KERNEL)
+        for attack in (
+            "files: lists /sys/*",
+            "files: makes a device",
+            "kernel: * the kernels log",
+            "kernel: sets up a ring",
+            "kernel: makes a 32-bit call",
+            "kernel: makes an x32 call",
+            "kernel: * of the old kind",
+            "kernel: queues messages by name",
+            "network: makes a socket, netlink",
+            "network: makes a socket, TCP over IPv4",
+            "network: makes a socket, UDP over IPv6",
+            "network: listens where others connect",
+            "network: lists interfaces",
+            "network: makes sockets by a ring",
+            "privilege: may gain privileges at all",
+            "privilege: runs without a filter",
+            "privilege: unshares *",
+            "privilege: clones into *",
+            "privilege: installs a filter by prctl",
+            "proc: lowers its place among the killed",
+            "proc: opens /proc/1/oom_score_adj for writing",
+            "processes: traces its own child",
+            "processes: asks to be traced",
+            "processes: raises its priority",
+        )
     ),
 ]
 
@@ -22,3 +57,8 @@ def reason(engine: str, who: str, attack: str) -> str:
         if fnmatchcase(engine, engines) and fnmatchcase(who, users) and fnmatchcase(attack, attacks):
             return why
     return ""
+
+
+def unexpected(engine: str, who: str, found: dict[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
+    """What has not been held of what had to be."""
+    return {name: result for name, result in found.items() if result[0] != "held" and not reason(engine, who, name)}

@@ -203,6 +203,11 @@ class Sandbox:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
+def listed(found: dict[str, object]) -> str:
+    """For the message of a failure: all of it, one a line."""
+    return "\n" + "\n".join(f"{name}: {result}" for name, result in found.items())
+
+
 def order(names: list[str], bait: dict) -> bytes:
     """What an attacker reads. What is sought stands there backwards, so that nobody finds it in his own input."""
     told = {**bait, "mark": bait["mark"][::-1], "visits": None}

@@ -9,6 +9,7 @@ import secrets
 import pytest
 
 from dispatcher_service.engines.base import Access, IsolationLevel, Network, Verdict
+from isolation import expectations
 from isolation.attacks import table
 from isolation.sandbox import OTHER_USER
 
@@ -75,7 +76,7 @@ def test_loopback_reaches_nobody_else(sandbox, bait, may):
     before = len(bait["visits"])
     names = TO_LISTENERS + STILL_REFUSED
     found = sandbox.attack(names, bait, access=Access(network=Network.LOOPBACK))
-    assert {name: result for name, result in found.items() if result[0] != "held"} == {}
+    assert expectations.unexpected(sandbox.engine, sandbox.who, found) == {}
     assert bait["visits"][before:] == []
 
 
@@ -95,10 +96,14 @@ def test_outbound_reaches_the_hosts_network(sandbox, bait, may):
 
 
 def test_outbound_gives_only_the_internet_families(sandbox, bait, may):
-    """The host's abstract sockets live in the network namespace that is now shared: they stay out of reach."""
+    """The host's abstract sockets live in the network namespace that is now shared: they stay out of reach.
+
+    That a name among them is taken cannot be hidden: that is the network's, as it is.
+    """
     may("#!/bin/sh\n", Access(network=Network.OUTBOUND))
-    found = sandbox.attack(STILL_REFUSED, bait, access=Access(network=Network.OUTBOUND))
-    assert {name: result for name, result in found.items() if result[0] != "held"} == {}
+    names = [name for name in STILL_REFUSED if "is found" not in name]
+    found = sandbox.attack(names, bait, access=Access(network=Network.OUTBOUND))
+    assert expectations.unexpected(sandbox.engine, sandbox.who, found) == {}
 
 
 def test_reads_what_it_was_given(granted, may):

@@ -142,8 +142,11 @@ def wins_a_race_of_renames(bait: Bait) -> str | None:
     os.symlink(os.path.dirname(bait["secret"]), f"{folder}/b")
     swapper = os.fork()
     if swapper == 0:
-        while True:
-            syscall("renameat2", -100, f"{folder}/a".encode(), -100, f"{folder}/b".encode(), RENAME_EXCHANGE)
+        try:
+            while True:
+                syscall("renameat2", -100, f"{folder}/a".encode(), -100, f"{folder}/b".encode(), RENAME_EXCHANGE)
+        finally:
+            os._exit(1)
     try:
         for _round in range(ROUNDS):
             with contextlib.suppress(OSError):

@@ -85,7 +85,7 @@ def opens_a_queue_of_another(bait: Bait) -> str:
 @attack(PLAIN)
 def sees_the_locks_of_another(bait: Bait) -> str | None:
     """A lock on a file that both see would tell of the other, and stop it."""
-    with open(bait["common file"] if bait["inside"] else bait["secret"], "rb") as file:
+    with open(bait["common file"], "rb") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

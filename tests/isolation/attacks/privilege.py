@@ -21,7 +21,7 @@ SETUID_PROGRAMS = ("su", "passwd", "newgrp", "sudo", "mount", "chsh", "ping", "p
 
 def status(field: str, pid: str = "self") -> list[str]:
     with open(f"/proc/{pid}/status") as file:
-        return next(line.split()[1:] for line in file if line.startswith(f"{field}:"))
+        return next((line.split()[1:] for line in file if line.startswith(f"{field}:")), [])
 
 
 @attack(USER)
@@ -84,8 +84,8 @@ def may_gain_privileges_at_all(_bait: Bait) -> str | None:
 
 @attack(ROOT)
 def has_capabilities(_bait: Bait) -> str | None:
-    held = {name: status(name)[0] for name in ("CapInh", "CapPrm", "CapEff", "CapAmb")}
-    return f"{held}" if any(int(value, 16) for value in held.values()) else None
+    held = {name: "".join(status(name)) for name in ("CapInh", "CapPrm", "CapEff", "CapAmb")}
+    return f"{held}" if any(int(value or "0", 16) for value in held.values()) else None
 
 
 @attack(PLAIN)

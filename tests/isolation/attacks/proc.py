@@ -101,7 +101,7 @@ def walks_through_roots(bait: Bait) -> str | None:
 
 @attack(PLAIN)
 def walks_through_working_folders(bait: Bait) -> str | None:
-    return first(bait, "the working folder", lambda pid: content(f"/proc/{pid}/cwd/secret"))
+    return first(bait, "the working folder", lambda pid: content(f"/proc/{pid}/cwd/{bait['name']}"))
 
 
 @attack(PLAIN)
