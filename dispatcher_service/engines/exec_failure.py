@@ -11,13 +11,11 @@ def exec_failure(stderr: bytes, token: str) -> str:
 
     Args:
         stderr: all that is kept of it.
-        token: what the shell is called and writes as its last line, and what the command could not guess.
+        token: what the shell writes as its last line, after what it says about it.
     """
     if not stderr.endswith(f"{token}\n".encode()):
         return ""
-    lines = stderr.decode(errors="replace").splitlines()
-    said = next((line for line in reversed(lines[:-1]) if line.startswith(token)), "")
-    reason = said.rpartition(": ")[2]
-    if any(said.endswith(text) for text in NOT_FOUND):
+    said = ["", *stderr.decode(errors="replace").splitlines()][-2]
+    if said.endswith(NOT_FOUND):
         return "No such file or directory"
-    return reason or "it could not be executed"
+    return said.rpartition(": ")[2] or "it could not be executed"

@@ -66,6 +66,47 @@ def _open(path: str, *, writable: bool) -> Granted:
     return Granted(fd, path, stat.S_ISDIR(mode), writable)
 
 
+FIRST_PASSED = 3
+"""The number of the first descriptor of a call after the standard three."""
+
+
+class Passed:
+    """The descriptors that the launcher gets for one call, and those of them that it shows at other places.
+
+    As root, what a call sees is shown at a place of Graft's own, to this call alone: the user that it runs as might not
+    be able to walk to where it lies.
+
+    Args:
+        places: a folder for these places, which every user can reach.
+    """
+
+    def __init__(self, places: Path) -> None:
+        self._places = places
+        self.fds: list[int] = []
+        self.binds: list[tuple[int, str]] = []
+        """For `Request.binds`."""
+
+    def add(self, fd: int) -> int:
+        """Pass a copy of a descriptor; give its number there."""
+        self.fds.append(os.dup(fd))
+        return FIRST_PASSED + len(self.fds) - 1
+
+    def show(self, fd: int, *, folder: bool) -> str:
+        """Have a file or folder shown; give its place."""
+        number = self.add(fd)
+        place = self._places / f"{'folder' if folder else 'file'}{number}"
+        if not place.exists():
+            place.mkdir() if folder else place.touch()
+            place.chmod(0o755 if folder else 0o644)
+        self.binds.append((number, str(place)))
+        return str(place)
+
+    def close(self) -> None:
+        """Close them, when no launcher has taken them over."""
+        close_quietly(self.fds)
+        self.fds.clear()
+
+
 @dataclass(slots=True)
 class Root:
     """A root folder with places to mount at, and how many calls are in it."""

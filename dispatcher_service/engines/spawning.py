@@ -35,6 +35,7 @@ ELF_MACHINES = {"x86_64": 62, "aarch64": 183}
 ELF_HEADER = 64
 UP_SECONDS = 10.0
 """How long a call waits for a launcher that is being restarted."""
+ENDED_ALONE = (Verdict.EXITED, Verdict.SIGNALED, Verdict.NOT_STARTED)
 LOST_SECONDS = 2.0
 """How long a call waits for its processes' ends of the pipes to close when the launcher has died."""
 
@@ -48,6 +49,39 @@ class _Running:
     launcher: Launcher | None = None
     number: int = 0
     killed: bool = False
+
+
+class Started:
+    """What the launcher was asked to start, and the reader of its output.
+
+    Raises:
+        OSError: a descriptor too many.
+    """
+
+    end: asyncio.Future[End]
+
+    def __init__(self, launcher: Launcher, limits: Limits) -> None:
+        self.launcher = launcher
+        self.limits = limits
+        self.number = 0
+        self.reader = OutputReader(limits.output, lambda: launcher.kill(self.number), limits.stderr)
+
+    def start(self, request: Request, fds: list[int]) -> None:
+        """Ask for it; takes the descriptors over."""
+        request = replace(request, bounds=bounds(self.limits))
+        self.number, self.end = self.launcher.run(request, fds)
+
+    def was_run(self) -> bool:
+        """Whether it may have come as far as to execute its command."""
+        return True
+
+    def judge(self, command: Command, head: bytes, outcome: Outcome) -> Outcome:
+        """What the outcome is for the command."""
+        del command, head
+        return outcome
+
+    def close(self) -> None:
+        """Let go of what is left of it, once it is over."""
 
 
 def rlimits(limits: Limits) -> list[tuple[int, int, int]]:
@@ -270,34 +304,54 @@ class LauncherEngine(ABC):
         tree_fd = os.open(command.tree, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             head = read_head(tree_fd, command.executable)
-            request, extra = self._request(command, tree_fd, head, launcher)
-            if tree_fd in extra:
-                extra[extra.index(tree_fd)] = os.dup(tree_fd)
+            ready = self._take_ready(command, tree_fd, launcher)
+            if ready is not None:
+                try:
+                    outcome = await self._follow(command, head, running, ready)
+                    if outcome.verdict not in ENDED_ALONE or ready.was_run():
+                        return outcome
+                finally:
+                    ready.close()
+            started = self._start(command, tree_fd, head, launcher)
         finally:
             os.close(tree_fd)
+        return await self._follow(command, head, running, started)
+
+    def _take_ready(self, command: Command, tree_fd: int, launcher: Launcher) -> Started | None:
+        """A sandbox that has waited for such a command, and has become it; None for a cold start."""
+        del command, tree_fd, launcher
+        return None
+
+    def _start(self, command: Command, tree_fd: int, head: bytes, launcher: Launcher) -> Started:
+        request, extra = self._request(command, tree_fd, head, launcher)
+        if tree_fd in extra:
+            extra[extra.index(tree_fd)] = os.dup(tree_fd)
         try:
             fds = [sealed_input(command.stdin)]
         except OSError:
             close_quietly(extra)
             raise
         try:
-            limits = command.limits
-            reader = OutputReader(limits.output, lambda: launcher.kill(running.number), limits.stderr)
+            started = Started(launcher, command.limits)
         except OSError:
             close_quietly([*fds, *extra])
             raise
-        running.launcher = launcher
+        started.start(request, [*fds, *started.reader.write_ends, *extra])
+        return started
+
+    async def _follow(self, command: Command, head: bytes, running: _Running, started: Started) -> Outcome:
+        running.launcher, running.number = started.launcher, started.number
+        reader = started.reader
         try:
-            request = replace(request, bounds=bounds(limits))
-            running.number, end = launcher.run(request, [*fds, *reader.write_ends, *extra])
-            ended = await _wait_until_dead(end, launcher, running)
+            ended = await _wait_until_dead(started.end, started.launcher, running)
         except BaseException:
             reader.finish()
             raise
         if ended.verdict == "lost":
             await reader.wait_for_ends(LOST_SECONDS)
         stdout, stderr = reader.finish()
-        return self._outcome(command, head, running, ended, flooded=reader.exceeded, stdout=stdout, stderr=stderr)
+        outcome = self._outcome(command, head, running, ended, flooded=reader.exceeded, stdout=stdout, stderr=stderr)
+        return started.judge(command, head, outcome)
 
     def _outcome(
         self,

@@ -22,18 +22,31 @@ def sealed_input(data: bytes) -> int:
 
     Nothing can block on it: neither the dispatcher when a call reads no input, nor the call when a client is slow.
     """
-    fd = os.memfd_create("stdin", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    fd = new_input()
     try:
-        view = memoryview(data)
-        while view:
-            view = view[os.write(fd, view) :]
-        os.lseek(fd, 0, os.SEEK_SET)
-        seals = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
-        fcntl.fcntl(fd, fcntl.F_ADD_SEALS, seals)
+        fill(fd, data)
     except BaseException:
         os.close(fd)
         raise
     return fd
+
+
+def new_input() -> int:
+    """A descriptor for an input that `fill` is still to give."""
+    return os.memfd_create("stdin", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+
+
+def fill(fd: int, data: bytes) -> None:
+    """Write the whole input, without moving the place that its reader begins at, and seal it.
+
+    Raises:
+        OSError: there is no memory for it.
+    """
+    view, place = memoryview(data), 0
+    while place < len(view):
+        place += os.pwrite(fd, view[place:], place)
+    seals = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
+    fcntl.fcntl(fd, fcntl.F_ADD_SEALS, seals)
 
 
 class OutputReader:

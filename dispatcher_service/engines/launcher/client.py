@@ -54,6 +54,8 @@ class Request:
     """Paths of files to be opened for it, as the descriptors behind the passed ones."""
     binds: Sequence[tuple[int, str]] = ()
     """Which of the passed descriptors are to be shown where to this call alone, and closed."""
+    waits: bool = False
+    """It is no call yet: its time runs only from `Launcher.begin` on."""
     bounds: dict[str, float] = field(default_factory=dict)
     """What holds for all processes together: `memory`, `cpu`, `processes`."""
     more: dict[str, Any] = field(default_factory=dict)
@@ -173,6 +175,7 @@ class Launcher:
                 "rlimits": request.rlimits,
                 "processes": request.processes,
                 "bounds": request.bounds,
+                "waits": request.waits,
                 "wall": request.wall,
                 **request.more,
             }
@@ -187,9 +190,20 @@ class Launcher:
             end.set_result(End("ended", error=refusal))
             return number, end
         self._pending[number] = end
-        self._watchdogs[number] = loop.call_later(request.wall + GRACE_SECONDS, self._give_up)
+        if not request.waits:
+            self._watch(number, request.wall)
         self._post(message, fds)
         return number, end
+
+    def _watch(self, number: int, wall: float) -> None:
+        loop = asyncio.get_running_loop()
+        self._watchdogs[number] = loop.call_later(wall + GRACE_SECONDS, self._give_up)
+
+    def begin(self, number: int, wall: float) -> None:
+        """Tell that what was started with `Request.waits` is a call from now on, for at most so many seconds."""
+        if number in self._pending:
+            self._watch(number, wall)
+            self._post(json.dumps({"op": "begin", "id": number}).encode(), [])
 
     def kill(self, number: int) -> None:
         """Have a call killed; its end says so, unless it came first."""
@@ -273,7 +287,8 @@ class Launcher:
             self._failure.wall = reply["wall"]
             return
         number = reply.pop("id")
-        self._watchdogs.pop(number).cancel()
+        if (watchdog := self._watchdogs.pop(number, None)) is not None:
+            watchdog.cancel()
         end = self._pending.pop(number)
         if not end.done():
             end.set_result(End(**reply))

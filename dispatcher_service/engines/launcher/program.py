@@ -7,8 +7,9 @@ It counts and bounds what each call uses (`metering.py`), by control groups wher
 
 The line is a SOCK_SEQPACKET socket, one JSON object a message:
 
-- in, `{"op": "run", "id", "argv", "env", "open", "binds", "mode", "rlimits", "processes", "bounds", "wall"}`; `bounds`
-  hold for all processes together (`memory`, `cpu`, `processes`), and what is missing is not bounded. With descriptors:
+- in, `{"op": "run", "id", "argv", "env", "open", "binds", "mode", "rlimits", "processes", "bounds", "wall", "waits"}`;
+  `bounds` hold for all processes together (`memory`, `cpu`, `processes`), and what is missing is not bounded; `own` may
+  say how many of a call's processes are not its own, where the mode alone does not tell. With descriptors:
   standard input, output and error, then whatever the command wants as 3, 4, …; behind them come the files of `open`
   (opened for reading by each call itself, so that no two share an offset), and then, in mode `bubblewrap`, the pipe for
   `--json-status-fd` and, where users are kept, the one for `--block-fd`. Each of `binds` is a descriptor and a path
@@ -16,7 +17,8 @@ The line is a SOCK_SEQPACKET socket, one JSON object a message:
   secrets one after the other, and there are also `"tree"` (the folder's path on the host), `"mount_at"`, `"network"`
   (`none`, `loopback` or `outbound`), `"tmp"` (bytes and files of /tmp), `"inner"` (the user's number inside), `"paths"`
   (granted ones, each with whether it may be written to) and `"secrets"` (names and sizes).
-- in, `{"op": "kill", "id"}`.
+  A call that `waits` is only made ready: its time runs from the next message on.
+- in, `{"op": "begin", "id"}`, and `{"op": "kill", "id"}`.
 - out, `{"op": "ready", "groups", "lacking"}` once, with what control groups are used for and why not for more; or
   `{"op": "failed", "wall", "error"}` when a wall cannot be built. Then one `{"op": "end", "id", "verdict", "started",
   "code", "signal", "error", "cpu", "memory", "processes", "refused", "wall"}` a call; `verdict` is `ended`, `killed`,
@@ -181,11 +183,16 @@ class Launcher:
             if not data:
                 self.running = False
                 return
-            request = json.loads(data) if not flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC) else {"op": "truncated"}
+            cut = flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC)
+            request: dict[str, Any] = {"op": "truncated"} if cut else json.loads(data)
             if request["op"] == "run":
                 self.start(request, fds)
-            elif request["op"] == "kill" and request["id"] in self.calls:
-                self.kill(self.calls[request["id"]], "killed")
+            elif (call := self.calls.get(request.get("id", 0))) is None:
+                pass  # its end is on the way
+            elif request["op"] == "kill":
+                self.kill(call, "killed")
+            elif request["op"] == "begin":
+                self.begin(call)
         finally:
             for fd in fds:
                 os.close(fd)
@@ -195,7 +202,7 @@ class Launcher:
             self.refuse(request["id"], f"more than {MAX_CALLS} calls run at once")
             return
         try:
-            meter = self.metering.take(request, OWN_PROCESSES.get(request["mode"], 1))
+            meter = self.metering.take(request, request.get("own", OWN_PROCESSES.get(request["mode"], 1)))
         except OSError as error:
             self.refuse(request["id"], f"its control group cannot be used: {error}")
             return
@@ -211,9 +218,15 @@ class Launcher:
             self.slots.append(call.slot)
             self.refuse(request["id"], f"the launcher cannot start a process: {error.strerror or error}")
             return
-        self.metering.start(meter, call.pid)
         self.calls[call.id] = self.firsts[call.pid] = call
-        heapq.heappush(self.deadlines, (call.started_at + request["wall"], call.id))
+        if not request["waits"]:
+            self.begin(call)
+
+    def begin(self, call: Call) -> None:
+        """Have a call's time run, and look at what it uses."""
+        call.started_at = time.monotonic()
+        self.metering.start(call.meter, call.pid)
+        heapq.heappush(self.deadlines, (call.started_at + call.request["wall"], call.id))
 
     def fork(self, call: Call, fds: list[int], uid: int | None) -> None:
         """Start a call's first process by a fork of this one.

@@ -14,7 +14,7 @@ from typing import Any
 
 from dispatcher_service.engines import bwrap
 from dispatcher_service.engines.base import Command, Network
-from dispatcher_service.engines.granted import Granted, Root, Roots, open_granted
+from dispatcher_service.engines.granted import Granted, Passed, Root, Roots, open_granted
 from dispatcher_service.engines.launcher.client import Request
 from dispatcher_service.engines.launcher.processes import MAX_CALLS
 from dispatcher_service.engines.oci import leftovers, spec
@@ -25,8 +25,6 @@ from dispatcher_service.engines.stdio import close_quietly
 
 MAX_ARGUMENTS = 128_000
 """Characters; the kernel takes no argument of 128 KiB."""
-FIRST_PASSED = 3
-"""The number of the first descriptor after the standard three."""
 
 
 @dataclass(slots=True)
@@ -39,6 +37,7 @@ class Walls:
         version: its version.
         folder: the launcher's runtime folder.
         first_uid: the first of `MAX_CALLS` users of the host that are only for this engine; None when it is no root.
+        counted: control groups of the launcher's bound what a call uses of memory.
         hidden: the runtime has to run where it does not see that control groups of both versions are mounted.
     """
 
@@ -48,18 +47,20 @@ class Walls:
     folder: Path
     first_uid: int | None
     hidden: bool
+    counted: bool
     filters: dict[Network, dict[str, Any]] = field(default_factory=dict)
     """By what a call reaches of the network; empty where the runtime's own kernel has no use for one."""
     state: Path = field(init=False)
     """Where the runtime keeps its notes about containers."""
     bundles: Path = field(init=False)
+    shown: Path = field(init=False)
     roots: Roots = field(init=False)
 
     def __post_init__(self) -> None:
         for name in ("state", "bundles", "shown", "roots"):
             (self.folder / name).mkdir()
             (self.folder / name).chmod(0o755)
-        self.state, self.bundles = self.folder / "state", self.folder / "bundles"
+        self.state, self.bundles, self.shown = (self.folder / name for name in ("state", "bundles", "shown"))
         self.roots = Roots(self.folder / "roots")
 
     def command_line(self, arguments: Sequence[str], options: Sequence[str] = ()) -> list[str]:
@@ -77,11 +78,8 @@ class Container:
     root: Root
     token: str
     slot: int | None
+    passed: Passed
     secrets: Path | None = None
-    passed: list[int] = field(default_factory=list)
-    """Descriptors for the launcher, from 3 on."""
-    binds: list[tuple[int, str]] = field(default_factory=list)
-    """What the launcher is to show where, for this call alone."""
 
 
 class Bundles:
@@ -106,12 +104,12 @@ class Bundles:
             container = self._begin(granted, secrets=bool(command.access.secrets))
             try:
                 return container, self._fill(container, command, tree_fd, granted)
-            except ValueError as error:
-                raise CannotRun(str(error)) from None
             except BaseException:
-                close_quietly(container.passed)
+                container.passed.close()
                 self.remove(container)
                 raise
+        except ValueError as error:
+            raise CannotRun(str(error)) from None
         finally:
             close_quietly([one.fd for one in granted])
 
@@ -121,7 +119,9 @@ class Bundles:
         root = self.walls.roots.take(granted, secrets=secrets)
         name = f"graft-{random.token_hex(12)}"
         slot = self._slots.pop() if self.walls.first_uid is not None else None
-        return Container(self.walls.bundles / name, root, f"graft-{random.token_hex(8)}", slot)
+        return Container(
+            self.walls.bundles / name, root, f"graft-{random.token_hex(8)}", slot, Passed(self.walls.shown)
+        )
 
     def _fill(self, container: Container, command: Command, tree_fd: int, granted: list[Granted]) -> Request:
         walls, network = self.walls, command.access.network
@@ -139,7 +139,8 @@ class Bundles:
             wall=command.limits.wall,
             env=ENVIRONMENT,
             rlimits=[],
-            binds=container.binds,
+            binds=container.passed.binds,
+            more={"own": walls.runtime.processes},
         )
 
     def _place(self, container: Container, command: Command, tree_fd: int, granted: list[Granted]) -> spec.Place:
@@ -147,9 +148,9 @@ class Bundles:
         root = walls.first_uid is not None
         tree = str(command.tree)
         if root and not bwrap.reachable_by_others(command.tree):
-            tree = self._show(container, tree_fd, folder=True)
+            tree = container.passed.show(tree_fd, folder=True)
         binds = [
-            Bind(self._show(container, one.fd, folder=one.folder) if root else one.path, one.path, one.writable)
+            Bind(container.passed.show(one.fd, folder=one.folder) if root else one.path, one.path, one.writable)
             for one in granted
         ]
         mapping, uid, gid = self._users(container)
@@ -164,6 +165,7 @@ class Bundles:
             gid=gid,
             seccomp=walls.filters.get(command.access.network),
             groups=walls.runtime.makes_groups and root,
+            counted=walls.counted,
         )
 
     def _users(self, container: Container) -> tuple[spec.Mapping | None, int, int]:
@@ -174,17 +176,6 @@ class Bundles:
         if walls.runtime.own_kernel:
             return None, INNER_UID, INNER_GID
         return spec.Mapping(((0, 0 if walls.hidden else os.geteuid()),)), 0, 0
-
-    def _show(self, container: Container, fd: int, *, folder: bool) -> str:
-        """Have something shown to the container's users, who might not be able to walk to it, at a place of its own."""
-        number = FIRST_PASSED + len(container.passed)
-        place = self.walls.folder / "shown" / f"{'folder' if folder else 'file'}{number}"
-        if not place.exists():
-            place.mkdir() if folder else place.touch()
-            place.chmod(0o755 if folder else 0o644)
-        container.passed.append(os.dup(fd))
-        container.binds.append((number, str(place)))
-        return str(place)
 
     def _secrets(self, container: Container, command: Command) -> str | None:
         """Write the secrets where only this call's user can read them; give the folder as the runtime finds it."""
@@ -205,7 +196,7 @@ class Bundles:
             os.chown(path, user, user)
         fd = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            return self._show(container, fd, folder=True)
+            return container.passed.show(fd, folder=True)
         finally:
             os.close(fd)
 

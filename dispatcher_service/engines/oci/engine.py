@@ -8,6 +8,7 @@ import os
 import shutil
 import socket
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 from dispatcher_service.engines import canary, host
 from dispatcher_service.engines.base import (
@@ -55,7 +56,7 @@ class OciEngine(LauncherEngine):
         super().__init__()
         self._runtime = runtimes.RUNTIMES[runtime]
         self.name = f"oci:{runtime}"
-        self._bundles: Bundles | None = None
+        self._bundles: WeakKeyDictionary[Launcher, Bundles] = WeakKeyDictionary()
         self._calls: dict[str, _Call] = {}
         self._uid_lock: socket.socket | None = None
         self._first_uid: int | None = None
@@ -103,7 +104,9 @@ class OciEngine(LauncherEngine):
         if self._drops_uids() and self._first_uid is None:
             self._uid_lock, self._first_uid = reserve_uids()
         hidden = runtime.refuses_hybrid and runtimes.is_hybrid()
-        walls = Walls(runtime, binary, version, launcher.runtime_dir, self._first_uid, hidden)
+        walls = Walls(
+            runtime, binary, version, launcher.runtime_dir, self._first_uid, hidden, "memory" in launcher.groups
+        )
         leftovers.claim(launcher.runtime_dir)
         await self._remove_leftovers(launcher, walls)
         by = f"{runtime.name} {version}" + (f", platform {runtimes.platform(version)}" if runtime.own_kernel else "")
@@ -115,7 +118,7 @@ class OciEngine(LauncherEngine):
                 return [Finding("seccomp", ok=False, detail=str(error), fix="run the dispatcher on x86-64 or aarch64")]
         bundles = Bundles(walls)
         found.append(await _try_canary(launcher, bundles))
-        self._bundles = bundles
+        self._bundles[launcher] = bundles
         return found
 
     async def _remove_leftovers(self, launcher: Launcher, walls: Walls) -> None:
@@ -129,11 +132,10 @@ class OciEngine(LauncherEngine):
             shutil.rmtree(folder, ignore_errors=True)
 
     def _request(self, command: Command, tree_fd: int, head: bytes, launcher: Launcher) -> tuple[Request, list[int]]:
-        if self._bundles is None:
-            raise CannotRun("the engine is not prepared")
-        container, request = self._bundles.make(command, tree_fd)
-        self._calls[command.call_id] = _Call(self._bundles, launcher, container, head)
-        return request, container.passed
+        bundles = self._bundles[launcher]
+        container, request = bundles.make(command, tree_fd)
+        self._calls[command.call_id] = _Call(bundles, launcher, container, head)
+        return request, container.passed.fds
 
     async def run(self, command: Command) -> Outcome:
         """See `Engine.run`."""
@@ -193,7 +195,7 @@ async def _try_canary(launcher: Launcher, bundles: Bundles) -> Finding:
             return Finding("canary", ok=False, detail=f"it did not run: {error}", fix="see the message")
         finally:
             os.close(fd)
-        outcome = await try_request(launcher, request, bait.stdin, container.passed)
+        outcome = await try_request(launcher, request, bait.stdin, container.passed.fds)
         failed = failure(container)
         await _delete(launcher, bundles, container)
         if outcome.verdict is not Verdict.EXITED or outcome.exit_code != 0:

@@ -23,6 +23,8 @@ class Runtime:
     install: str
     own_kernel: bool = False
     """System calls are answered by the runtime's own kernel, not by the host's."""
+    processes: int = 3
+    """How many of a call's processes and threads on the host are not the command's: its own, and the shell."""
     makes_groups: bool = False
     """As root it makes control groups for its containers and cannot be told not to; then it is to limit them."""
     refuses_hybrid: bool = False
@@ -59,8 +61,10 @@ RUNTIMES = {
     runtime.name: runtime
     for runtime in (
         Runtime("crun", "apt-get install crun / dnf install crun", refuses_hybrid=True),
-        Runtime("runc", "apt-get install runc / dnf install runc", makes_groups=True),
-        Runtime("runsc", "apt-get install runsc, or a newer one from https://gvisor.dev", own_kernel=True),
+        Runtime("runc", "apt-get install runc / dnf install runc", processes=32, makes_groups=True),
+        Runtime(
+            "runsc", "apt-get install runsc, or a newer one from https://gvisor.dev", own_kernel=True, processes=256
+        ),
     )
 }
 

@@ -22,13 +22,13 @@ CAPABILITY_SETS = ("bounding", "effective", "inheritable", "permitted", "ambient
 MASKED = ("acpi", "asound", "kcore", "keys", "latency_stats", "sched_debug", "scsi", "timer_list", "timer_stats")
 READ_ONLY = ("bus", "fs", "irq", "sys", "sysrq-trigger")
 INIT = (
-    "unset {names}; ulimit -v {memory}; trap '' PIPE; exec 3>&2 2>/dev/null; shopt -s execfail; "
+    "unset {names}; {limit}; trap '' PIPE; exec 3>&2 2>/dev/null; shopt -s execfail; "
     '(exec 2>&3 3>&-; trap \'echo "$0" >&2\' 0; exec "$@"; exit)'
 )
 """Pid 1 of the container, for a shell whose `$0` is the token and whose arguments are the command.
 
 It is there because the kernel keeps from a pid 1 every signal that it does not handle, its own among them. It takes out
-of the environment what runtimes and shells put in, sets the limit of memory (no runtime in Go could start with it),
+of the environment what runtimes and shells put in, limits the address space (no runtime in Go could start with that),
 and says nothing itself; when the command cannot be executed, the shell writes why and the token to the command's
 standard error. bash needs `execfail` to get that far.
 """
@@ -65,6 +65,8 @@ class Place:
     uid: int = INNER_UID
     gid: int = INNER_GID
     seccomp: dict[str, Any] | None = None
+    counted: bool = False
+    """Whether the launcher bounds the memory of the whole call; then address space is not limited."""
     groups: bool = False
     """Whether the runtime is to limit the container by a control group of its own."""
 
@@ -114,7 +116,8 @@ def _process(command: Command, place: Place, token: str) -> dict[str, Any]:
     environment = ENVIRONMENT | dict(command.access.environment)
     unwanted = " ".join(name for name in ADDED_NAMES if name not in environment)
     limits = [row for row in rlimits(command.limits) if row[0] != resource.RLIMIT_AS] + [_processes(command.limits)]
-    init = INIT.format(names=unwanted or "_", memory=command.limits.memory >> 10)
+    limit = ":" if place.counted else f"ulimit -v {command.limits.memory >> 10}"
+    init = INIT.format(names=unwanted or "_", limit=limit)
     return {
         "terminal": False,
         "user": {"uid": place.uid, "gid": place.gid, "umask": 0o022},
