@@ -149,7 +149,7 @@ async def running(root: Path, engine: str) -> AsyncIterator[Site]:
         login = identity_pb2.LoginRequest(user="root", password="pw", originator="tests")
         made.metadata = call_metadata((await call(registry.identity.Login, login, timeout=10)).session_ref)
         yield made
-        await app.close()
+        await made.app.close()
     finally:
         await registry_app.drain(1)
         await registry_app.close()
@@ -251,6 +251,23 @@ async def test_a_grant_is_of_one_version_of_an_extension(site: Site, monkeypatch
     # A drop-in of the name is another source.
     site.drop_in("Env.show", "echo drop-in $REGION", ENVIRONMENT)
     assert await site.call("Env.show") == "drop-in;"
+
+
+async def test_grants_are_in_force_when_a_dispatcher_starts_again(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REGION", "eu")
+    for name in ("Env.show", "Env.other"):
+        site.drop_in(name, "echo $REGION", ENVIRONMENT)
+        await site.grant(name)
+    await site.app.close()
+    await call(
+        site.registry.grants.RevokeAccess,
+        grant_pb2.RevokeAccessRequest(method="Env.other"),
+        timeout=10,
+        metadata=site.metadata,
+    )
+    site.app = await DispatcherApp.open(site.settings, site.registry)
+    site.clients = DispatcherClients.local(site.app.services)
+    assert (await site.call("Env.show"), await site.call("Env.other")) == ("eu;", ";")
 
 
 async def test_what_cannot_be_given_fails_the_call_and_names_it(site: Site) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import socket
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -167,6 +169,33 @@ def test_graft_s_own_counts_by_what_it_is_and_not_by_how_it_is_called(tmp_path: 
     for path in ("real", "real/data"):
         with pytest.raises(AccessError, match="the data folder of Graft"):
             off_limits.check(str(tmp_path / path))
+
+
+BOUND = """
+import sys
+from pathlib import Path
+from dispatcher_service.grants.paths import OffLimits
+OffLimits([(Path(sys.argv[1]), "the data folder")]).check(sys.argv[2])
+"""
+
+
+def test_graft_s_own_is_known_where_it_is_mounted_once_more(tmp_path: Path) -> None:
+    (tmp_path / "data" / "cache").mkdir(parents=True)
+    (tmp_path / "other").mkdir()
+    root = str(Path(__file__).parents[2])
+    script = 'mount --bind "$1" "$2" && exec "$3" -c "$4" "$1" "$2/cache"'
+    inside = ["unshare", "--map-root-user", "--mount", "--propagation", "private", "sh", "-euc", script, "sh"]
+    done = subprocess.run(
+        [*inside, tmp_path / "data", tmp_path / "other", sys.executable, BOUND],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([root, f"{root}/protos", *sys.path])},
+        capture_output=True,
+        check=False,
+        text=True,
+        timeout=60,
+    )
+    if "unshare" in done.stderr or "mount:" in done.stderr:
+        pytest.skip(done.stderr.strip())
+    assert f"{tmp_path}/other is the data folder of Graft under another name" in done.stderr
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a device")
