@@ -10,7 +10,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import psutil
 import pytest
 
 from dispatcher_service.engines.base import Command, EngineUnavailable, Limits, Verdict
@@ -156,12 +155,11 @@ async def test_mounts_at_deep_and_odd_places(native, tree):
         assert outcome.stdout.decode() == f"{place}/x\nx\n", outcome
 
 
-async def test_an_executable_that_dies_reports_its_signal_and_leaves_no_sandbox(native, tree, eventually):
-    (launcher,) = [child.pid for child in psutil.Process(native.launcher_pid).children()]
+async def test_an_executable_that_dies_reports_its_signal(native, tree, mark, running):
     for number in (signal.SIGKILL, signal.SIGSEGV):
-        outcome = await native.run(tree.command(f"#!/bin/sh\nsleep 100 &\nkill -{number.value} $$\n"))
+        outcome = await native.run(tree.command(f"#!/bin/sh\nsleep {mark} &\nkill -{number.value} $$\n"))
         assert (outcome.verdict, outcome.signal) == (Verdict.SIGNALED, number)
-    eventually(lambda: not psutil.Process(launcher).children())
+        assert running(mark) == []
 
 
 async def test_tmp_is_bounded_in_bytes_and_files(native, tree):

@@ -48,14 +48,24 @@ class NativeStarter:
         self.reports = self._reports.fileno()
         """Readable when a call's first process has reported."""
 
-    def start(self, request: dict[str, Any], fds: list[int], uid: int | None, group: Group | None) -> int:
+    def start(
+        self,
+        request: dict[str, Any],
+        fds: list[int],
+        place: tuple[int, int],
+        uid: int | None,
+        group: Group | None,
+        line: socket.socket | None,
+    ) -> int:
         """Clone a call's first process.
 
         Args:
             request: see `program.py`.
             fds: see there.
+            place: what tells the tree's folder from others, its device and number.
             uid: the user that it becomes; None keeps the launcher's.
             group: the call's control group; None where there are none.
+            line: on which it is to wait for its call, with all walls up; None when it has it already.
 
         Returns:
             Its number, for the parent; in the child this does not return.
@@ -66,7 +76,7 @@ class NativeStarter:
         granted = self.template.take_paths(request["paths"]) if request["paths"] else []
         taken = [tree for tree, _path, _is_folder in granted]
         try:
-            tree = self.template.take_tree(request["tree"], fds[3])
+            tree = self.template.take_tree(request["tree"], place)
             taken.append(tree)
             self.make_place(request["mount_at"], folder=True)
             for _tree, path, is_folder in granted:
@@ -85,6 +95,7 @@ class NativeStarter:
                     self.rules,
                     self.filters[request["network"]],
                     self.last_capability,
+                    line,
                 ).become(None if group is None else lambda: group.attach(born_in=cgroup != -1))
         finally:
             for fd in taken:

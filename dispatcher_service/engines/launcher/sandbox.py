@@ -8,13 +8,14 @@ is left. The order of the steps matters: each takes away what an earlier one nee
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import resource
 import signal
 import socket
 import struct
 from collections.abc import Callable
-from fcntl import ioctl
+from fcntl import F_DUPFD_CLOEXEC, fcntl, ioctl
 from typing import Any, NamedTuple, NoReturn
 
 from dispatcher_service.engines.launcher import kernel, landlock
@@ -30,7 +31,7 @@ from dispatcher_service.engines.launcher.template import make_place, write
 
 SECRETS = "/run/secrets"
 SECRETS_SIZE = 4 << 20
-REPORT_FD = 3
+REPORT_FD, LINE_FD = 3, 4
 REPORT = struct.Struct("=IIIdI")
 """The call's number, the exit code, the signal, CPU time and the largest process's size; then the text of an error."""
 SPAWN_ROOM = 24 << 20
@@ -68,6 +69,7 @@ class Sandbox:
         rules: Landlock's, about what all calls see.
         seccomp: the filter.
         last_capability: the newest capability's number.
+        line: on which the rest of the request comes: number, command, environment, descriptors; None when it is there.
     """
 
     def __init__(
@@ -81,6 +83,7 @@ class Sandbox:
         rules: list[landlock.Rule],
         seccomp: kernel.Filter,
         last_capability: int,
+        line: socket.socket | None,
     ) -> None:
         self.request = request
         self.fds = fds
@@ -91,6 +94,7 @@ class Sandbox:
         self.rules = rules
         self.seccomp = seccomp
         self.last_capability = last_capability
+        self.line = line
 
     def become(self, join: Callable[[], None] | None) -> NoReturn:
         """Never returns; a failure is told in the report.
@@ -113,6 +117,8 @@ class Sandbox:
             self.become_user(own)
             self.limit()
             self.confine()
+            if self.line is not None:
+                self.wait_for_call(self.line)
             self.arrange_fds()
             self.run()
         except BaseException as error:  # noqa: BLE001  (whatever it is, the launcher must hear of it and this process end)
@@ -191,7 +197,7 @@ class Sandbox:
         """Set the resource limits; that of processes counts in the user namespace alone."""
         os.umask(0o022)
         for number, soft, hard in self.request["rlimits"]:
-            if number != resource.RLIMIT_AS or hard >= SPAWN_ROOM:
+            if number != resource.RLIMIT_NOFILE and (number != resource.RLIMIT_AS or hard >= SPAWN_ROOM):
                 set_limit(number, soft, hard)
         if self.request["processes"]:
             most = self.request["processes"] + 1  # this one counts too
@@ -207,12 +213,28 @@ class Sandbox:
         landlock.restrict(rules, network=request["network"] != "none")
         self.seccomp.install()
 
+    def wait_for_call(self, line: socket.socket) -> None:
+        """Wait for what is still missing, holding nothing of the launcher's but two sockets."""
+        report, own_end = (fcntl(fd, F_DUPFD_CLOEXEC, LINE_FD + 1) for fd in (self.report_w, line.fileno()))
+        self.report_w = os.dup2(report, REPORT_FD, inheritable=False)
+        os.dup2(own_end, LINE_FD, inheritable=False)
+        kernel.close_from(LINE_FD + 1)
+        own = socket.socket(fileno=LINE_FD)
+        message, self.fds, _flags, _address = socket.recv_fds(own, 1 << 18, 3, socket.MSG_CMSG_CLOEXEC)
+        if not message:
+            os._exit(0)  # not needed any more
+        self.request |= json.loads(message)
+
     def arrange_fds(self) -> None:
         """Keep standard input, output and error, and the line to the launcher for this process alone."""
         for number, fd in enumerate(self.fds[:3]):  # none of them is below 3
             os.dup2(fd, number)
-        self.report_w = os.dup2(self.report_w, REPORT_FD, inheritable=False)
+        if self.report_w != REPORT_FD:
+            self.report_w = os.dup2(self.report_w, REPORT_FD, inheritable=False)
         kernel.close_from(REPORT_FD + 1)
+        for number, soft, hard in self.request["rlimits"]:
+            if number == resource.RLIMIT_NOFILE:  # before, there were more
+                set_limit(number, soft, hard)
 
     def run(self) -> None:
         """Start the executable, wait for its end, end what it has left behind, and report."""

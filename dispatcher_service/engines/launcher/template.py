@@ -161,20 +161,21 @@ class Template:
         finally:
             kernel.setns(self._own, CLONE_NEWNS)
 
-    def take_tree(self, path: str, folder: int) -> int:
+    def take_tree(self, path: str, place: tuple[int, int]) -> int:
         """A read-only copy of a folder's mounts, to be attached by a call's child.
 
         Args:
             path: where the folder is on the host.
-            folder: the folder itself, as the dispatcher has opened it; the path is believed only if it leads there.
+            place: device and number of the folder that the dispatcher has opened; the path is believed only if it
+                leads there.
 
         Raises:
             OSError: it cannot be taken, or is another one.
         """
         with self._at_host():
             tree = take(path, READ_ONLY)
-        found, wanted = os.fstat(tree), os.fstat(folder)
-        if (found.st_dev, found.st_ino) != (wanted.st_dev, wanted.st_ino):
+        found = os.fstat(tree)
+        if (found.st_dev, found.st_ino) != place:
             os.close(tree)
             raise OSError(0, f"the folder at {path} is not the one that was opened")
         return tree
