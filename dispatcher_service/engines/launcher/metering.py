@@ -41,12 +41,16 @@ class Bounds:
     """Seconds of all processes together."""
     processes: int = 0
     """Processes and threads at once."""
+    sampled: bool = False
+    """Whether to look at the processes besides, because they may leave their group: container runtimes move them."""
 
     @classmethod
     def of(cls, request: dict[str, Any]) -> Bounds:
         """Read them from the dispatcher's message."""
         bounds = request.get("bounds") or {}
-        return cls(bounds.get("memory", 0), bounds.get("cpu", 0.0), bounds.get("processes", 0))
+        return cls(
+            bounds.get("memory", 0), bounds.get("cpu", 0.0), bounds.get("processes", 0), bool(bounds.get("sampled"))
+        )
 
 
 @dataclass(eq=False)
@@ -130,7 +134,7 @@ class Metering:
         """Begin to look at a call, whose first process has started."""
         groups = meter.group.owner if meter.group else None
         counted = groups is not None and groups.memory_by is not None and groups.cpu_by is not None
-        if not counted and meter.bounds.memory:
+        if (not counted or meter.bounds.sampled) and meter.bounds.memory:
             meter.sampler = Sampler(first, meter.own)
         now = time.monotonic()
         wait = self._wait(meter, 0.0)
@@ -180,7 +184,7 @@ class Metering:
         if meter.group is not None:
             try:
                 used = meter.group.usage()
-                cpu = cpu if used.cpu is None else used.cpu
+                cpu = cpu if used.cpu is None else max(used.cpu, cpu if meter.bounds.sampled else 0.0)
                 peak = peak if used.memory_peak is None else used.memory_peak
                 processes = processes if used.processes_peak is None else max(used.processes_peak - meter.own, 0)
                 refused = refused or used.refusals > 0

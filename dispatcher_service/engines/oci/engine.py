@@ -16,6 +16,7 @@ from dispatcher_service.engines.base import (
     EngineUnavailable,
     Finding,
     IsolationLevel,
+    Limits,
     Network,
     Outcome,
     Verdict,
@@ -23,10 +24,14 @@ from dispatcher_service.engines.base import (
 from dispatcher_service.engines.exec_failure import exec_failure
 from dispatcher_service.engines.launcher.client import Launcher, Request
 from dispatcher_service.engines.launcher.processes import reserve_uids
+from dispatcher_service.engines.limiting import bounds
 from dispatcher_service.engines.oci import leftovers, runtimes, seccomp
 from dispatcher_service.engines.oci.bundle import Bundles, Container, Walls, failure
 from dispatcher_service.engines.spawning import CannotRun, LauncherEngine, interpreter_hint
 from dispatcher_service.engines.trial import TRIAL, try_program, try_request
+
+RUNTIME_MEMORY, SANDBOX_MEMORY = 16 << 20, 128 << 20
+"""Bytes that a runtime itself may take beside its container, and gVisor with its own kernel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,12 @@ class OciEngine(LauncherEngine):
         if self._uid_lock is not None:
             self._uid_lock.close()
         self._uid_lock = self._first_uid = None
+
+    def _bounds(self, limits: Limits) -> dict[str, float]:
+        """Leave room for the runtime, whose memory and processes count with the call's; the container bounds those."""
+        held = bounds(limits)
+        room = SANDBOX_MEMORY if self._runtime.own_kernel else RUNTIME_MEMORY
+        return held | {"memory": held["memory"] + room, "processes": 0, "sampled": 1}
 
     def _drops_uids(self) -> bool:
         return os.geteuid() == 0
