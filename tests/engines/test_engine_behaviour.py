@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from dispatcher_service.engines.base import Command, Verdict
+from dispatcher_service.engines.base import Command, IsolationLevel, Verdict
 
 BIG = b"z" * 300_000
 
@@ -219,13 +219,15 @@ async def test_interpreters(engine, tree, interpreter):
         "python3": "import sys, json, subprocess, threading, socket, multiprocessing, tempfile\n"
         "t = threading.Thread(target=lambda: None); t.start(); t.join()\n"
         "p = multiprocessing.get_context('fork').Process(target=print, args=('child',)); p.start(); p.join()\n"
-        "multiprocessing.Lock(); tempfile.TemporaryFile().write(b'x')\n"
+        "tempfile.TemporaryFile().write(b'x')\n"
         "a, b = socket.socketpair(); a.send(b'x')\n"
         "print(subprocess.check_output(['/bin/echo', 'python']).decode().strip(), flush=True)\n",
         "bash": "x=$(echo bash | tr a-z a-z); echo child; [[ $x == b* ]] && cat <<< $x\n",
         "perl": "use Socket; print `echo child`, join('', map { $_ } ('perl')), qq{\\n};\n",
         "awk": 'BEGIN { system("echo child"); print "awk" }\n',
     }
+    if engine.level is not IsolationLevel.CONFINED:  # there is no /dev/shm of the call's own there, in which these lie
+        lines["python3"] += "multiprocessing.Lock()\n"
     shebang = f"#!{path} -f\n" if interpreter == "awk" else f"#!{path}\n"
     command = tree.command(shebang + lines[interpreter])
     outcome = await engine.run(dataclasses.replace(command, arguments=()))

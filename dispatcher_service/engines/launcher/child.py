@@ -54,11 +54,15 @@ class Child:
                 self.bind_to_parent(signal.SIGKILL)
                 execute(self.request)
             self.bind_to_parent(signal.SIGTERM)
-            supervise(self)
+            self.supervise()
         except BaseException as error:  # noqa: BLE001  (whatever it is, the launcher must hear of it and this process end)
             os.write(self.status_w, describe(error))
         finally:
             os._exit(127)
+
+    def supervise(self) -> NoReturn:
+        """Stay outside of what the command gets, and end when all of it has."""
+        supervise(self)
 
     def arrange_signals(self) -> None:
         """Undo what the launcher has set for itself. SIGPIPE stays ignored, as xapi leaves it."""

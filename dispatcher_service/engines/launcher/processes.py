@@ -8,6 +8,7 @@ import signal
 import socket
 
 from dispatcher_service.engines.launcher import kernel
+from dispatcher_service.engines.launcher.removal import remove_tree
 
 MAX_CALLS = 256
 """How many calls a launcher runs at once."""
@@ -100,17 +101,4 @@ def remove_folder(path: str) -> None:
     """Remove the launcher's own folder; a stranger's name is left alone."""
     if not os.path.basename(path).startswith("graft-launcher-"):  # noqa: PTH119  (as above)
         return
-    for folder, folders, files in os.walk(path, topdown=False):
-        for name in (*files, *folders):
-            full = f"{folder}/{name}"
-            try:
-                if name in folders and not os.path.islink(full):  # noqa: PTH114  (as above)
-                    os.rmdir(full)  # noqa: PTH106  (as above)
-                else:
-                    os.unlink(full)  # noqa: PTH108  (as above)
-            except OSError:
-                continue
-    try:
-        os.rmdir(path)  # noqa: PTH106  (as above)
-    except OSError:
-        return
+    remove_tree(path)

@@ -15,7 +15,11 @@ The line is a SOCK_SEQPACKET socket, one JSON object a message:
   where the file or folder is shown, for this call only. In mode `native` descriptor 3 is the tree's folder, 4 holds the
   secrets one after the other, and there are also `"tree"` (the folder's path on the host), `"mount_at"`, `"network"`
   (`none`, `loopback` or `outbound`), `"tmp"` (bytes and files of /tmp), `"inner"` (the user's number inside), `"paths"`
-  (granted ones, each with whether it may be written to) and `"secrets"` (names and sizes).
+  (granted ones, each with whether it may be written to) and `"secrets"` (names and sizes). In mode `confined`
+  descriptor 3 is the tree's folder too, those behind it are granted paths, `argv` begins with a path below the tree, and
+  there are also `"tree"`, `"stage"` (the call's user cannot walk there), `"folder"` (to be made, the call's own),
+  `"rules"` and `"granted"` (Landlock's, by path and for those descriptors), `"network"` (whether TCP is allowed) and
+  `"filter"` (a compiled seccomp filter, in hexadecimal).
 - in, `{"op": "kill", "id"}`.
 - out, `{"op": "ready", "groups", "lacking"}` once, with what control groups are used for and why not for more; or
   `{"op": "failed", "wall", "error"}` when a wall cannot be built. Then one `{"op": "end", "id", "verdict", "started",
@@ -24,7 +28,7 @@ The line is a SOCK_SEQPACKET socket, one JSON object a message:
 
 Nothing outlives a call, because of whose child it is. In mode `native` a call's first process is pid 1 of a namespace:
 it kills and reaps the rest before it reports, and when it is killed itself, the kernel does that. Otherwise a call's
-first process (bubblewrap's monitor, or the supervisor of mode `plain`) is a child of the launcher, and the launcher
+first process (bubblewrap's monitor, or the supervisor of the other modes) is a child of the launcher, and the launcher
 is a child subreaper: when that process is gone, what it leaves behind becomes the launcher's own child. So a child that
 is no call's first process is an orphan, and is killed; only own children are ever signalled, so a reused pid can never
 be hit. The orphan of bubblewrap is pid 1 of its pid namespace, and the kernel lets it end only after everything in the
@@ -47,13 +51,13 @@ import socket
 import time
 from typing import Any
 
-from dispatcher_service.engines.launcher.call import Call
 from dispatcher_service.engines.launcher.cgroups import Cgroups
 from dispatcher_service.engines.launcher.child import Child
-from dispatcher_service.engines.launcher.metering import CPU, MEMORY, Metering
+from dispatcher_service.engines.launcher.confined import REMOVAL_SECONDS, STARTED, Confined
+from dispatcher_service.engines.launcher.metering import CPU, MEMORY, Meter, Metering
 from dispatcher_service.engines.launcher.native import NativeStarter
 from dispatcher_service.engines.launcher.processes import MAX_CALLS, children, remove_folder
-from dispatcher_service.engines.launcher.spares import Spare, Spares, identity
+from dispatcher_service.engines.launcher.removal import begin_removal
 
 MAX_MESSAGE = 192 * 1024
 MAX_DESCRIPTORS = 64
@@ -64,6 +68,39 @@ ERROR, SIGNAL = re.compile(rb'"error": ("[^\n]*")'), re.compile(rb'"signal": (\d
 MAXRSS = re.compile(rb'"maxrss": (\d+)')
 OWN_PROCESSES = {"bubblewrap": 2}
 """How many processes of a call are not its own, by mode: bubblewrap's monitor and pid 1; else one."""
+
+
+class Call:
+    """One call, from its message to its reply."""
+
+    def __init__(self, request: dict[str, Any], slot: int, meter: Meter) -> None:
+        self.id: int = request["id"]
+        self.request = request
+        self.slot = slot
+        self.meter = meter
+        self.pid = 0
+        self.reaped = False
+        self.waiting: set[int] = set()
+        """Orphans that must be dead before the reply."""
+        self.cleared = False
+        """Whether the removal of its folder has been left to a process of the launcher's."""
+        self.status_fd = -1
+        self.hold_fd = -1
+        self.report = b""
+        """What the first process has written about itself, unless that is of mode `native`."""
+        self.started = False
+        self.code = 0
+        self.signal = 0
+        self.error = ""
+        self.verdict = "ended"
+        self.started_at = time.monotonic()
+        self.cpu = 0.0
+        self.maxrss = 0
+
+    def use(self, usage: resource.struct_rusage, *, orphan: bool) -> None:
+        self.cpu += usage.ru_utime + usage.ru_stime
+        # The first process began as a copy of the launcher, whose size would be counted; its orphan did not.
+        self.maxrss = usage.ru_maxrss if orphan and usage.ru_maxrss else max(self.maxrss, usage.ru_maxrss)
 
 
 class Launcher:
@@ -83,9 +120,6 @@ class Launcher:
         self.pid = os.getpid()
         self.first_uid = first_uid
         self.native = native
-        self.spares = Spares()
-        self.aliases: dict[int, int] = {}
-        """Numbers of calls that spares serve, by the spares' own."""
         self.cgroups = cgroups
         self.metering = Metering(cgroups)
         self.calls: dict[int, Call] = {}
@@ -116,10 +150,7 @@ class Launcher:
             }
         )
         while self.running:
-            events = self.poll.poll(self.timeout())
-            if not events and self.native is not None and self.spares.wanted:
-                self.prepare_spare()
-            for fd, _events in events:
+            for fd, _events in self.poll.poll(self.timeout()):
                 if fd == self.line.fileno():
                     self.receive()
                 elif fd == self.wake_r:
@@ -135,10 +166,9 @@ class Launcher:
 
     def timeout(self) -> float:
         """Seconds until something is to be done; -1 for when something happens."""
-        if self.spares.wanted:
-            return 0.0
         times = [self.deadlines[0][0]] if self.deadlines else []
-        times += [due for due in (self.metering.due(), self.spares.due()) if due is not None]
+        if (due := self.metering.due()) is not None:
+            times.append(due)
         return max(0.0, min(times) - time.monotonic()) if times else -1.0
 
     def send(self, message: dict[str, Any]) -> None:
@@ -169,83 +199,29 @@ class Launcher:
                 os.close(fd)
 
     def start(self, request: dict[str, Any], fds: list[int]) -> None:
-        order = self.spares.order(request, fds[3]) if self.native is not None else None
-        spare = self.spares.take(order) if order is not None else None
-        try:
-            call = (self.use(spare, request, fds) if spare else None) or self.begin(request, fds, order and order.place)
-        except OSError as error:
-            self.refuse(request["id"], f"the launcher cannot start a process: {error.strerror or error}")
-            return
-        call.order = order
-        self.metering.start(call.meter, call.pid)
-        self.calls[call.id] = call
-        heapq.heappush(self.deadlines, (call.started_at + request["wall"], call.id))
-
-    def begin(
-        self,
-        request: dict[str, Any],
-        fds: list[int],
-        place: tuple[int, int] | None = None,
-        line: socket.socket | None = None,
-    ) -> Call:
-        """Start a call's first process.
-
-        Args:
-            request: the dispatcher's message, in which the meter may change limits.
-            fds: what came with it.
-            place: the tree's folder, as `Order` has it; None for finding out.
-            line: on which it is to wait for its call; None when that is the one of the request.
-
-        Raises:
-            OSError: something that it needs cannot be had.
-        """
         if not self.slots:
-            raise OSError(0, f"more than {MAX_CALLS} calls run at once")
+            self.refuse(request["id"], f"more than {MAX_CALLS} calls run at once")
+            return
         try:
             meter = self.metering.take(request, OWN_PROCESSES.get(request["mode"], 1))
         except OSError as error:
-            raise OSError(error.errno, f"its control group cannot be used: {error.strerror or error}") from None
+            self.refuse(request["id"], f"its control group cannot be used: {error}")
+            return
         call = Call(request, self.slots.pop(), meter)
         uid = None if self.first_uid is None or request["mode"] == "plain" else self.first_uid + call.slot
         try:
             if self.native is not None:
-                call.pid = self.native.start(request, fds, place or identity(fds[3]), uid, meter.group, line)
+                call.pid = self.native.start(request, fds, uid, meter.group)
             else:
                 self.fork(call, fds, uid)
-        except OSError:
-            self.let_go(call)
-            raise
-        self.firsts[call.pid] = call
-        return call
-
-    def use(self, spare: Spare, request: dict[str, Any], fds: list[int]) -> Call | None:
-        """Give a spare its call; None when it is dead."""
-        call = spare.call
-        try:
-            spare.hand_over(request, fds, None if self.first_uid is None else self.first_uid + call.slot)
-        except OSError:
-            os.kill(call.pid, signal.SIGKILL)
-            return None
-        self.aliases[call.id] = request["id"]
-        call.spare = call.id
-        call.serve(request)
-        return call
-
-    def prepare_spare(self) -> None:
-        """Build the sandbox of a call that is likely to be made."""
-        order = self.spares.next()
-        try:
-            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        except OSError:
+        except OSError as error:
+            self.metering.drop(meter)
+            self.slots.append(call.slot)
+            self.refuse(request["id"], f"the launcher cannot start a process: {error.strerror or error}")
             return
-        try:
-            call = self.begin(order.request, [], order.place, theirs)
-        except OSError:
-            ours.close()
-            return
-        finally:
-            theirs.close()
-        self.spares.add(order, call, ours)
+        self.metering.start(meter, call.pid)
+        self.calls[call.id] = self.firsts[call.pid] = call
+        heapq.heappush(self.deadlines, (call.started_at + request["wall"], call.id))
 
     def fork(self, call: Call, fds: list[int], uid: int | None) -> None:
         """Start a call's first process by a fork of this one.
@@ -267,7 +243,8 @@ class Launcher:
             raise
         if call.pid == 0:
             held = ours[2] if len(ours) > 2 else None
-            Child(request, list(fds), ours[1], held, uid, self.pid, call.meter.group).become()
+            kind = Confined if request["mode"] == "confined" else Child
+            kind(request, list(fds), ours[1], held, uid, self.pid, call.meter.group).become()
         os.close(ours[1])
         call.status_fd = ours[0]
         if len(ours) > 2:
@@ -316,13 +293,11 @@ class Launcher:
     def read_reports(self, native: NativeStarter) -> None:
         """Tell how calls have ended whose first process says that nothing of them is left but itself."""
         for report in native.read_reports():
-            call = self.calls.get(self.aliases.get(report.call, report.call))
+            call = self.calls.get(report.call)
             if call is not None and call.verdict == "ended":
                 call.started, call.code, call.signal, call.error = not report.error, *report[1:4]
                 call.cpu, call.maxrss = report.cpu, report.maxrss
                 self.tell(call)
-                if call.order is not None:
-                    self.spares.want(call.order)
 
     def kill(self, call: Call, verdict: str) -> None:
         if call.reaped:
@@ -344,8 +319,6 @@ class Launcher:
         for meter in self.metering.look():
             if meter.call in self.calls:
                 self.kill(self.calls[meter.call], meter.exceeded)
-        for call in self.spares.too_many():
-            os.kill(call.pid, signal.SIGKILL)
 
     def reap(self) -> None:
         while True:
@@ -375,9 +348,7 @@ class Launcher:
 
     def bury(self, call: Call, status: int, usage: resource.struct_rusage, native: NativeStarter) -> None:
         """See a call off whose first process, pid 1 of all its others, is dead."""
-        self.spares.forget(call)
         self.read_reports(native)
-        self.aliases.pop(call.spare, None)
         if call.id in self.calls:  # it was killed before it could report
             call.use(usage, orphan=False)
             call.started, call.signal = True, os.WTERMSIG(status) if os.WIFSIGNALED(status) else signal.SIGKILL
@@ -410,7 +381,7 @@ class Launcher:
                 self.claim(pid, call)
 
     def finish(self, call: Call) -> None:
-        if not call.reaped or call.waiting or call.id not in self.calls:
+        if not call.reaped or call.waiting or call.id not in self.calls or self.clear(call):
             return
         os.close(call.status_fd)
         if call.hold_fd != -1:
@@ -424,8 +395,29 @@ class Launcher:
             call.error = "the limit of processes could not be set"
         if largest:
             call.maxrss = int(largest[1])
+        if STARTED in call.report and not call.started:  # its supervisor was killed
+            call.started, call.signal = True, signal.SIGKILL
         self.tell(call)
         self.let_go(call)
+
+    def clear(self, call: Call) -> bool:
+        """Have a call's folder removed that its supervisor has left; whether its end has to wait for that.
+
+        Not for long: what takes longer goes on beside other calls.
+        """
+        folder = call.request.get("folder", "")
+        if not folder or not os.path.lexists(folder):
+            return False
+        try:
+            pid = begin_removal(folder, None if call.cleared else REMOVAL_SECONDS)
+        except OSError:
+            return False  # the end of this process removes it
+        self.orphans[pid] = [] if call.cleared else [call]
+        if call.cleared:
+            return False
+        call.cleared = True
+        call.waiting.add(pid)
+        return True
 
     def tell(self, call: Call) -> None:
         """Tell the dispatcher how a call has ended, of which nothing can run any more."""
