@@ -17,7 +17,7 @@ from access.test_granted_calls import NOT_GIVEN, Site, open_folder, running  # n
 from graft.dispatcher.v1 import dispatcher_pb2
 from graft_common.rpc.client import call
 
-ENGINES = ("native", "oci:crun")
+ENGINES = ("native", "bubblewrap", "oci:crun")
 CONNECT = '/usr/bin/python3 -c \'import socket; socket.create_connection(("127.0.0.1", {port}), 3); print("reached")\''
 SECRET = "hunter2-of-the-tests"
 
