@@ -16,8 +16,8 @@ The line is a SOCK_SEQPACKET socket, one JSON object a message:
   secrets one after the other, and there are also `"tree"` (the folder's path on the host), `"mount_at"`, `"network"`
   (`none`, `loopback` or `outbound`), `"tmp"` (bytes and files of /tmp), `"inner"` (the user's number inside), `"paths"`
   (granted ones, each with whether it may be written to) and `"secrets"` (names and sizes). In mode `confined`
-  descriptor 3 is the tree's folder too, those behind it are granted paths, `argv` begins with a path below the tree, and
-  there are also `"tree"`, `"stage"` (the call's user cannot walk there), `"folder"` (to be made, the call's own),
+  descriptor 3 is the tree's folder too, those behind it are granted paths, `argv` begins with a path below the tree,
+  and there are also `"tree"`, `"stage"` (the call's user cannot walk there), `"folder"` (to be made, the call's own),
   `"rules"` and `"granted"` (Landlock's, by path and for those descriptors), `"network"` (whether TCP is allowed) and
   `"filter"` (a compiled seccomp filter, in hexadecimal).
 - in, `{"op": "kill", "id"}`.
@@ -51,13 +51,15 @@ import socket
 import time
 from typing import Any
 
+from dispatcher_service.engines.launcher.call import Call
 from dispatcher_service.engines.launcher.cgroups import Cgroups
 from dispatcher_service.engines.launcher.child import Child
 from dispatcher_service.engines.launcher.confined import REMOVAL_SECONDS, STARTED, Confined
-from dispatcher_service.engines.launcher.metering import CPU, MEMORY, Meter, Metering
+from dispatcher_service.engines.launcher.metering import CPU, MEMORY, Metering
 from dispatcher_service.engines.launcher.native import NativeStarter
 from dispatcher_service.engines.launcher.processes import MAX_CALLS, children, remove_folder
 from dispatcher_service.engines.launcher.removal import begin_removal
+from dispatcher_service.engines.launcher.spares import Spare, Spares, identity
 
 MAX_MESSAGE = 192 * 1024
 MAX_DESCRIPTORS = 64
@@ -68,39 +70,6 @@ ERROR, SIGNAL = re.compile(rb'"error": ("[^\n]*")'), re.compile(rb'"signal": (\d
 MAXRSS = re.compile(rb'"maxrss": (\d+)')
 OWN_PROCESSES = {"bubblewrap": 2}
 """How many processes of a call are not its own, by mode: bubblewrap's monitor and pid 1; else one."""
-
-
-class Call:
-    """One call, from its message to its reply."""
-
-    def __init__(self, request: dict[str, Any], slot: int, meter: Meter) -> None:
-        self.id: int = request["id"]
-        self.request = request
-        self.slot = slot
-        self.meter = meter
-        self.pid = 0
-        self.reaped = False
-        self.waiting: set[int] = set()
-        """Orphans that must be dead before the reply."""
-        self.cleared = False
-        """Whether the removal of its folder has been left to a process of the launcher's."""
-        self.status_fd = -1
-        self.hold_fd = -1
-        self.report = b""
-        """What the first process has written about itself, unless that is of mode `native`."""
-        self.started = False
-        self.code = 0
-        self.signal = 0
-        self.error = ""
-        self.verdict = "ended"
-        self.started_at = time.monotonic()
-        self.cpu = 0.0
-        self.maxrss = 0
-
-    def use(self, usage: resource.struct_rusage, *, orphan: bool) -> None:
-        self.cpu += usage.ru_utime + usage.ru_stime
-        # The first process began as a copy of the launcher, whose size would be counted; its orphan did not.
-        self.maxrss = usage.ru_maxrss if orphan and usage.ru_maxrss else max(self.maxrss, usage.ru_maxrss)
 
 
 class Launcher:
@@ -120,6 +89,9 @@ class Launcher:
         self.pid = os.getpid()
         self.first_uid = first_uid
         self.native = native
+        self.spares = Spares()
+        self.aliases: dict[int, int] = {}
+        """Numbers of calls that spares serve, by the spares' own."""
         self.cgroups = cgroups
         self.metering = Metering(cgroups)
         self.calls: dict[int, Call] = {}
@@ -150,7 +122,10 @@ class Launcher:
             }
         )
         while self.running:
-            for fd, _events in self.poll.poll(self.timeout()):
+            events = self.poll.poll(self.timeout())
+            if not events and self.native is not None and self.spares.wanted:
+                self.prepare_spare()
+            for fd, _events in events:
                 if fd == self.line.fileno():
                     self.receive()
                 elif fd == self.wake_r:
@@ -166,9 +141,10 @@ class Launcher:
 
     def timeout(self) -> float:
         """Seconds until something is to be done; -1 for when something happens."""
+        if self.spares.wanted:
+            return 0.0
         times = [self.deadlines[0][0]] if self.deadlines else []
-        if (due := self.metering.due()) is not None:
-            times.append(due)
+        times += [due for due in (self.metering.due(), self.spares.due()) if due is not None]
         return max(0.0, min(times) - time.monotonic()) if times else -1.0
 
     def send(self, message: dict[str, Any]) -> None:
@@ -199,29 +175,83 @@ class Launcher:
                 os.close(fd)
 
     def start(self, request: dict[str, Any], fds: list[int]) -> None:
-        if not self.slots:
-            self.refuse(request["id"], f"more than {MAX_CALLS} calls run at once")
+        order = self.spares.order(request, fds[3]) if self.native is not None else None
+        spare = self.spares.take(order) if order is not None else None
+        try:
+            call = (self.use(spare, request, fds) if spare else None) or self.begin(request, fds, order and order.place)
+        except OSError as error:
+            self.refuse(request["id"], f"the launcher cannot start a process: {error.strerror or error}")
             return
+        call.order = order
+        self.metering.start(call.meter, call.pid)
+        self.calls[call.id] = call
+        heapq.heappush(self.deadlines, (call.started_at + request["wall"], call.id))
+
+    def begin(
+        self,
+        request: dict[str, Any],
+        fds: list[int],
+        place: tuple[int, int] | None = None,
+        line: socket.socket | None = None,
+    ) -> Call:
+        """Start a call's first process.
+
+        Args:
+            request: the dispatcher's message, in which the meter may change limits.
+            fds: what came with it.
+            place: the tree's folder, as `Order` has it; None for finding out.
+            line: on which it is to wait for its call; None when that is the one of the request.
+
+        Raises:
+            OSError: something that it needs cannot be had.
+        """
+        if not self.slots:
+            raise OSError(0, f"more than {MAX_CALLS} calls run at once")
         try:
             meter = self.metering.take(request, OWN_PROCESSES.get(request["mode"], 1))
         except OSError as error:
-            self.refuse(request["id"], f"its control group cannot be used: {error}")
-            return
+            raise OSError(error.errno, f"its control group cannot be used: {error.strerror or error}") from None
         call = Call(request, self.slots.pop(), meter)
         uid = None if self.first_uid is None or request["mode"] == "plain" else self.first_uid + call.slot
         try:
             if self.native is not None:
-                call.pid = self.native.start(request, fds, uid, meter.group)
+                call.pid = self.native.start(request, fds, place or identity(fds[3]), uid, meter.group, line)
             else:
                 self.fork(call, fds, uid)
-        except OSError as error:
-            self.metering.drop(meter)
-            self.slots.append(call.slot)
-            self.refuse(request["id"], f"the launcher cannot start a process: {error.strerror or error}")
+        except OSError:
+            self.let_go(call)
+            raise
+        self.firsts[call.pid] = call
+        return call
+
+    def use(self, spare: Spare, request: dict[str, Any], fds: list[int]) -> Call | None:
+        """Give a spare its call; None when it is dead."""
+        call = spare.call
+        try:
+            spare.hand_over(request, fds, None if self.first_uid is None else self.first_uid + call.slot)
+        except OSError:
+            os.kill(call.pid, signal.SIGKILL)
+            return None
+        self.aliases[call.id] = request["id"]
+        call.spare = call.id
+        call.serve(request)
+        return call
+
+    def prepare_spare(self) -> None:
+        """Build the sandbox of a call that is likely to be made."""
+        order = self.spares.next()
+        try:
+            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        except OSError:
             return
-        self.metering.start(meter, call.pid)
-        self.calls[call.id] = self.firsts[call.pid] = call
-        heapq.heappush(self.deadlines, (call.started_at + request["wall"], call.id))
+        try:
+            call = self.begin(order.request, [], order.place, theirs)
+        except OSError:
+            ours.close()
+            return
+        finally:
+            theirs.close()
+        self.spares.add(order, call, ours)
 
     def fork(self, call: Call, fds: list[int], uid: int | None) -> None:
         """Start a call's first process by a fork of this one.
@@ -293,11 +323,13 @@ class Launcher:
     def read_reports(self, native: NativeStarter) -> None:
         """Tell how calls have ended whose first process says that nothing of them is left but itself."""
         for report in native.read_reports():
-            call = self.calls.get(report.call)
+            call = self.calls.get(self.aliases.get(report.call, report.call))
             if call is not None and call.verdict == "ended":
                 call.started, call.code, call.signal, call.error = not report.error, *report[1:4]
                 call.cpu, call.maxrss = report.cpu, report.maxrss
                 self.tell(call)
+                if call.order is not None:
+                    self.spares.want(call.order)
 
     def kill(self, call: Call, verdict: str) -> None:
         if call.reaped:
@@ -319,6 +351,8 @@ class Launcher:
         for meter in self.metering.look():
             if meter.call in self.calls:
                 self.kill(self.calls[meter.call], meter.exceeded)
+        for call in self.spares.too_many():
+            os.kill(call.pid, signal.SIGKILL)
 
     def reap(self) -> None:
         while True:
@@ -348,7 +382,9 @@ class Launcher:
 
     def bury(self, call: Call, status: int, usage: resource.struct_rusage, native: NativeStarter) -> None:
         """See a call off whose first process, pid 1 of all its others, is dead."""
+        self.spares.forget(call)
         self.read_reports(native)
+        self.aliases.pop(call.spare, None)
         if call.id in self.calls:  # it was killed before it could report
             call.use(usage, orphan=False)
             call.started, call.signal = True, os.WTERMSIG(status) if os.WIFSIGNALED(status) else signal.SIGKILL
