@@ -5,9 +5,12 @@
     python -m benchmarks.engines --rounds 3 --json              # quicker and rougher, as one JSON document
 
 A sample is the time from the request's bytes in hand to the answer's bytes in hand and the executable dead. All
-contenders take turns, some calls each, so that a machine whose speed drifts treats all alike. `apart` leaves 8 ms
-between calls, as in a service that is not busy: there an engine that prepares sandboxes has them ready. An engine that
-does not work on this host is left out, and standard error tells why.
+contenders take turns, some calls each, so that a machine whose speed drifts treats all alike. An engine that does not
+work on this host is left out, and standard error tells why. There are three ways to call:
+
+- `cold`: each call has limits that none had before, so that no sandbox can be waiting for it;
+- `back to back`: the same call again at once;
+- `apart`: the same with 8 ms between, as in a service that is not busy: sandboxes that engines prepare are ready.
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ import tempfile
 import time
 import xmlrpc.client
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import uvloop
@@ -44,8 +47,9 @@ SLOW_TURN = 0.5
 IN_FLIGHT = (1, 2, 4)
 KINDS = ("static", "bash", "python")
 COLD_AIM = 3.0
-"""Milliseconds that `native` may cost over a bare spawn of the static executable."""
+"""Milliseconds that `native` may cost over a bare spawn of the static executable when cold."""
 MOUNT_AT = "/opt/bench"
+LIMITS = Limits()
 
 Once = Callable[[], Awaitable[None]]
 
@@ -60,6 +64,9 @@ class Contender:
 
     name: str
     once: Once
+    unlike: Once
+    """The same, but no two calls are alike."""
+    cold: list[float] = field(default_factory=list)
     back_to_back: list[float] = field(default_factory=list)
     apart: list[float] = field(default_factory=list)
     throughput: dict[int, Series] = field(default_factory=dict)
@@ -100,13 +107,15 @@ class Spawner:
         await asyncio.get_running_loop().run_in_executor(self._threads, self.here)
 
 
-def through(engine: Engine, tree: Path, executable: str, request: bytes) -> Once:
-    """Run the executable by an engine."""
+def through(engine: Engine, tree: Path, executable: str, request: bytes, *, alike: bool) -> Once:
+    """Run the executable by an engine, always with the same limits or each time with others."""
     numbers = itertools.count()
 
     async def once() -> None:
-        call = f"{executable}-{next(numbers)}"
-        outcome = await engine.run(Command(call, tree, MOUNT_AT, executable, request, ("--xmlrpc",), Limits()))
+        number = next(numbers)
+        limits = LIMITS if alike else replace(LIMITS, file_size=LIMITS.file_size + 4096 * number)
+        call = f"{executable}-{alike}-{number}"
+        outcome = await engine.run(Command(call, tree, MOUNT_AT, executable, request, ("--xmlrpc",), limits))
         if outcome.verdict is not Verdict.EXITED or b"ok" not in outcome.stdout:
             raise WrongAnswerError(f"{engine.name}: {outcome}")
 
@@ -168,6 +177,8 @@ async def measure(
     for _ in range(rounds):
         random.shuffle(order)
         for contender in order:
+            await turn(contender.unlike, contender.cold, TURN)
+        for contender in order:
             await turn(contender.once, contender.back_to_back, TURN)
         for contender in order:
             await turn(contender.once, contender.apart, TURN, APART)
@@ -181,16 +192,17 @@ def report(figures: Figures, kind: str, contenders: list[Contender], in_flight: 
     """Add what was measured of one kind of executable."""
     bare = contenders[0]
     figures.begin(kind)
-    for way in ("back_to_back", "apart"):
+    for way in ("cold", "back_to_back", "apart"):
         base = statistics.median(getattr(bare, way)) * 1000
         label = way.replace("_", " ")
         for contender in contenders:
             times = sorted(getattr(contender, way))
             p50 = statistics.median(times) * 1000
+            figures.add(f"{label}: {contender.name}, least", times[0] * 1000, "ms", base=min(getattr(bare, way)) * 1000)
             figures.add(f"{label}: {contender.name}, p50", p50, "ms", base=base)
             figures.add(f"{label}: {contender.name}, p99", times[int(len(times) * 0.99)] * 1000, "ms")
             if contender is not bare:
-                aim = COLD_AIM if (kind, contender.name) == ("static", "native") else None
+                aim = COLD_AIM if (kind, way, contender.name) == ("static", "cold", "native") else None
                 figures.add(f"{label}: {contender.name}, p50 over a bare spawn", p50 - base, "ms", aim=aim)
     for count in in_flight:
         for contender in contenders:
@@ -225,8 +237,10 @@ async def run(names: list[str], kinds: list[str], rounds: int, seconds: float, f
                     continue
                 request = xmlrpc.client.dumps(("OpaqueRef:none", BODY), executable).encode()
                 spawner = Spawner(tree / executable, request, threads)
-                contenders = [Contender(BARE, spawner.once)]
-                contenders += [Contender(made.name, through(made, tree, executable, request)) for made in engines]
+                contenders = [Contender(BARE, spawner.once, spawner.once)]
+                for made in engines:
+                    ways = [through(made, tree, executable, request, alike=alike) for alike in (True, False)]
+                    contenders.append(Contender(made.name, *ways))
                 await measure(contenders, spawner, rounds, seconds, IN_FLIGHT)
                 report(figures, kind, contenders, IN_FLIGHT)
 

@@ -19,7 +19,7 @@ SYS_CLONE3 = 435
 CAP_SYS_ADMIN = 1 << 21
 PROC = Path("/proc")
 CONTAINER_FIX = (
-    "in a container: security_opt seccomp:<a profile that allows unshare, clone, mount, pivot_root>, "
+    "in a container: security_opt seccomp:<deploy/seccomp-dispatcher.json of Graft's sources>, "
     "systempaths=unconfined and, on Ubuntu hosts, apparmor=unconfined"
 )
 WEAKER = "or choose the weaker engine that needs none of it, GRAFT_ENGINE=confine"
