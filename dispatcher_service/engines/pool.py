@@ -19,6 +19,7 @@ from dataclasses import replace
 from dispatcher_service.engines.base import Command, Limits, Outcome, Verdict
 from dispatcher_service.engines.exec_failure import exec_failure
 from dispatcher_service.engines.launcher.client import Launcher, Request
+from dispatcher_service.engines.limiting import bounds
 from dispatcher_service.engines.spawning import Started, interpreter_hint
 from dispatcher_service.engines.stdio import close_quietly, fill, new_input
 
@@ -176,7 +177,9 @@ class Pool:
         except BaseException:
             close_quietly(held)
             raise
-        waiting.start(replace(request, waits=True), [os.dup(stdin), *waiting.reader.write_ends, *passed])
+        waiting.start(
+            replace(request, waits=True, bounds=bounds(limits)), [os.dup(stdin), *waiting.reader.write_ends, *passed]
+        )
         waiting.timer = asyncio.get_running_loop().call_later(IDLE_SECONDS, self.discard, waiting)
         waiting.end.add_done_callback(lambda _end: self.discard(waiting))
         self._ready.setdefault(kind, deque()).append(waiting)

@@ -68,7 +68,6 @@ class Started:
 
     def start(self, request: Request, fds: list[int]) -> None:
         """Ask for it; takes the descriptors over."""
-        request = replace(request, bounds=bounds(self.limits))
         self.number, self.end = self.launcher.run(request, fds)
 
     def was_run(self) -> bool:
@@ -90,8 +89,7 @@ def rlimits(limits: Limits) -> list[tuple[int, int, int]]:
     That of address space holds only where no control group bounds memory. That of CPU time is a second line behind the
     meter, which counts all processes; without a limit it is what all processors give within the wall time.
     """
-    most = limits.wall * len(os.sched_getaffinity(0)) if limits.cpu is None else limits.cpu
-    cpu = math.ceil(most) + 1
+    cpu = math.ceil(limits.wall * len(os.sched_getaffinity(0)) + 1 if limits.cpu is None else limits.cpu)
     same = {
         resource.RLIMIT_NOFILE: limits.open_files,
         resource.RLIMIT_AS: limits.memory,
@@ -198,6 +196,10 @@ class LauncherEngine(ABC):
     def _drops_uids(self) -> bool:
         return False
 
+    def _bounds(self, limits: Limits) -> dict[str, float]:
+        """What the launcher holds all processes of a call to together; see `Request.bounds`."""
+        return bounds(limits)
+
     def _make_runtime_dir(self) -> Path:
         """A new folder that calls' users can reach, on a file system that programs may be run from."""
         for base in dict.fromkeys((tempfile.gettempdir(), "/run", "/var/tmp", "/dev/shm")):  # noqa: S108  (mkdtemp below)
@@ -292,10 +294,13 @@ class LauncherEngine(ABC):
             del self._running[command.call_id]
 
     async def _run(self, command: Command, running: _Running) -> Outcome:
-        try:
-            await asyncio.wait_for(self._up.wait(), UP_SECONDS)
-        except TimeoutError:
-            raise CannotRun("the launcher has died and is being started again") from None
+        if self._launcher is not None and not self._launcher.alive:
+            self._up.clear()  # its keeper is about to notice
+        if not self._up.is_set():
+            try:
+                await asyncio.wait_for(self._up.wait(), UP_SECONDS)
+            except TimeoutError:
+                raise CannotRun("the launcher has died and is being started again") from None
         launcher = await self._launcher_for(command)
         if launcher is None or running.killed:
             return Outcome(Verdict.KILLED, reason="killed before it started")
@@ -336,7 +341,7 @@ class LauncherEngine(ABC):
         except OSError:
             close_quietly([*fds, *extra])
             raise
-        started.start(request, [*fds, *started.reader.write_ends, *extra])
+        started.start(replace(request, bounds=self._bounds(command.limits)), [*fds, *started.reader.write_ends, *extra])
         return started
 
     async def _follow(self, command: Command, head: bytes, running: _Running, started: Started) -> Outcome:

@@ -7,8 +7,9 @@ It counts and bounds what each call uses (`metering.py`), by control groups wher
 
 The line is a SOCK_SEQPACKET socket, one JSON object a message:
 
-- in, `{"op": "run", "id", "argv", "env", "open", "binds", "mode", "rlimits", "processes", "bounds", "wall"}`; `bounds`
-  hold for all processes together (`memory`, `cpu`, `processes`), and what is missing is not bounded. With descriptors:
+- in, `{"op": "run", "id", "argv", "env", "open", "binds", "mode", "rlimits", "processes", "bounds", "wall", "waits"}`;
+  `bounds` hold for all processes together (`memory`, `cpu`, `processes`), and what is missing is not bounded; `own` may
+  say how many of a call's processes are not its own, where the mode alone does not tell. With descriptors:
   standard input, output and error, then whatever the command wants as 3, 4, …; behind them come the files of `open`
   (opened for reading by each call itself, so that no two share an offset), and then, in mode `bubblewrap`, the pipe for
   `--json-status-fd` and, where users are kept, the one for `--block-fd`. Each of `binds` is a descriptor and a path
@@ -20,7 +21,8 @@ The line is a SOCK_SEQPACKET socket, one JSON object a message:
   and there are also `"tree"`, `"stage"` (the call's user cannot walk there), `"folder"` (to be made, the call's own),
   `"rules"` and `"granted"` (Landlock's, by path and for those descriptors), `"network"` (whether TCP is allowed) and
   `"filter"` (a compiled seccomp filter, in hexadecimal).
-- in, `{"op": "kill", "id"}`.
+  A call that `waits` is only made ready: its time runs from the next message on.
+- in, `{"op": "begin", "id"}`, and `{"op": "kill", "id"}`.
 - out, `{"op": "ready", "groups", "lacking"}` once, with what control groups are used for and why not for more; or
   `{"op": "failed", "wall", "error"}` when a wall cannot be built. Then one `{"op": "end", "id", "verdict", "started",
   "code", "signal", "error", "cpu", "memory", "processes", "refused", "wall"}` a call; `verdict` is `ended`, `killed`,
@@ -165,11 +167,17 @@ class Launcher:
             if not data:
                 self.running = False
                 return
-            request = json.loads(data) if not flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC) else {"op": "truncated"}
+            cut = flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC)
+            request: dict[str, Any] = {"op": "truncated"} if cut else json.loads(data)
             if request["op"] == "run":
                 self.start(request, fds)
-            elif request["op"] == "kill" and request["id"] in self.calls:
-                self.kill(self.calls[request["id"]], "killed")
+            elif (call := self.calls.get(request.get("id", 0))) is None:
+                pass  # its end is on the way
+            elif request["op"] == "kill":
+                self.kill(call, "killed")
+            elif request["op"] == "begin":
+                call.started_at = time.monotonic()
+                self.watch(call)
         finally:
             for fd in fds:
                 os.close(fd)
@@ -183,9 +191,14 @@ class Launcher:
             self.refuse(request["id"], f"the launcher cannot start a process: {error.strerror or error}")
             return
         call.order = order
-        self.metering.start(call.meter, call.pid)
         self.calls[call.id] = call
-        heapq.heappush(self.deadlines, (call.started_at + request["wall"], call.id))
+        if not request["waits"]:
+            self.watch(call)
+
+    def watch(self, call: Call) -> None:
+        """Have a call's time run, and look at what it uses."""
+        self.metering.start(call.meter, call.pid)
+        heapq.heappush(self.deadlines, (call.started_at + call.request["wall"], call.id))
 
     def begin(
         self,
@@ -208,7 +221,7 @@ class Launcher:
         if not self.slots:
             raise OSError(0, f"more than {MAX_CALLS} calls run at once")
         try:
-            meter = self.metering.take(request, OWN_PROCESSES.get(request["mode"], 1))
+            meter = self.metering.take(request, request.get("own", OWN_PROCESSES.get(request["mode"], 1)))
         except OSError as error:
             raise OSError(error.errno, f"its control group cannot be used: {error.strerror or error}") from None
         call = Call(request, self.slots.pop(), meter)
