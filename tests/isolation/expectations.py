@@ -10,10 +10,24 @@ ROOT_OF_NOTHING = (
     "it is the dispatcher's user"
 )
 BUFFERS = "the kernel's own buffers are counted by control groups alone; else the number of open files bounds them"
+IN_SIGHT = "without a namespace of processes, that one of some number exists can be told, and nothing else of it"
+ONE_USER = "the kernel counts all processes of the user, who is the dispatcher's: what its others may have comes on top"
 NOT_PROMISED: list[tuple[str, str, str, str]] = [
     # engine, user, attack (each may have *), why
     ("bubblewrap", "*", "exhaustion: makes many files", "bubblewrap bounds the bytes of a tmpfs, not its inodes"),
     ("*", "user", "exhaustion: takes memory in sockets", BUFFERS),
+    ("confine", "*", "descriptors: finds something in its environment", "TMPDIR and the like name its own folder"),
+    ("confine", "*", "proc: finds planted pids", IN_SIGHT),
+    ("confine", "user", "exhaustion: has many *", ONE_USER),
+    ("confine", "*", "exhaustion: fills the disk", "its folder is one of the host's, whose size nothing bounds"),
+    ("confine", "*", "exhaustion: makes many files", "its folder is one of the host's, whose size nothing bounds"),
+    (
+        "*",
+        "*",
+        "neighbours: sees the locks of another",
+        "locks on what all calls read, the system and an extension's folder, are one for all; two that want to may tell "
+        "each other something so",
+    ),
     *(
         (engine, "user", attack, ROOT_OF_NOTHING)
         for engine in ("oci:crun", "oci:runc", "oci:runsc")

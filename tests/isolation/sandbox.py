@@ -208,6 +208,13 @@ def listed(found: dict[str, object]) -> str:
     return "\n" + "\n".join(f"{name}: {result}" for name, result in found.items())
 
 
+def names_its_folder(sandbox: Sandbox, line: str) -> bool:
+    """Whether a line of an environment tells a call where it may write; only where there is no /tmp of its own."""
+    name, _, value = line.partition("=")
+    place = sandbox.engine == "confine" and name in ("TMPDIR", "TMP", "TEMP", "HOME")
+    return place and Path(value).is_relative_to(sandbox.temporary)
+
+
 def order(names: list[str], bait: dict) -> bytes:
     """What an attacker reads. What is sought stands there backwards, so that nobody finds it in his own input."""
     told = {**bait, "mark": bait["mark"][::-1], "visits": None}

@@ -165,8 +165,8 @@ json.graft_was_here = builtins.graft_was_here = xmlrpc.client.dumps = True
 os.environ["GRAFT_WAS_HERE"] = "1"
 sys.path.insert(0, "/tmp/graft")
 os.umask(0o077)
-os.chdir("/tmp")
-open("/tmp/usercustomize.py", "w").write("raise SystemExit(3)")
+os.chdir(os.environ.get("TMPDIR", "/tmp"))
+open("usercustomize.py", "w").write("raise SystemExit(3)")
 print(any(found), found)
 """
 

@@ -38,7 +38,9 @@ def runs_a_program_with_capabilities(bait: Bait) -> str | None:
     if not bait["powerful"]:
         raise Absent("only root can plant a program with capabilities")
     said = subprocess.run([f"{OWN}/grep-with-powers", "CapEff", "/proc/self/status"], capture_output=True, check=False)
-    return f"{said.stdout!r}" if int(said.stdout.split()[1], 16) else None
+    return (
+        f"{said.stdout!r}" if int(said.stdout.partition(b":")[2] or b"0", 16) else None
+    )  # nothing, if it may not look
 
 
 @attack(PLAIN)
