@@ -16,6 +16,7 @@ from dispatcher_service.bundles.cache import BundleCache
 from dispatcher_service.bundles.loading import Loader
 from dispatcher_service.calls.bounds import Bounds
 from dispatcher_service.calls.calls import Calls
+from dispatcher_service.calls.limits import HostLimits
 from dispatcher_service.calls.listing import MethodInfo, list_methods
 from dispatcher_service.calls.runner import Execution, ExecutionMeter, Runner
 from dispatcher_service.calls.slots import Slots
@@ -23,7 +24,7 @@ from dispatcher_service.declarations.declarations import Declarations
 from dispatcher_service.declarations.directory import DeclarationFiles
 from dispatcher_service.dropins.view import DropIns
 from dispatcher_service.engines import choice
-from dispatcher_service.engines.base import Engine, EngineUnavailable, Finding, Limits
+from dispatcher_service.engines.base import Engine, EngineUnavailable, Finding
 from dispatcher_service.grants.giving import AccessGiver
 from dispatcher_service.grants.paths import OffLimits
 from dispatcher_service.grants.secrets import SecretFolder
@@ -103,7 +104,8 @@ class DispatcherApp:
         self._resources = resources
         self._draining = False
         slots = Slots(Bounds.of(settings))
-        self._runner = Runner(engine, dropins, slots, _limits(settings))
+        limits = HostLimits.of(settings)
+        self._runner = Runner(engine, dropins, slots, limits)
         self._runner.show_metrics()
         sessions = following.authenticator
         follower = following.follower
@@ -126,7 +128,7 @@ class DispatcherApp:
         dispatcher = DispatcherServicer(
             self._calls, state.tasks, self._methods_if_ready, self.declarations, state.audit, sessions, access
         )
-        self._hooks = Hooks(engine, settings.data_dir / "cache" / "hooks", _limits(settings), slots, state.audit)
+        self._hooks = Hooks(engine, settings.data_dir / "cache" / "hooks", limits.limits, slots, state.audit)
         self._hooks.sweep()
         hooks = HookServicer(self._hooks, _token(settings))
         self.services: Sequence[RpcService] = (dispatcher.service(), hooks.service(), *state.services(sessions))
@@ -153,6 +155,7 @@ class DispatcherApp:
         Raises:
             StartupError: it cannot be done; the message says why and how to mend it.
         """
+        HostLimits.of(settings)  # before anything is started
         async with AsyncExitStack() as resources:
             engine = await _prepared(engine, engines or [settings.engine])
             resources.push_async_callback(engine.close)
@@ -246,15 +249,6 @@ async def _prepared(engine: Engine | None, names: Sequence[str]) -> Engine:
     except EngineUnavailable as error:
         raise StartupError(f"{error}. `graft doctor` tells more.") from error
     return engine
-
-
-def _limits(settings: Settings) -> Limits:
-    return Limits(
-        wall=settings.call_timeout,
-        memory=settings.call_memory,
-        processes=settings.call_processes,
-        output=settings.call_output,
-    )
 
 
 def _token(settings: Settings) -> str:

@@ -7,6 +7,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from dispatcher_service.engines.base import Usage
 from graft.common.v1 import audit_pb2
+from graft_common.rpc.usage import format_usage
 
 
 def timestamp(seconds: float) -> Timestamp:
@@ -27,4 +28,14 @@ def usage_message(usage: Usage | None) -> audit_pb2.Usage | None:
     """Write what an execution has used; None stays None."""
     if usage is None:
         return None
-    return audit_pb2.Usage(cpu=duration(usage.cpu), memory_peak_bytes=usage.memory_peak, wall=duration(usage.wall))
+    return audit_pb2.Usage(
+        cpu=duration(usage.cpu),
+        memory_peak_bytes=usage.memory_peak,
+        wall=duration(usage.wall),
+        processes_peak=usage.processes_peak,
+    )
+
+
+def usage_text(usage: Usage) -> str:
+    """Write what an execution has used as one line, for the details of an error."""
+    return format_usage(usage.cpu, usage.memory_peak, usage.wall, usage.processes_peak)

@@ -53,6 +53,14 @@ def format_size(value: int) -> str:
     return f"{value} bytes"
 
 
+def short_size(value: int) -> str:
+    """Write a size with the largest binary unit that fits and at most one digit behind the point, for people."""
+    for unit, factor in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
+        if value >= factor:
+            return f"{round(value / factor, 1):g} {unit}"
+    return f"{value} bytes"
+
+
 def _read(text: str | float, units: dict[str, float] | dict[str, int], wanted: str) -> float:
     match = _QUANTITY.fullmatch(str(text))
     factor = units.get(match[2].lower()) if match else None

@@ -341,7 +341,7 @@ class Calls:
             task=call.caller.task_ref,
         )
         self._audit.record(record)
-        metrics.count(record, call.source)
+        metrics.count(record, call.source, call.meter.exceeded)
         _log.info(
             "call.finished",
             method=record.action,
@@ -351,6 +351,7 @@ class Calls:
             duration=round(record.duration, 6),
             task=record.task,
             request_id=record.request_id,
+            **({"exceeded": call.meter.exceeded} if call.meter.exceeded else {}),
         )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from prometheus_client import Counter, Gauge, Histogram
 
 from dispatcher_service.calls.record import CallRecord
@@ -23,6 +25,23 @@ HELD_BACK = Gauge(
 REFUSED = Counter(
     "graft_calls_refused_total", "Calls refused because a queue is full: of host, method, caller, line.", ["by"]
 )
+CALL_CPU = Histogram(
+    "graft_call_cpu_seconds",
+    "CPU time of what a call has run.",
+    ["source"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300),
+)
+CALL_MEMORY = Histogram(
+    "graft_call_memory_bytes",
+    "The most memory at once of what a call has run.",
+    ["source"],
+    buckets=tuple(float(1 << bits) for bits in range(20, 35)),
+)
+EXCEEDED = Counter(
+    "graft_call_limit_exceeded_total",
+    "Calls that have run into a limit, killed for it or refused something.",
+    ["limit"],
+)
 
 _RESULTS = frozenset(
     {
@@ -33,7 +52,12 @@ _RESULTS = frozenset(
 )
 
 
-def count(record: CallRecord, source: str) -> None:
+def count(record: CallRecord, source: str, exceeded: Iterable[str] = ()) -> None:
     """Count a call that has ended; codes of extensions' own are all one, so that the labels stay few."""
     CALLS.labels(source, record.outcome if record.outcome in _RESULTS else "EXTENSION_ERROR").inc()
     CALL_SECONDS.labels(source).observe(record.duration)
+    if record.usage is not None:
+        CALL_CPU.labels(source).observe(record.usage.cpu)
+        CALL_MEMORY.labels(source).observe(record.usage.memory_peak)
+    for limit in exceeded:
+        EXCEEDED.labels(limit).inc()

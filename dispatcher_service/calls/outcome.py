@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import signal
 
-from dispatcher_service.engines.base import Limits, Outcome, Verdict
-from graft_common.declarations.model import MethodLimits
+from dispatcher_service.calls.limits import CallLimits
+from dispatcher_service.engines.base import Outcome, Verdict
 from graft_common.errors import GraftError, internal_error
-from graft_common.units import format_seconds, format_size
+from graft_common.units import format_seconds, short_size
 from graft_common.values import Value
 from graft_common.xmlrpc import Failure, XmlRpcSyntaxError, parse_extension_output
 
 MAX_SHOWN = 32 << 10
 """Bytes of stdout that an error shows."""
+_EXCEEDED = {
+    Verdict.TIMED_OUT: "wall",
+    Verdict.OUTPUT_EXCEEDED: "output",
+    Verdict.CPU_EXCEEDED: "cpu",
+    Verdict.MEMORY_EXCEEDED: "memory",
+}
+"""The limit that a verdict is about, by its field of `Limits`."""
 
 
-def value_of(outcome: Outcome, path: str, limits: Limits, declared: MethodLimits | None = None) -> Value:
+def value_of(outcome: Outcome, path: str, limits: CallLimits) -> Value:
     """Return what the extension has answered.
 
     Args:
         outcome: how it ended.
         path: the executable, as the caller is told of it.
-        limits: the limits that it ran under.
-        declared: those of them that the method's declaration has set.
+        limits: what it ran under.
 
     Raises:
         GraftError: what the extension reported; otherwise INTERNAL_ERROR [path, reason, stdout, stderr], where the
@@ -32,7 +38,7 @@ def value_of(outcome: Outcome, path: str, limits: Limits, declared: MethodLimits
         # xapi's helper exits with 126 or 127 then; it has nothing to say why, but an engine has.
         raise internal_error(path, "non-zero exit", "", outcome.reason)
     if outcome.verdict is not Verdict.EXITED or outcome.exit_code != 0:
-        raise _not_well(outcome, path, limits, declared or MethodLimits())
+        raise _not_well(outcome, path, limits)
     try:
         answer = parse_extension_output(outcome.stdout)
     except XmlRpcSyntaxError as error:
@@ -40,6 +46,12 @@ def value_of(outcome: Outcome, path: str, limits: Limits, declared: MethodLimits
     if isinstance(answer, Failure):
         raise GraftError(*answer.error)
     return answer.value
+
+
+def exceeded(outcome: Outcome, limits: CallLimits) -> tuple[str, ...]:
+    """Name the limits that an execution has run into, as settings and declarations do: `timeout`, `processes`."""
+    fields = [*outcome.refused, *([_EXCEEDED[outcome.verdict]] if outcome.verdict in _EXCEEDED else [])]
+    return tuple(limits.each[field].rule.name for field in fields)
 
 
 def signal_name(number: int) -> str:
@@ -50,25 +62,45 @@ def signal_name(number: int) -> str:
         return f"SIGRT{number - signal.SIGRTMIN:+d}" if number >= signal.SIGRTMIN else f"signal {number}"
 
 
-def _not_well(outcome: Outcome, path: str, limits: Limits, declared: MethodLimits) -> GraftError:
+def _not_well(outcome: Outcome, path: str, limits: CallLimits) -> GraftError:
     details: dict[str, str] = {}
     match outcome.verdict:
         case Verdict.SIGNALED:
             reason = f"signal: {signal_name(outcome.signal)}"
-        case Verdict.TIMED_OUT:
-            limit = "GRAFT_CALL_TIMEOUT" if declared.timeout is None else "the declaration's timeout"
-            details = {"limit": limit, "value": format_seconds(limits.wall)}
-            reason = f"timed out after {details['value']} ({details['limit']})"
-        case Verdict.OUTPUT_EXCEEDED:
-            limit = "GRAFT_CALL_OUTPUT" if declared.output is None else "the declaration's output"
-            details = {"limit": limit, "value": format_size(limits.output)}
-            reason = f"output exceeded {details['value']} ({details['limit']})"
         case Verdict.KILLED:
             reason = f"killed: {outcome.reason}"
-        case _:
+        case Verdict.EXITED:
             details = {"exit_code": str(outcome.exit_code)}
             reason = "non-zero exit"
+        case _:
+            reason, details = _over(outcome, limits)
+    if outcome.refused:
+        details["refused"] = "; ".join(_refused(limits, name) for name in outcome.refused)
     return internal_error(path, reason, _shown(outcome.stdout), _text(outcome.stderr), details=details)
+
+
+def _over(outcome: Outcome, limits: CallLimits) -> tuple[str, dict[str, str]]:
+    """Say which limit was exceeded, what it is and who has set it, and what was used."""
+    limit = limits.each[_EXCEEDED[outcome.verdict]]
+    value, usage = limit.shown, outcome.usage
+    details = {"limit": limit.set_by, "value": value}
+    match outcome.verdict:
+        case Verdict.TIMED_OUT:
+            return f"timed out after {value} ({limit.set_by})", details | {"peak": format_seconds(round(usage.wall, 3))}
+        case Verdict.CPU_EXCEEDED:
+            peak = format_seconds(round(usage.cpu, 3))
+            return f"cpu exceeded: {peak} used, limit {value} ({limit.set_by})", details | {"peak": peak}
+        case Verdict.MEMORY_EXCEEDED:
+            peak = short_size(usage.memory_peak)
+            told = f"memory exceeded: {peak} at most at once, limit {value} ({limit.set_by})"
+            return told, details | {"peak": peak}
+        case _:
+            return f"output exceeded {value} ({limit.set_by})", details
+
+
+def _refused(limits: CallLimits, field: str) -> str:
+    limit = limits.each[field]
+    return f"{limit.rule.name.replace('_', '-')}: limit {limit.shown} ({limit.set_by})"
 
 
 def _shown(stdout: bytes) -> str:

@@ -9,19 +9,28 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import structlog
+
+from dispatcher_service.calls.limits import CallLimits, HostLimits, in_force
 from dispatcher_service.calls.metrics import HELD_BACK, RUNNING, WAITING
-from dispatcher_service.calls.outcome import value_of
+from dispatcher_service.calls.outcome import exceeded, value_of
 from dispatcher_service.calls.slots import Slots, Turn
 from dispatcher_service.declarations.sources import LinkedBundle
 from dispatcher_service.dropins.view import DropIns
-from dispatcher_service.engines.base import NO_ACCESS, Access, Command, Engine, Limits, Outcome, Usage, Verdict
+from dispatcher_service.engines.base import NO_ACCESS, Access, Command, Engine, Outcome, Usage, Verdict
 from dispatcher_service.grants.faults import AccessError
+from dispatcher_service.messages import usage_text
 from graft_common.declarations.model import MethodLimits
 from graft_common.errors import GraftError, internal_error, method_unknown, service_unavailable
+from graft_common.rpc.usage import USAGE
 from graft_common.tracing import span
 from graft_common.values import Value
 from graft_common.xmlrpc import format_extension_call
 
+_log = structlog.get_logger("graft.calls")
+
+_CUTS = 10_000
+"""How many methods' cuts are remembered, so as to log each once."""
 _LARGE = 64 << 10
 """Bytes from which output is parsed beside the event loop, which other calls need."""
 
@@ -30,6 +39,8 @@ class ExecutionMeter:
     """Takes down what an execution has used, also of one that fails."""
 
     usage: Usage | None = None
+    exceeded: tuple[str, ...] = ()
+    """The limits that it has run into, as settings and declarations name them."""
 
 
 def _as_it_is(value: Value) -> Value:
@@ -69,11 +80,13 @@ class Execution:
 class Runner:
     """Runs executables in an engine."""
 
-    def __init__(self, engine: Engine, dropins: DropIns, slots: Slots, limits: Limits) -> None:
+    def __init__(self, engine: Engine, dropins: DropIns, slots: Slots, limits: HostLimits) -> None:
         self._engine = engine
         self._dropins = dropins
         self._slots = slots
         self._limits = limits
+        self._cuts: dict[str, str] = {}
+        """What ceilings have cut down of declarations, as it was logged, by method."""
         self._running: set[str] = set()
         self._stopping = False
 
@@ -89,7 +102,7 @@ class Runner:
             GraftError: MESSAGE_METHOD_UNKNOWN; SERVER_BUSY; the extension's own failure; INTERNAL_ERROR [path, reason,
                 stdout, stderr]; what its `check` finds.
         """
-        limits = limits_of(execution.limits, self._limits)
+        limits = self._limits_of(execution)
         turn = turn or self._slots.slot(
             execution.method, execution.caller, seconds=execution.seconds, accepted=execution.accepted
         )
@@ -105,7 +118,7 @@ class Runner:
                     executable=execution.executable,
                     stdin=format_extension_call(execution.method, execution.params),
                     arguments=("--xmlrpc",),
-                    limits=limits,
+                    limits=limits.limits,
                     access=access,
                 )
                 self._running.add(command.call_id)
@@ -114,14 +127,32 @@ class Runner:
                         outcome = await self._engine.run(command)
                 finally:
                     self._running.discard(command.call_id)
-        meter.usage = outcome.usage
+        if outcome.verdict is not Verdict.NOT_STARTED:
+            meter.usage, meter.exceeded = outcome.usage, exceeded(outcome, limits)
         if outcome.verdict is Verdict.KILLED and self._stopping:
             outcome = replace(outcome, reason="the dispatcher is stopping")
 
         def answer(outcome: Outcome = outcome) -> Value:
-            return execution.check(value_of(outcome, command.path, limits, execution.limits))
+            try:
+                return execution.check(value_of(outcome, command.path, limits))
+            except GraftError as error:
+                if meter.usage is not None:
+                    error.details[USAGE] = usage_text(meter.usage)
+                raise
 
         return answer() if len(outcome.stdout) < _LARGE else await asyncio.to_thread(answer)
+
+    def _limits_of(self, execution: Execution) -> CallLimits:
+        """Return what a call may use; what a ceiling cuts down of a declaration is logged once."""
+        limits = in_force(execution.limits, self._limits)
+        told = limits.cuts_told()
+        if self._cuts.get(execution.method, "") != told:
+            if len(self._cuts) >= _CUTS:
+                self._cuts.clear()
+            self._cuts[execution.method] = told
+            if told:
+                _log.warning("call.limits_cut", method=execution.method, cut=told)
+        return limits
 
     @contextmanager
     def _folder(self, execution: Execution) -> Iterator[tuple[Path, str]]:
@@ -166,19 +197,3 @@ async def _access(execution: Execution, mount_at: str) -> Access:
     except AccessError as error:
         path = f"{mount_at.rstrip('/')}/{execution.executable}"
         raise internal_error(path, "its access cannot be given", "", str(error)) from None
-
-
-def limits_of(declared: MethodLimits, host: Limits) -> Limits:
-    """Return what a method's call may use: as it is declared, and the host's limits for what is not."""
-    said = {
-        "wall": declared.timeout,
-        "cpu": declared.cpu,
-        "memory": declared.memory,
-        "processes": declared.processes,
-        "output": declared.output,
-        "open_files": declared.open_files,
-        "file_size": declared.file_size,
-        "tmp_size": declared.tmp,
-    }
-    changes = {name: value for name, value in said.items() if value is not None}
-    return replace(host, **changes) if changes else host  # type: ignore[arg-type]  # each value is of its own field's type

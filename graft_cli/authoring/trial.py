@@ -12,18 +12,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from dispatcher_service.calls.limits import HostLimits, in_force
 from dispatcher_service.calls.outcome import value_of
-from dispatcher_service.calls.runner import limits_of
 from dispatcher_service.dropins.generation import Cache, Generation, remove
 from dispatcher_service.dropins.rules import file_fault, is_executable
 from dispatcher_service.dropins.tree import MAX_BYTES, MAX_ENTRIES, TreeTooLarge, look
 from dispatcher_service.engines import factory
-from dispatcher_service.engines.base import Command, EngineUnavailable, Limits, Outcome, Verdict
+from dispatcher_service.engines.base import Command, EngineUnavailable, Outcome, Verdict
 from graft_cli.authoring.declared import Target
 from graft_cli.exits import CliError
 from graft_common.declarations.checking import MethodChecks
 from graft_common.declarations.model import MethodLimits
-from graft_common.errors import GraftError
+from graft_common.errors import GraftError, StartupError
 from graft_common.settings import Settings
 from graft_common.values import Value
 from graft_common.xmlrpc import format_extension_call
@@ -55,7 +55,7 @@ class Plan:
     file: Path
     target: Target
     engine: str
-    limits: Limits = field(default_factory=Limits)
+    limits: HostLimits = field(default_factory=HostLimits)
     """The host's; what the declaration says goes before."""
     own_limits: MethodLimits = field(default_factory=MethodLimits)
     """Goes before both."""
@@ -77,7 +77,7 @@ def run(plan: Plan, arguments: Sequence[Value]) -> Trial:
         return Trial(plan.target.name, error=error)
     call = format_extension_call(plan.target.name, [SESSION, *given])
     said = _over(declared.method.limits if declared else MethodLimits(), plan.own_limits)
-    limits = limits_of(said, plan.limits)
+    limits = in_force(said, plan.limits)
     with _copied(plan.file, whole=plan.with_folder) as tree:
         command = Command(
             call_id=str(uuid.uuid4()),
@@ -86,25 +86,27 @@ def run(plan: Plan, arguments: Sequence[Value]) -> Trial:
             executable=plan.file.name,
             stdin=call,
             arguments=("--xmlrpc",),
-            limits=limits,
+            limits=limits.limits,
         )
         outcome = asyncio.run(_execute(plan.engine, command))
     try:
-        value = value_of(outcome, str(plan.file), limits, said)
+        value = value_of(outcome, str(plan.file), limits)
         value = checks.result(value) if checks else value
     except GraftError as error:
         return Trial(plan.target.name, call, outcome, error=error)
     return Trial(plan.target.name, call, outcome, value)
 
 
-def host_limits(settings: Settings) -> Limits:
-    """Return the limits that the dispatcher has for a call by these settings."""
-    return Limits(
-        wall=settings.call_timeout,
-        memory=settings.call_memory,
-        processes=settings.call_processes,
-        output=settings.call_output,
-    )
+def host_limits(settings: Settings) -> HostLimits:
+    """Return the limits that the dispatcher has for a call by these settings.
+
+    Raises:
+        CliError: they contradict each other.
+    """
+    try:
+        return HostLimits.of(settings)
+    except StartupError as error:
+        raise CliError(str(error)) from None
 
 
 def why_ignored(file: Path) -> str:

@@ -191,7 +191,7 @@ def test_limits(graft: Graft, greet: Path) -> None:
     assert code == 1
     assert shown["run"]["verdict"] == "timed out"
     assert "timed out after 0.2 s" in shown["error"]["params"][1]
-    code, shown = tried(graft, str(greet), "World", "--memory", "6MiB")
+    code, shown = tried(graft, str(greet), "World", "--memory", "1MiB")
     assert code == 1
     assert graft("try", str(slow), "--timeout", "soon").returncode == 2
 

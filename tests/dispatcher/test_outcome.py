@@ -6,11 +6,15 @@ import signal
 
 import pytest
 
-from dispatcher_service.calls.outcome import MAX_SHOWN, signal_name, value_of
-from dispatcher_service.engines.base import Limits, Outcome, Verdict
+from dispatcher_service.calls.limits import HostLimits, in_force
+from dispatcher_service.calls.outcome import MAX_SHOWN, exceeded, signal_name, value_of
+from dispatcher_service.engines.base import Limits, Outcome, Usage, Verdict
+from graft_common.declarations.model import MethodLimits
 from graft_common.errors import GraftError
 from graft_common.values import Value
 
+LIMITS = in_force(MethodLimits(memory=256 << 20), HostLimits(Limits(cpu=2.0)))
+USED = Usage(cpu=2.0129, memory_peak=300 << 20, wall=60.0221)
 PATH = "/etc/xapi.d/extensions/A.b"
 HEAD = '<?xml version="1.0"?><methodResponse><params><param>'
 TAIL = "</param></params></methodResponse>"
@@ -31,7 +35,7 @@ def array(*items: str) -> str:
 
 def failure_of(outcome: Outcome) -> GraftError:
     with pytest.raises(GraftError) as caught:
-        value_of(outcome, PATH, Limits())
+        value_of(outcome, PATH, LIMITS)
     return caught.value
 
 
@@ -47,7 +51,7 @@ def failure_of(outcome: Outcome) -> GraftError:
     ],
 )
 def test_values(stdout: bytes, value: Value) -> None:
-    assert value_of(Outcome(Verdict.EXITED, stdout=stdout, stderr=b"noise"), PATH, Limits()) == value
+    assert value_of(Outcome(Verdict.EXITED, stdout=stdout, stderr=b"noise"), PATH, LIMITS) == value
 
 
 @pytest.mark.parametrize(
@@ -86,14 +90,32 @@ OK_TEXT = OK.decode()
         ),
         (Outcome(Verdict.SIGNALED, signal=9, stdout=b"a", stderr=b"b"), ["signal: SIGKILL", "a", "b"], {}),
         (
-            Outcome(Verdict.TIMED_OUT, stdout=b"a\xff", stderr=b"b"),
+            Outcome(Verdict.TIMED_OUT, stdout=b"a\xff", stderr=b"b", usage=USED),
             ["timed out after 60 s (GRAFT_CALL_TIMEOUT)", "a\ufffd", "b"],
-            {"limit": "GRAFT_CALL_TIMEOUT", "value": "60 s"},
+            {"limit": "GRAFT_CALL_TIMEOUT", "value": "60 s", "peak": "60.022 s"},
         ),
         (
             Outcome(Verdict.OUTPUT_EXCEEDED, stdout=b"a", stderr=b""),
             ["output exceeded 8 MiB (GRAFT_CALL_OUTPUT)", "a", ""],
             {"limit": "GRAFT_CALL_OUTPUT", "value": "8 MiB"},
+        ),
+        (
+            Outcome(Verdict.CPU_EXCEEDED, usage=USED),
+            ["cpu exceeded: 2.013 s used, limit 2 s (GRAFT_CALL_CPU)", "", ""],
+            {"limit": "GRAFT_CALL_CPU", "value": "2 s", "peak": "2.013 s"},
+        ),
+        (
+            Outcome(Verdict.MEMORY_EXCEEDED, usage=USED),
+            ["memory exceeded: 300 MiB at most at once, limit 256 MiB (the declaration's memory)", "", ""],
+            {"limit": "the declaration's memory", "value": "256 MiB", "peak": "300 MiB"},
+        ),
+        (
+            Outcome(Verdict.EXITED, exit_code=1, refused=("processes", "file_size")),
+            ["non-zero exit", "", ""],
+            {
+                "exit_code": "1",
+                "refused": "processes: limit 64 (GRAFT_CALL_PROCESSES); file-size: limit 64 MiB (GRAFT_CALL_FILE_SIZE)",
+            },
         ),
         (Outcome(Verdict.KILLED, reason="the launcher died"), ["killed: the launcher died", "", ""], {}),
         (Outcome(Verdict.NOT_STARTED, reason="no fork"), ["non-zero exit", "", "no fork"], {}),
@@ -124,3 +146,17 @@ def test_long_output_is_cut_in_errors() -> None:
 )
 def test_signal_names(number: int, name: str) -> None:
     assert signal_name(number) == name
+
+
+@pytest.mark.parametrize(
+    ("outcome", "names"),
+    [
+        (Outcome(Verdict.EXITED), ()),
+        (Outcome(Verdict.TIMED_OUT), ("timeout",)),
+        (Outcome(Verdict.MEMORY_EXCEEDED, refused=("processes",)), ("processes", "memory")),
+        (Outcome(Verdict.SIGNALED, signal=25, refused=("file_size",)), ("file_size",)),
+        (Outcome(Verdict.OUTPUT_EXCEEDED), ("output",)),
+    ],
+)
+def test_limits_that_were_run_into(outcome: Outcome, names: tuple[str, ...]) -> None:
+    assert exceeded(outcome, LIMITS) == names
