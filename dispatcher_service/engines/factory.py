@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from dispatcher_service.engines.base import Engine
 from dispatcher_service.engines.bubblewrap import BubblewrapEngine
+from dispatcher_service.engines.confine import ConfineEngine
 from dispatcher_service.engines.native.engine import NativeEngine
 from dispatcher_service.engines.none import NoneEngine
 from dispatcher_service.engines.oci.engine import OciEngine
@@ -15,6 +16,7 @@ ENGINES: dict[str, Callable[[], Engine]] = {
     "native": NativeEngine,
     "bubblewrap": BubblewrapEngine,
     **{f"oci:{name}": functools.partial(OciEngine, name) for name in ("runc", "crun", "runsc")},
+    "confine": ConfineEngine,
     "none": NoneEngine,
 }
 """In the order in which people are told of them: the strongest of those that are chosen by themselves first."""

@@ -298,6 +298,7 @@ def test_one_method_and_why_it_is_what_it_is(call: Graft) -> None:
             "declared": True,
             "in_force": True,
             "reason": "it is a part of the platform",
+            "access": "",
         }
     ]
     done = call("methods", "--why", "No.such")
