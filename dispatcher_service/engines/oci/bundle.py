@@ -174,7 +174,7 @@ class Bundles:
             users = ((0, walls.first_uid), (INNER_UID, walls.first_uid + container.slot))
             return spec.Mapping(users), INNER_UID, INNER_GID
         if walls.runtime.own_kernel:
-            return None, INNER_UID, INNER_GID
+            return None, 0, 0
         return spec.Mapping(((0, 0 if walls.hidden else os.geteuid()),)), 0, 0
 
     def _secrets(self, container: Container, command: Command) -> str | None:

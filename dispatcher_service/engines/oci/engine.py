@@ -47,8 +47,8 @@ class OciEngine(LauncherEngine):
 
     The command is the second process of its container (`spec.INIT` says why). Runtimes tell a death by signal n as exit
     code 128 + n, so a command that ends itself with such a code is reported as `Verdict.SIGNALED`. Where the dispatcher
-    is no root, runtimes that share the host's kernel can map one user only, and that must be the container's user 0:
-    it has no capabilities, and is the dispatcher's own user on the host.
+    is no root, a runtime can map one user only, and that must be the container's user 0: it has no capabilities, and is
+    the dispatcher's own user on the host.
 
     Args:
         runtime: its name, as `runtimes.RUNTIMES` has it.
