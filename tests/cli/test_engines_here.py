@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 
 from cli.conftest import GRAFT, Graft
-from dispatcher_service.engines import factory
+from dispatcher_service.engines import choice, factory
+from dispatcher_service.engines.base import EngineUnavailable, Finding
+from dispatcher_service.engines.none import NoneEngine
 from graft_common.settings import ENGINES
 from support import without_namespaces
 from support.demo import Up, start
@@ -44,6 +46,42 @@ def start_under(wrapper: list[str], directory: Path, environment: dict[str, str]
 
 def test_settings_name_the_engines_that_there_are() -> None:
     assert list(ENGINES) == list(factory.ENGINES)
+
+
+class Refusing(NoneEngine):
+    """An engine that this host does not allow."""
+
+    closed = 0
+
+    async def prepare(self) -> None:
+        raise EngineUnavailable(
+            "it", [Finding("fine", ok=True, detail=""), Finding("a wall", False, "no way", "a fix")]
+        )
+
+    async def close(self) -> None:
+        Refusing.closed += 1
+
+
+async def test_the_first_engine_that_works_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(factory.ENGINES, "native", Refusing)
+    monkeypatch.setitem(factory.ENGINES, "bubblewrap", Refusing)
+    Refusing.closed = 0
+    engine = await choice.prepared(["native", "bubblewrap", "none"])
+    await engine.close()
+    assert (engine.name, Refusing.closed) == ("none", 2)
+    with pytest.raises(EngineUnavailable) as caught:
+        await choice.prepared(["native"])
+    assert str(caught.value) == "the engine native cannot isolate calls on this host: a wall: no way (fix: a fix)"
+    with pytest.raises(EngineUnavailable) as caught:
+        await choice.prepared(["native", "bubblewrap"])
+    assert str(caught.value) == (
+        "the engine native or bubblewrap cannot isolate calls on this host: "
+        "native, a wall: no way (fix: a fix); bubblewrap, a wall: no way (fix: a fix)"
+    )
+
+
+def test_what_is_chosen_unasked_has_walls() -> None:
+    assert factory.BY_STRENGTH == ("native", "bubblewrap", "oci:runc", "oci:crun", "confine")
 
 
 def test_one_engine_is_told_wall_by_wall(graft: Graft, tmp_path: Path) -> None:
