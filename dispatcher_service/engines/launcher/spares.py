@@ -19,8 +19,8 @@ from dispatcher_service.engines.launcher.call import Call, Kind, Order
 
 MOST = 4
 """Spares at once; each is a process that waits."""
-LIFE = 30.0
-"""Seconds that one waits at most."""
+LIFE = 3.0
+"""Seconds that one waits at most. Who calls more seldom can wait himself; an idle launcher holds nothing for long."""
 REMEMBERED = 64
 """Kinds of calls that are known to have been made; the second call of a kind is followed by a spare."""
 FIRST_NUMBER = 1 << 31
