@@ -76,6 +76,11 @@ class Server:
         launcher = getattr(self.engine, "_launcher", None)
         return str(launcher.runtime_dir) if launcher else ""
 
+    def groups(self):
+        """What the launcher uses control groups for."""
+        launcher = getattr(self.engine, "_launcher", None)
+        return launcher.groups if launcher else {}
+
     def start_victim(self, argv, folder, opened, environment):
         """A process of this user, with a file as its input, that nothing inside may touch."""
         with Path(opened).open("rb") as stdin:
