@@ -41,8 +41,11 @@ class NativeStarter:
         self.filters = {network: kernel.Filter(bytes.fromhex(code)) for network, code in spec["filters"].items()}
         self.covered = tuple(f"/{target}/" for _source, target in spec["binds"])
         self.last_capability = kernel.last_capability()
-        self.tid_place = kernel.tid_address()
+        self.tid_place = kernel.tid_address() if kernel.has_clone3() else 0
         self.rules = landlock_rules(spec)
+        # Calls may share a network in which there is nothing, unless they could meet at its abstract unix sockets.
+        meet = "abstract unix sockets" in landlock.missing()
+        self.own_networks = {"loopback", "none"} if meet else {"loopback"}
         self._reports, self._report_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._reports.setblocking(False)
         self.reports = self._reports.fileno()
@@ -81,7 +84,7 @@ class NativeStarter:
             self.make_place(request["mount_at"], folder=True)
             for _tree, path, is_folder in granted:
                 self.make_place(path, folder=is_folder)
-            flags = OWN | CLONE_NEWNET if request["network"] == "loopback" else OWN
+            flags = OWN | CLONE_NEWNET if request["network"] in self.own_networks else OWN
             cgroup = group.fd if group is not None and group.fd is not None and self.tid_place else -1
             pid = self.clone(flags, cgroup)
             if pid == 0:

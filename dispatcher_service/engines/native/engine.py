@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,9 @@ from dispatcher_service.engines.stdio import OutputReader, sealed_input
 HOSTNAME = "graft"
 TRIAL = Limits(wall=10.0, output=64 << 10)
 SPEC_FILE = "native.json"
+KERNEL = (5, 12)
+"""The first Linux with all the system calls."""
+SECCOMP = "seccomp"
 MADE_OF = {
     USER: "own user namespace inside another",
     SPACES: "own process, IPC and UTS namespace; a network namespace with nothing in it",
@@ -78,7 +82,13 @@ class NativeEngine(LauncherEngine):
         return os.geteuid() == 0
 
     def _make_launcher(self, runtime_dir: Path) -> Launcher:
-        spec, self._skeleton = write_spec(runtime_dir, outbound=False)
+        try:
+            spec, self._skeleton = write_spec(runtime_dir, outbound=False)
+        except (OSError, ValueError) as error:
+            shutil.rmtree(runtime_dir, ignore_errors=True)
+            failed = LauncherError(str(error))
+            failed.wall = SECCOMP if isinstance(error, ValueError) else ""
+            raise failed from None
         return Launcher(runtime_dir, drop_uids=self._drops_uids(), spec=spec)
 
     def _explain(self, error: Exception) -> list[Finding]:
@@ -86,6 +96,10 @@ class NativeEngine(LauncherEngine):
         if not wall:
             return super()._explain(error)
         fix = host.CONTAINER_FIX if wall == PROC else host.namespace_fix()
+        if host.kernel_version() < KERNEL:
+            fix = "Linux 5.12 or later; or the engine bubblewrap, which does with 5.9"
+        elif wall == SECCOMP:
+            fix = "run the dispatcher on x86-64 or aarch64"
         return [Finding(wall, ok=False, detail=str(error), fix=fix)]
 
     async def _launcher_for(self, command: Command) -> Launcher | None:
@@ -104,7 +118,12 @@ class NativeEngine(LauncherEngine):
     async def _start_outbound(self) -> Launcher:
         """Start a second launcher, which keeps the host's network; it starts again with the next call that needs it."""
         folder = self._make_runtime_dir()
-        launcher = Launcher(folder, drop_uids=self._drops_uids(), spec=write_spec(folder, outbound=True)[0])
+        try:
+            spec, _skeleton = write_spec(folder, outbound=True)
+        except OSError:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        launcher = Launcher(folder, drop_uids=self._drops_uids(), spec=spec)
         try:
             await launcher.start()
         except (LauncherError, OSError) as error:
