@@ -38,6 +38,8 @@ class Call:
         self.code = 0
         self.signal = 0
         self.error = ""
+        self.reported = False
+        """Whether a first process of mode `native` has said how it went."""
         self.verdict = "ended"
         self.cpu = 0.0
         self.maxrss = 0

@@ -66,6 +66,8 @@ from dispatcher_service.engines.launcher.spares import Spare, Spares, identity
 MAX_MESSAGE = 192 * 1024
 MAX_DESCRIPTORS = 64
 """Of one message; the kernel takes 253."""
+MAX_DYING = 16
+"""Sandboxes, spares too, that may be left when their calls have been told of: beyond that, calls wait for them."""
 STOP_SECONDS = 10
 CHILD_PID, EXIT_CODE = re.compile(rb'"child-pid": (\d+)'), re.compile(rb'"exit-code": (\d+)')
 ERROR, SIGNAL = re.compile(rb'"error": ("[^\n]*")'), re.compile(rb'"signal": (\d+)')
@@ -340,7 +342,9 @@ class Launcher:
             if call is not None and call.verdict == "ended":
                 call.started, call.code, call.signal, call.error = not report.error, *report[1:4]
                 call.cpu, call.maxrss = report.cpu, report.maxrss
-                self.tell(call)
+                call.reported = True
+                if len(self.firsts) - len(self.calls) < MAX_DYING:
+                    self.tell(call)
                 if call.order is not None:
                     self.spares.want(call.order)
 
@@ -398,9 +402,10 @@ class Launcher:
         self.spares.forget(call)
         self.read_reports(native)
         self.aliases.pop(call.spare, None)
-        if call.id in self.calls:  # it was killed before it could report
-            call.use(usage, orphan=False)
-            call.started, call.signal = True, os.WTERMSIG(status) if os.WIFSIGNALED(status) else signal.SIGKILL
+        if call.id in self.calls:
+            if not call.reported:  # it was killed before it could
+                call.use(usage, orphan=False)
+                call.started, call.signal = True, os.WTERMSIG(status) if os.WIFSIGNALED(status) else signal.SIGKILL
             self.tell(call)
         self.let_go(call)
 
