@@ -115,3 +115,34 @@ async def test_a_path_that_leads_elsewhere_by_now_fails_the_call(site: Site) -> 
     told = await site.error("Path.read")
     assert told[2] == NOT_GIVEN
     assert "is a symbolic link" in told[-1]
+
+
+async def test_without_namespaces_a_call_reaches_what_is_granted_or_does_not_begin(
+    open_folder: Path,  # noqa: F811  (the fixture)
+    port: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("REGION", "eu")
+    shared = open_folder / "shared"
+    shared.mkdir()
+    shared.chmod(0o777)
+    (shared / "file").write_text("of the host")
+    async with running(open_folder, "confine") as site:
+        look = f"cat {shared}/file; echo x > {shared}/new || echo refused"
+        shown = await _granted(site, "Path.read", look, f'<access><read path="{shared}"/></access>')
+        assert ("of the host" in shown, "refused" in shown, (shared / "new").exists()) == (True, True, False)
+        write = f"echo written > {shared}/new && cat {shared}/new"
+        assert "written" in await _granted(site, "Path.write", write, f'<access><write path="{shared}"/></access>')
+        assert (
+            await _granted(site, "Env.show", "echo $REGION", '<access><environment name="REGION"/></access>') == "eu;"
+        )
+        if os.access("/usr/bin/python3", os.X_OK):
+            connect = CONNECT.format(port=port)
+            assert "reached" in await _granted(site, "Net.out", connect, '<access network="outbound"/>')
+        site.secret("key", SECRET)
+        for name, asked in (("Secret.show", '<secret name="key"/>'), ("Net.loop", "")):
+            network = "none" if asked else "loopback"
+            site.drop_in(name, "echo began", f'<access network="{network}">{asked}</access>')
+            assert await site.call(name) == "began;"
+            await site.grant(name)
+            assert "the engine confine cannot" in (await site.error(name))[-1]

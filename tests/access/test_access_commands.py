@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -26,16 +27,15 @@ printf '</struct></value></param></params></methodResponse>'
 """
 
 
-@pytest.fixture(scope="module", params=["up", "services"])
-def platform(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    root = tmp_path_factory.mktemp(request.param)
+@contextmanager
+def _running(kind: str, root: Path) -> Iterator[Platform]:
     resources = Resources(root / "data" / "resources")
     resources.stack("HDP/2.4", HDFS="")
     resources.stack("HDP/2.5", HDFS="")
     resources.extension("EXT/1.0", needs("HDP", "2.4"))
     files = {"a.xml": declarations(method("Zone.show", ASKS + '<result type="string"/>')), "Zone.show": SHOW}
     resources.method_files("EXT/1.0", files, executable=("Zone.show",))
-    made = make_platform(request.param, root, GRAFT_ENGINE="none", REGION="eu")
+    made = make_platform(kind, root, GRAFT_ENGINE="none", REGION="eu")
     (root / "data" / "declarations.d").mkdir(parents=True)
     try:
         made.start_all()
@@ -46,6 +46,12 @@ def platform(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     finally:
         made.kill_all()
         shutil.rmtree(root, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    with _running("up", tmp_path_factory.mktemp("up")) as made:
+        yield made
 
 
 def _declare(platform: Platform, access: str) -> None:
@@ -126,6 +132,18 @@ def test_a_link_grants_what_its_methods_ask_for_if_that_is_said(platform: Platfo
     granted = _done(platform.graft("grant", "Zone.show", "--of", "EXT/1.0", "--yes"))
     assert granted.startswith("granted to Zone.show (EXT/1.0)")
     assert _done(platform.graft("grant", "Zone.show", "--of", "EXT/1.0", "--revoke"))
+
+
+def test_grants_reach_a_dispatcher_in_another_process(tmp_path: Path) -> None:
+    with _running("services", tmp_path / "platform") as platform:
+        _done(platform.graft("grant", "Env.show", "--yes"))
+        assert _region(platform) == "region=eu"
+        platform.stop("dispatcher")
+        platform.start("dispatcher")
+        platform.wait_ready()
+        assert _region(platform) == "region=eu"
+        _done(platform.graft("grant", "Env.show", "--revoke"))
+        wait_until("the end of the grant", lambda: _region(platform) == "region=")
 
 
 @pytest.mark.parametrize(

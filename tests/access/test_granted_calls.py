@@ -29,12 +29,12 @@ from support.resources import Resources, declarations, method
 
 SHOW = """#!/bin/sh
 cat > /dev/null
-{{ {body}; }} > /tmp/shown.$$ 2>&1
+{{ {body}; }} > ${{TMPDIR:-/tmp}}/shown.$$ 2>&1
 printf '<?xml version="1.0"?><methodResponse><params><param><value><struct><member><name>Status</name>'
 printf '<value>Success</value></member><member><name>Value</name><value>'
-tr '\\n<>&' ';   ' < /tmp/shown.$$
+tr '\\n<>&' ';   ' < ${{TMPDIR:-/tmp}}/shown.$$
 printf '</value></member></struct></value></param></params></methodResponse>'
-rm -f /tmp/shown.$$
+rm -f ${{TMPDIR:-/tmp}}/shown.$$
 """
 """A script that answers with what some commands have printed."""
 STRING = '<result type="string"/>'
