@@ -100,7 +100,7 @@ def _confined() -> dict[str, tuple[str, str]]:
             "a read-only system, its own folder, a folder for temporary files; that others exist is seen",
         ),
         "processes": (f"{by_user}, {_abi()}", "signals none but its own; that others exist is seen"),
-        "network": ("seccomp filter", "no sockets but unix ones"),
+        "network": ("seccomp filter", "no sockets but connected pairs of its own"),
         "IPC": ("seccomp filter, Landlock", "no shared memory, queues or abstract sockets"),
         "privileges": ("no_new_privs", "no capabilities, and none to be had by running a program"),
         "system calls": ("seccomp filter", "an allow-list"),
