@@ -50,9 +50,11 @@ def check_asker(asker: Asker) -> None:
     """Raise VALUE_NOT_SUPPORTED if there could be no such method, or half an extension version is named."""
     if not access.is_method_name(asker.method):
         raise value_not_supported("method", asker.method[:_SHOWN], "a method is called as in Volume.resize")
+    named = f"{asker.extension[:_SHOWN]}/{asker.version[:_SHOWN]}"
     if bool(asker.extension) is not bool(asker.version):
-        named = f"{asker.extension[:_SHOWN]}/{asker.version[:_SHOWN]}"
         raise value_not_supported("extension_version", named, "an extension version has a name and a version")
+    if not (asker.extension.isprintable() and asker.version.isprintable()):
+        raise value_not_supported("extension_version", ascii(named), "all characters of a name can be shown")
 
 
 async def requests_of(ground: Ground, key: VersionKey) -> Mapping[str, Access]:

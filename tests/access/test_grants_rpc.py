@@ -180,6 +180,8 @@ async def test_grants_live_as_long_as_the_database(start: Start, clock: Settable
         await client.revoke("Disk.scan")
     async with refused("GRANT_NOT_FOUND", "Volume.resize of EXT/2.0"):
         await client.revoke("Volume.resize", ("EXT", "2.0"))
+    async with refused("VALUE_NOT_SUPPORTED", "can be shown"):
+        await client.revoke("Volume.resize", ("EXT\0", "1.0"))
     await client.revoke("Volume.resize")
     assert _names(await client.grants()) == ["Volume.resize EXT/1.0"]
     assert await client.records() == [
@@ -189,6 +191,7 @@ async def test_grants_live_as_long_as_the_database(start: Start, clock: Settable
         (ADMIN, "grant.destroy", "OK"),
         (ADMIN, "grant.destroy", "GRANT_NOT_FOUND"),
         (ADMIN, "grant.destroy", "GRANT_NOT_FOUND"),
+        (ADMIN, "grant.destroy", "VALUE_NOT_SUPPORTED"),
         (ADMIN, "grant.destroy", "OK"),
     ]
 
