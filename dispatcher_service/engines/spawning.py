@@ -98,6 +98,9 @@ def rlimits(limits: Limits) -> list[tuple[int, int, int]]:
         resource.RLIMIT_CORE: 1,  # 0 would not stop a core_pattern that is a pipe
         resource.RLIMIT_MEMLOCK: 64 << 10,
         resource.RLIMIT_MSGQUEUE: 0,
+        resource.RLIMIT_SIGPENDING: 256,  # counted for the user, who may be the dispatcher's
+        resource.RLIMIT_NICE: 0,
+        resource.RLIMIT_RTPRIO: 0,
     }
     return [(number, value, value) for number, value in same.items()] + [(resource.RLIMIT_CPU, cpu, cpu + 1)]
 
