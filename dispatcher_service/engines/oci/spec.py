@@ -33,7 +33,7 @@ and says nothing itself; when the command cannot be executed, the shell writes w
 standard error. bash needs `execfail` to get that far.
 """
 ADDED_NAMES = ("HOME", "OLDPWD", "PWD", "SHLVL")
-_RLIMITS = "CORE CPU FSIZE MEMLOCK MSGQUEUE NICE NOFILE NPROC RTPRIO SIGPENDING STACK".split()
+_RLIMITS = ["CORE", "CPU", "FSIZE", "MEMLOCK", "MSGQUEUE", "NICE", "NOFILE", "NPROC", "RTPRIO", "SIGPENDING", "STACK"]
 _RLIMIT_NAMES = {getattr(resource, f"RLIMIT_{name}"): f"RLIMIT_{name}" for name in _RLIMITS}
 
 
