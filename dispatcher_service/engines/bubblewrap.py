@@ -26,7 +26,7 @@ from dispatcher_service.engines.granted import FIRST_PASSED, SECRETS, Granted, P
 from dispatcher_service.engines.launcher.client import Launcher, Request
 from dispatcher_service.engines.pool import SCRIPT, SHELL, Pool, Waiting, is_poolable
 from dispatcher_service.engines.rootfs import INNER_GID, INNER_UID
-from dispatcher_service.engines.seccomp.filter import compiled_filter
+from dispatcher_service.engines.seccomp.filter import Shares, compiled_filter
 from dispatcher_service.engines.spawning import (
     ENVIRONMENT,
     CannotRun,
@@ -237,7 +237,7 @@ class BubblewrapEngine(LauncherEngine):
             (launcher.runtime_dir / name).chmod(0o755)
         filters = {kind: launcher.runtime_dir / f"{kind.value}.bpf" for kind in Network}
         for kind, file in filters.items():
-            file.write_bytes(compiled_filter(network=kind))
+            file.write_bytes(compiled_filter(network=kind, shares=Shares.NETWORK))
             file.chmod(0o644)
         drops = self._drops_uids()
         waits = not drops and host.counts_processes_per_namespace()

@@ -140,7 +140,7 @@ class Skeleton:
         return [
             *("--ro-bind", str(self._root), "/"),
             *(word for bind in self.binds for word in ("--dev-bind" if bind.writable else "--ro-bind", *bind[:2])),
-            *("--proc", "/proc"),
+            *("--proc", "/proc", "--remount-ro", "/proc"),
             *("--perms", "1777", "--size", str(tmp_size), "--tmpfs", "/tmp"),  # noqa: S108  (the sandbox's own)
         ]
 

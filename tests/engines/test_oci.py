@@ -153,7 +153,8 @@ def test_seccomp_profile(network):
     assert {"read", "execve", "socket"} <= allowed
     assert not {"mount", "unshare", "ptrace", "bpf", "io_uring_setup", "keyctl"} & allowed
     families = {rule["args"][0]["valueTwo"] for rule in rules if rule["names"] == ["socket"]}
-    assert families == ({1} if network is Network.NONE else {1, 2, 10})
+    expected = {Network.NONE: {1}, Network.LOOPBACK: {1, 2, 10}, Network.OUTBOUND: {2, 10}}
+    assert families == expected[network]
 
 
 def test_seccomp_profile_of_an_unknown_machine():

@@ -8,7 +8,7 @@ from typing import Any
 
 from dispatcher_service.engines.base import Network
 from dispatcher_service.engines.seccomp.assembler import Action, Condition, Decision
-from dispatcher_service.engines.seccomp.filter import rules
+from dispatcher_service.engines.seccomp.filter import Shares, rules
 
 EPERM, ENOSYS = 1, 38
 LOW_WORD = 0xFFFFFFFF
@@ -27,7 +27,7 @@ def profile(network: Network, machine: str | None = None) -> dict[str, Any]:
     name = machine or platform.machine()
     if name not in ARCHITECTURES:
         raise ValueError(f"no seccomp table for {name}; there are tables for {', '.join(ARCHITECTURES)}")
-    table = rules(network)
+    table = rules(network, Shares.NETWORK)
     freely = sorted(call for call, decision in table.items() if decision is Action.ALLOW)
     checked = [rule for call, decision in table.items() for rule in _rules(call, decision)]
     return {

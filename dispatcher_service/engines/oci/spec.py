@@ -147,7 +147,7 @@ def _mounts(command: Command, place: Place) -> list[dict[str, Any]]:
     limits = command.limits
     size = [f"size={limits.tmp_size}", f"nr_inodes={limits.tmp_files}"]
     first = [
-        _mount("/proc", "proc", "proc", ["nosuid", "noexec", "nodev"]),
+        _mount("/proc", "proc", "proc", ["nosuid", "noexec", "nodev", "ro"]),
         # Bound as a whole, or the runtime would fill it with devices of its own.
         _bind(Bind(str(place.root / "dev"), "/dev")),
         *(_bind(bind) for bind in place.skeleton.binds),

@@ -23,6 +23,8 @@ class Shares(enum.Enum):
 
     NOTHING = "nothing"
     """Namespaces are its own: it can name no process, socket or file but those it is to see."""
+    NETWORK = "the host's network"
+    """The same, but where it is to be online: then the host's network is its own, with the unix sockets named there."""
     HOST = "the host"
     """No namespaces, but a user that nobody else is: what has a name on the host can be named, and watched."""
     USER = "the host and the user"
@@ -164,8 +166,10 @@ def rules(network: Network = Network.NONE, shares: Shares = Shares.NOTHING) -> d
     """What becomes of each system call, by its name, that is not simply refused."""
     made: dict[str, Decision] = {**dict.fromkeys(ALLOWED, Action.ALLOW), **CHECKS}
     online = network is not Network.NONE
-    if shares is Shares.NOTHING:
+    if shares is Shares.NOTHING or (shares is Shares.NETWORK and network is not Network.OUTBOUND):
         return made | ONLINE if online else made
+    if shares is Shares.NETWORK:
+        return made | {"socket": ONLINE_ON_THE_HOST["socket"], "socketpair": ON_THE_HOST["socketpair"]}
     made |= ON_THE_HOST
     if online:
         made |= ONLINE_ON_THE_HOST
