@@ -107,21 +107,38 @@ class Metering:
         Raises:
             OSError: the control groups that this launcher uses do not work any more.
         """
-        bounds = Bounds.of(request)
-        meter = Meter(request["id"], bounds, None, own)
-        if self.cgroups is None or not bounds.memory:
-            return meter
-        meter.group = self.cgroups.take()
+        if self.cgroups is None or not Bounds.of(request).memory:
+            return Meter(request["id"], Bounds.of(request), None, own)
+        meter = self.blank(own)
         try:
-            meter.group.begin(bounds.memory, bounds.processes + own if bounds.processes else 0)
+            self.bind(meter, request)
         except OSError:
-            meter.group.give_back()
+            self.drop(meter)
             raise
+        return meter
+
+    def blank(self, own: int) -> Meter:
+        """Make a meter for a sandbox that waits for its call; `bind` it when that comes.
+
+        Raises:
+            OSError: as for `take`.
+        """
+        return Meter(0, Bounds(), self.cgroups.take() if self.cgroups is not None else None, own)
+
+    def bind(self, meter: Meter, request: dict[str, Any]) -> None:
+        """Have a meter count for a call, from now on; see `take`.
+
+        Raises:
+            OSError: as for `take`.
+        """
+        bounds = meter.bounds = Bounds.of(request)
+        meter.call = request["id"]
+        if meter.group is not None:
+            meter.group.begin(bounds.memory, bounds.processes + meter.own if bounds.processes else 0)
         if meter.bounds_memory:
             request["rlimits"] = [limit for limit in request["rlimits"] if limit[0] != resource.RLIMIT_AS]
         if meter.bounds_processes and request["processes"]:
             request["processes"] += LATER
-        return meter
 
     def drop(self, meter: Meter) -> None:
         """Give a meter's group to the next call; everything of its own call is dead."""

@@ -6,7 +6,7 @@ import contextlib
 import os
 import socket
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from dispatcher_service.engines.launcher import kernel, landlock
 from dispatcher_service.engines.launcher.cgroups import Group
@@ -24,6 +24,14 @@ OWN = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS
 """Namespaces of every call; that of users comes later, so that it owns none of these."""
 
 
+class Things(NamedTuple):
+    """Mounts that a call's first process attaches."""
+
+    tree: int
+    granted: list[tuple[int, str, bool]]
+    """With their paths, and whether each is a folder."""
+
+
 class NativeStarter:
     """Starts calls from the template that it builds.
 
@@ -39,6 +47,8 @@ class NativeStarter:
         os.umask(0o022)
         self.template = Template(spec)
         self.filters = {network: kernel.Filter(bytes.fromhex(code)) for network, code in spec["filters"].items()}
+        self.network = next(network for network in self.filters if network != "loopback")
+        """Of calls that get no other."""
         self.covered = tuple(f"/{target}/" for _source, target in spec["binds"])
         self.last_capability = kernel.last_capability()
         self.tid_place = kernel.tid_address() if kernel.has_clone3() else 0
@@ -51,30 +61,16 @@ class NativeStarter:
         self.reports = self._reports.fileno()
         """Readable when a call's first process has reported."""
 
-    def start(
-        self,
-        request: dict[str, Any],
-        fds: list[int],
-        place: tuple[int, int],
-        uid: int | None,
-        group: Group | None,
-        line: socket.socket | None,
-    ) -> int:
-        """Clone a call's first process.
+    @contextlib.contextmanager
+    def take(self, request: dict[str, Any], place: tuple[int, int]) -> Iterator[Things]:
+        """Take from the host what a call is to see of it, as long as this lasts.
 
         Args:
             request: see `program.py`.
-            fds: see there.
             place: what tells the tree's folder from others, its device and number.
-            uid: the user that it becomes; None keeps the launcher's.
-            group: the call's control group; None where there are none.
-            line: on which it is to wait for its call, with all walls up; None when it has it already.
-
-        Returns:
-            Its number, for the parent; in the child this does not return.
 
         Raises:
-            OSError: something that it needs cannot be had; the text tells what.
+            OSError: something cannot be had; the text tells what.
         """
         granted = self.template.take_paths(request["paths"]) if request["paths"] else []
         taken = [tree for tree, _path, _is_folder in granted]
@@ -84,25 +80,46 @@ class NativeStarter:
             self.make_place(request["mount_at"], folder=True)
             for _tree, path, is_folder in granted:
                 self.make_place(path, folder=is_folder)
-            flags = OWN | CLONE_NEWNET if request["network"] in self.own_networks else OWN
-            cgroup = group.fd if group is not None and group.fd is not None and self.tid_place else -1
-            pid = self.clone(flags, cgroup)
-            if pid == 0:
-                Sandbox(
-                    request,
-                    fds,
-                    self._report_end.fileno(),
-                    uid,
-                    tree,
-                    granted,
-                    self.rules,
-                    self.filters[request["network"]],
-                    self.last_capability,
-                    line,
-                ).become(None if group is None else lambda: group.attach(born_in=cgroup != -1))
+            yield Things(tree, granted)
         finally:
             for fd in taken:
                 os.close(fd)
+
+    def start(
+        self,
+        request: dict[str, Any],
+        fds: list[int],
+        things: Things | None,
+        uid: int | None,
+        group: Group | None,
+        line: socket.socket | None,
+    ) -> int:
+        """Clone a call's first process.
+
+        Args:
+            request: see `program.py`.
+            fds: see there.
+            things: what it is to see of the host; None for a blank, which waits before it differs from any other.
+            uid: the user that it becomes; None keeps the launcher's.
+            group: the call's control group; None where there are none.
+            line: on which it is to wait for its call, or for what is missing; None when it has it all.
+
+        Returns:
+            Its number, for the parent; in the child this does not return.
+
+        Raises:
+            OSError: the kernel refuses.
+        """
+        network = request.get("network", self.network)
+        flags = OWN | CLONE_NEWNET if network in self.own_networks else OWN
+        cgroup = group.fd if group is not None and group.fd is not None and self.tid_place else -1
+        pid = self.clone(flags, cgroup)
+        if pid == 0:
+            report_w = self._report_end.fileno()
+            join = None if group is None else lambda: group.attach(born_in=cgroup != -1)
+            tree, granted = things or (-1, [])
+            common = (self.rules, self.filters[network], self.last_capability)
+            Sandbox(request, fds, report_w, uid, tree, granted, *common, line).become(join)
         return pid
 
     def read_reports(self) -> Iterator[Report]:

@@ -28,56 +28,38 @@ The line is a SOCK_SEQPACKET socket, one JSON object a message:
   "code", "signal", "error", "cpu", "memory", "processes", "refused", "wall"}` a call; `verdict` is `ended`, `killed`,
   `timeout`, `cpu` or `memory`.
 
-Nothing outlives a call, because of whose child it is. In mode `native` a call's first process is pid 1 of a namespace:
-it kills and reaps the rest before it reports, and when it is killed itself, the kernel does that. Otherwise a call's
-first process (bubblewrap's monitor, or the supervisor of the other modes) is a child of the launcher, and the launcher
-is a child subreaper: when that process is gone, what it leaves behind becomes the launcher's own child. So a child that
-is no call's first process is an orphan, and is killed; only own children are ever signalled, so a reused pid can never
-be hit. The orphan of bubblewrap is pid 1 of its pid namespace, and the kernel lets it end only after everything in the
-namespace has.
+What a first process is, how it is started and how nothing outlives it: `forking.py` and `cloning.py`.
 
 The launcher ends when the socket does, or the dispatcher: then it kills every call, removes its folder and exits.
 """
 
 from __future__ import annotations
 
-import contextlib
 import heapq
 import json
 import os
-import re
 import resource
 import select
 import signal
 import socket
 import time
+from abc import ABC, abstractmethod
 from typing import Any
 
 from dispatcher_service.engines.launcher.call import Call
 from dispatcher_service.engines.launcher.cgroups import Cgroups
-from dispatcher_service.engines.launcher.child import Child
-from dispatcher_service.engines.launcher.confined import REMOVAL_SECONDS, STARTED, Confined
 from dispatcher_service.engines.launcher.metering import CPU, MEMORY, Metering
-from dispatcher_service.engines.launcher.native import NativeStarter
-from dispatcher_service.engines.launcher.processes import MAX_CALLS, children, remove_folder
-from dispatcher_service.engines.launcher.removal import begin_removal
-from dispatcher_service.engines.launcher.spares import Spare, Spares, identity
+from dispatcher_service.engines.launcher.processes import MAX_CALLS
 
 MAX_MESSAGE = 192 * 1024
 MAX_DESCRIPTORS = 64
 """Of one message; the kernel takes 253."""
-MAX_DYING = 16
-"""Sandboxes, spares too, that may be left when their calls have been told of: beyond that, calls wait for them."""
-STOP_SECONDS = 10
-CHILD_PID, EXIT_CODE = re.compile(rb'"child-pid": (\d+)'), re.compile(rb'"exit-code": (\d+)')
-ERROR, SIGNAL = re.compile(rb'"error": ("[^\n]*")'), re.compile(rb'"signal": (\d+)')
-MAXRSS = re.compile(rb'"maxrss": (\d+)')
 OWN_PROCESSES = {"bubblewrap": 2}
 """How many processes of a call are not its own, by mode: bubblewrap's monitor and pid 1; else one."""
 
 
-class Launcher:
-    """The loop and its bookkeeping."""
+class Launcher(ABC):
+    """The loop and its bookkeeping; how first processes are started and reaped is the subclasses'."""
 
     def __init__(
         self,
@@ -85,36 +67,57 @@ class Launcher:
         parent_fd: int,
         runtime_dir: str,
         first_uid: int | None,
-        native: NativeStarter | None,
         cgroups: Cgroups | None,
     ) -> None:
         self.line = line
         self.runtime_dir = runtime_dir
         self.pid = os.getpid()
         self.first_uid = first_uid
-        self.native = native
-        self.spares = Spares()
-        self.aliases: dict[int, int] = {}
-        """Numbers of calls that spares serve, by the spares' own."""
         self.cgroups = cgroups
         self.metering = Metering(cgroups)
         self.calls: dict[int, Call] = {}
+        """Those that the dispatcher has not been told the end of, by their numbers."""
         self.firsts: dict[int, Call] = {}
-        self.orphans: dict[int, list[Call]] = {}
-        self.held: dict[int, Call] = {}
+        """Those whose first process is not reaped, by its number."""
         self.deadlines: list[tuple[float, int]] = []
         self.slots = list(range(MAX_CALLS - 1, -1, -1))
         self.poll = select.epoll()
         self.wake_r, self.wake_w = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signal.set_wakeup_fd(self.wake_w, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
-        self.poll.register(line, select.EPOLLIN)
-        self.poll.register(self.wake_r, select.EPOLLIN)
         self.parent_fd = parent_fd
-        for fd in (parent_fd, -1 if native is None else native.reports):
+        for fd in (line.fileno(), self.wake_r, parent_fd):
             if fd != -1:
                 self.poll.register(fd, select.EPOLLIN)
         self.running = True
+
+    @abstractmethod
+    def launch(self, request: dict[str, Any], fds: list[int]) -> Call:
+        """Start a call's first process.
+
+        Raises:
+            OSError: something that it needs cannot be had; the text says what.
+        """
+
+    @abstractmethod
+    def heard(self, fd: int) -> None:
+        """Take what has come on a descriptor of the subclass's own."""
+
+    @abstractmethod
+    def reaped(self, pid: int, status: int, usage: resource.struct_rusage) -> None:
+        """Take note that a child of this process is dead."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """Kill everything and wait until it is dead, but not for ever."""
+
+    def due(self) -> float | None:
+        """When `idle` is to be called at the latest, by the monotonic clock; 0 for as soon as nothing else is to do."""
+        return None
+
+    @abstractmethod
+    def idle(self) -> None:
+        """Do what can wait until nothing else is to do."""
 
     def serve(self) -> None:
         groups = self.cgroups
@@ -127,8 +130,6 @@ class Launcher:
         )
         while self.running:
             events = self.poll.poll(self.timeout())
-            if not events and self.native is not None and self.spares.wanted:
-                self.prepare_spare()
             for fd, _events in events:
                 if fd == self.line.fileno():
                     self.receive()
@@ -136,19 +137,17 @@ class Launcher:
                     os.read(self.wake_r, 4096)
                 elif fd == self.parent_fd:
                     self.running = False
-                elif fd in self.held:
-                    self.release(self.held[fd])
-                elif self.native is not None:
-                    self.read_reports(self.native)
+                else:
+                    self.heard(fd)
+            if not events:
+                self.idle()
             self.expire()
             self.reap()
 
     def timeout(self) -> float:
         """Seconds until something is to be done; -1 for when something happens."""
-        if self.spares.wanted:
-            return 0.0
         times = [self.deadlines[0][0]] if self.deadlines else []
-        times += [due for due in (self.metering.due(), self.spares.due()) if due is not None]
+        times += [due for due in (self.metering.due(), self.due()) if due is not None]
         return max(0.0, min(times) - time.monotonic()) if times else -1.0
 
     def send(self, message: dict[str, Any]) -> None:
@@ -185,14 +184,11 @@ class Launcher:
                 os.close(fd)
 
     def start(self, request: dict[str, Any], fds: list[int]) -> None:
-        order = self.spares.order(request, fds[3]) if self.native is not None else None
-        spare = self.spares.take(order) if order is not None else None
         try:
-            call = (self.use(spare, request, fds) if spare else None) or self.begin(request, fds, order and order.place)
+            call = self.launch(request, fds)
         except OSError as error:
             self.refuse(request["id"], f"the launcher cannot start a process: {error.strerror or error}")
             return
-        call.order = order
         self.calls[call.id] = call
         if not request["waits"]:
             self.watch(call)
@@ -202,23 +198,11 @@ class Launcher:
         self.metering.start(call.meter, call.pid)
         heapq.heappush(self.deadlines, (call.started_at + call.request["wall"], call.id))
 
-    def begin(
-        self,
-        request: dict[str, Any],
-        fds: list[int],
-        place: tuple[int, int] | None = None,
-        line: socket.socket | None = None,
-    ) -> Call:
-        """Start a call's first process.
-
-        Args:
-            request: the dispatcher's message, in which the meter may change limits.
-            fds: what came with it.
-            place: the tree's folder, as `Order` has it; None for finding out.
-            line: on which it is to wait for its call; None when that is the one of the request.
+    def begin(self, request: dict[str, Any]) -> Call:
+        """Get a call what it needs before its first process starts; in the request, the meter may change limits.
 
         Raises:
-            OSError: something that it needs cannot be had.
+            OSError: something cannot be had.
         """
         if not self.slots:
             raise OSError(0, f"more than {MAX_CALLS} calls run at once")
@@ -226,127 +210,16 @@ class Launcher:
             meter = self.metering.take(request, request.get("own", OWN_PROCESSES.get(request["mode"], 1)))
         except OSError as error:
             raise OSError(error.errno, f"its control group cannot be used: {error.strerror or error}") from None
-        call = Call(request, self.slots.pop(), meter)
-        uid = None if self.first_uid is None or request["mode"] == "plain" else self.first_uid + call.slot
-        try:
-            if self.native is not None:
-                call.pid = self.native.start(request, fds, place or identity(fds[3]), uid, meter.group, line)
-            else:
-                self.fork(call, fds, uid)
-        except OSError:
-            self.let_go(call)
-            raise
-        self.firsts[call.pid] = call
-        return call
+        return Call(request, self.slots.pop(), meter)
 
-    def use(self, spare: Spare, request: dict[str, Any], fds: list[int]) -> Call | None:
-        """Give a spare its call; None when it is dead."""
-        call = spare.call
-        try:
-            spare.hand_over(request, fds, None if self.first_uid is None else self.first_uid + call.slot)
-        except OSError:
-            os.kill(call.pid, signal.SIGKILL)
-            return None
-        self.aliases[call.id] = request["id"]
-        call.spare = call.id
-        call.serve(request)
-        return call
-
-    def prepare_spare(self) -> None:
-        """Build the sandbox of a call that is likely to be made."""
-        order = self.spares.next()
-        try:
-            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        except OSError:
-            return
-        try:
-            call = self.begin(order.request, [], order.place, theirs)
-        except OSError:
-            ours.close()
-            return
-        finally:
-            theirs.close()
-        self.spares.add(order, call, ours)
-
-    def fork(self, call: Call, fds: list[int], uid: int | None) -> None:
-        """Start a call's first process by a fork of this one.
-
-        Raises:
-            OSError: a process or descriptor too many.
-        """
-        request = call.request
-        ours = list(os.pipe2(os.O_CLOEXEC))
-        try:
-            os.set_blocking(ours[0], False)
-            if request["mode"] == "bubblewrap" and request["processes"] and self.first_uid is None:
-                ours += os.pipe2(os.O_CLOEXEC)
-                os.set_blocking(ours[3], False)
-            call.pid = os.fork()
-        except OSError:
-            for fd in ours:
-                os.close(fd)
-            raise
-        if call.pid == 0:
-            held = ours[2] if len(ours) > 2 else None
-            kind = Confined if request["mode"] == "confined" else Child
-            kind(request, list(fds), ours[1], held, uid, self.pid, call.meter.group).become()
-        os.close(ours[1])
-        call.status_fd = ours[0]
-        if len(ours) > 2:
-            os.close(ours[2])
-            call.hold_fd = ours[3]
-            self.held[call.status_fd] = call
-            self.poll.register(call.status_fd, select.EPOLLIN)
+    def user_of(self, call: Call) -> int | None:
+        """The user that a call runs as; None for the launcher's own."""
+        return None if self.first_uid is None else self.first_uid + call.slot
 
     def refuse(self, call_id: int, error: str) -> None:
         self.send(
             {"op": "end", "id": call_id, "verdict": "ended", "started": False, "code": 0, "signal": 0, "error": error}
         )
-
-    def release(self, call: Call) -> None:
-        """Limit the processes of a sandbox whose user is not its own, now that its user namespace exists.
-
-        Only there the count begins at zero; outside, all processes of the dispatcher's user would count. The sandbox
-        waits (`--block-fd`) until this is done.
-        """
-        self.unhold(call)
-        self.read_report(call)
-        found = CHILD_PID.search(call.report)
-        if found:
-            limit = call.request["processes"] + 1
-            try:
-                resource.prlimit(int(found[1]), resource.RLIMIT_NPROC, (limit, limit))
-            except OSError:
-                self.kill(call, "unlimited")
-        if call.hold_fd != -1:
-            with contextlib.suppress(OSError):  # it may be dead already; the reaping tells
-                os.write(call.hold_fd, b"1")
-            os.close(call.hold_fd)
-            call.hold_fd = -1
-
-    def unhold(self, call: Call) -> None:
-        if self.held.pop(call.status_fd, None) is not None:
-            self.poll.unregister(call.status_fd)
-
-    def read_report(self, call: Call) -> None:
-        try:
-            while len(call.report) < 65536 and (data := os.read(call.status_fd, 4096)):
-                call.report += data
-        except BlockingIOError:
-            pass
-
-    def read_reports(self, native: NativeStarter) -> None:
-        """Tell how calls have ended whose first process says that nothing of them is left but itself."""
-        for report in native.read_reports():
-            call = self.calls.get(self.aliases.get(report.call, report.call))
-            if call is not None and call.verdict == "ended":
-                call.started, call.code, call.signal, call.error = not report.error, *report[1:4]
-                call.cpu, call.maxrss = report.cpu, report.maxrss
-                call.reported = True
-                if len(self.firsts) - len(self.calls) < MAX_DYING:
-                    self.tell(call)
-                if call.order is not None:
-                    self.spares.want(call.order)
 
     def kill(self, call: Call, verdict: str) -> None:
         if call.reaped:
@@ -368,8 +241,6 @@ class Launcher:
         for meter in self.metering.look():
             if meter.call in self.calls:
                 self.kill(self.calls[meter.call], meter.exceeded)
-        for call in self.spares.too_many():
-            os.kill(call.pid, signal.SIGKILL)
 
     def reap(self) -> None:
         while True:
@@ -379,99 +250,7 @@ class Launcher:
                 return
             if pid == 0:
                 return
-            if (call := self.firsts.pop(pid, None)) is not None:
-                call.reaped = True
-                if self.native is not None:
-                    self.bury(call, status, usage, self.native)
-                    continue
-                call.use(usage, orphan=False)
-                self.unhold(call)
-                self.read_report(call)
-                self.adopt(call)
-                self.finish(call)
-            else:
-                for call in self.orphans.pop(pid, []):
-                    call.waiting.discard(pid)
-                    call.use(usage, orphan=True)
-                    if call.request["mode"] != "bubblewrap":
-                        self.sweep(call)
-                    self.finish(call)
-
-    def bury(self, call: Call, status: int, usage: resource.struct_rusage, native: NativeStarter) -> None:
-        """See a call off whose first process, pid 1 of all its others, is dead."""
-        self.spares.forget(call)
-        self.read_reports(native)
-        self.aliases.pop(call.spare, None)
-        if call.id in self.calls:
-            if not call.reported:  # it was killed before it could
-                call.use(usage, orphan=False)
-                call.started, call.signal = True, os.WTERMSIG(status) if os.WIFSIGNALED(status) else signal.SIGKILL
-            self.tell(call)
-        self.let_go(call)
-
-    def adopt(self, call: Call) -> None:
-        """Find and kill what a call's first process has left behind."""
-        found = CHILD_PID.search(call.report)
-        if not found:
-            self.sweep(call)
-            return
-        pid = int(found[1])
-        try:
-            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-        except ChildProcessError:
-            return
-        if pid not in self.firsts:
-            self.claim(pid, call)
-
-    def claim(self, pid: int, call: Call) -> None:
-        self.orphans.setdefault(pid, []).append(call)
-        call.waiting.add(pid)
-        os.kill(pid, signal.SIGKILL)
-
-    def sweep(self, call: Call) -> None:
-        """Claim every orphan that nobody has claimed; whose it was does not matter, it has to die."""
-        for pid in children():
-            if pid not in self.firsts and pid not in self.orphans:
-                self.claim(pid, call)
-
-    def finish(self, call: Call) -> None:
-        if not call.reaped or call.waiting or call.id not in self.calls or self.clear(call):
-            return
-        os.close(call.status_fd)
-        if call.hold_fd != -1:
-            os.close(call.hold_fd)
-        code, number = EXIT_CODE.search(call.report), SIGNAL.search(call.report)
-        error, largest = ERROR.search(call.report), MAXRSS.search(call.report)
-        call.started = bool(code or number)
-        call.code, call.signal = int(code[1]) if code else 0, int(number[1]) if number else 0
-        call.error = json.loads(error[1]) if error else ""
-        if call.verdict == "unlimited":
-            call.error = "the limit of processes could not be set"
-        if largest:
-            call.maxrss = int(largest[1])
-        if STARTED in call.report and not call.started:  # its supervisor was killed
-            call.started, call.signal = True, signal.SIGKILL
-        self.tell(call)
-        self.let_go(call)
-
-    def clear(self, call: Call) -> bool:
-        """Have a call's folder removed that its supervisor has left; whether its end has to wait for that.
-
-        Not for long: what takes longer goes on beside other calls.
-        """
-        folder = call.request.get("folder", "")
-        if not folder or not os.path.lexists(folder):
-            return False
-        try:
-            pid = begin_removal(folder, None if call.cleared else REMOVAL_SECONDS)
-        except OSError:
-            return False  # the end of this process removes it
-        self.orphans[pid] = [] if call.cleared else [call]
-        if call.cleared:
-            return False
-        call.cleared = True
-        call.waiting.add(pid)
-        return True
+            self.reaped(pid, status, usage)
 
     def tell(self, call: Call) -> None:
         """Tell the dispatcher how a call has ended, of which nothing can run any more."""
@@ -497,19 +276,3 @@ class Launcher:
         """Let the next call have what a dead one had."""
         self.slots.append(call.slot)
         self.metering.drop(call.meter)
-
-    def stop(self) -> None:
-        """Kill everything and wait until it is dead, but not for ever."""
-        if self.native is not None:
-            return  # the end of this process, which is pid 1 of them all, is theirs
-        signal.alarm(STOP_SECONDS)
-        while True:
-            for pid in children():
-                os.kill(pid, signal.SIGKILL)
-            try:
-                os.wait4(-1, 0)
-            except ChildProcessError:
-                break
-        if self.cgroups is not None:
-            self.cgroups.close()
-        remove_folder(self.runtime_dir)

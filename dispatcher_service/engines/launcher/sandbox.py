@@ -29,6 +29,7 @@ from dispatcher_service.engines.launcher.kernel import (
 )
 from dispatcher_service.engines.launcher.template import make_place, write
 
+MAX_MESSAGE = 1 << 18
 SECRETS = "/run/secrets"
 SECRETS_SIZE = 4 << 20
 REPORT_FD, LINE_FD = 3, 4
@@ -64,7 +65,7 @@ class Sandbox:
         fds: standard input, output and error, the tree's folder, and the secrets where there are any.
         report_w: where to report.
         uid: the user to become on the host; None keeps the launcher's.
-        tree: the tree's mounts, not attached yet.
+        tree: the tree's mounts, not attached yet; -1 for a blank.
         granted: mounts of what is granted, with their paths and whether each is a folder.
         rules: Landlock's, about what all calls see.
         seccomp: the filter.
@@ -112,6 +113,8 @@ class Sandbox:
             # Through the launcher's /proc, which unlike the call's own can be written to.
             own = os.open("/proc/self", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             write("oom_score_adj", "500", own)  # when memory runs out, calls go before the dispatcher does
+            if self.tree == -1 and self.line is not None:
+                self.take_call(self.line)
             self.build_network()
             self.build_files()
             self.become_user(own)
@@ -126,6 +129,15 @@ class Sandbox:
             os.write(self.report_w, REPORT.pack(self.request["id"], 0, 0, 0.0, 0) + text[:500].encode())
         finally:
             os._exit(127)
+
+    def take_call(self, line: socket.socket) -> None:
+        """Wait, as a blank, for everything that makes this a call's sandbox."""
+        message, fds, _flags, _address = socket.recv_fds(line, MAX_MESSAGE, 4, socket.MSG_CMSG_CLOEXEC)
+        if not message:
+            os._exit(0)  # not needed any more
+        self.request = json.loads(message)
+        *self.fds, self.tree = fds
+        self.line = None
 
     def build_network(self) -> None:
         """Switch the loopback on, in a network namespace that is the call's own."""
@@ -220,7 +232,7 @@ class Sandbox:
         os.dup2(own_end, LINE_FD, inheritable=False)
         kernel.close_from(LINE_FD + 1)
         own = socket.socket(fileno=LINE_FD)
-        message, self.fds, _flags, _address = socket.recv_fds(own, 1 << 18, 3, socket.MSG_CMSG_CLOEXEC)
+        message, self.fds, _flags, _address = socket.recv_fds(own, MAX_MESSAGE, 3, socket.MSG_CMSG_CLOEXEC)
         if not message:
             os._exit(0)  # not needed any more
         self.request |= json.loads(message)

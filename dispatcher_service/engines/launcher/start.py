@@ -16,6 +16,8 @@ import socket
 
 from dispatcher_service.engines.launcher.cgroups import Cgroups
 from dispatcher_service.engines.launcher.child import IGNORED
+from dispatcher_service.engines.launcher.cloning import CloningLauncher
+from dispatcher_service.engines.launcher.forking import ForkingLauncher
 from dispatcher_service.engines.launcher.kernel import PR_SET_CHILD_SUBREAPER, prctl
 from dispatcher_service.engines.launcher.native import NativeStarter
 from dispatcher_service.engines.launcher.processes import max_files, remove_folder, reserve_uids
@@ -38,14 +40,14 @@ def main(arguments: list[str]) -> None:
     _lock, first_uid = reserve_uids() if uids == "drop" else (None, None)
     if not spec:
         prctl(PR_SET_CHILD_SUBREAPER, 1)
-        serve(Launcher(line, parent_fd, runtime_dir, first_uid, None, cgroups))
+        serve(ForkingLauncher(line, parent_fd, runtime_dir, first_uid, cgroups))
         return
     with open(spec[0], "rb") as file:  # noqa: PTH123  (pathlib would double this small process)
         walls = json.load(file)
     try:
         enter(host_network=walls["host_network"])
         if divide():
-            serve(Launcher(line, parent_fd, runtime_dir, first_uid, NativeStarter(walls), cgroups))
+            serve(CloningLauncher(line, parent_fd, runtime_dir, first_uid, cgroups, NativeStarter(walls)))
         else:
             remove_folder(runtime_dir)
             if cgroups is not None:
