@@ -17,14 +17,12 @@ from typing import Any, NoReturn
 
 from dispatcher_service.engines.launcher import kernel, landlock
 from dispatcher_service.engines.launcher.child import Child, describe
-from dispatcher_service.engines.launcher.processes import children
+from dispatcher_service.engines.launcher.processes import kill_children
 from dispatcher_service.engines.launcher.removal import remove_tree
 
 TREE_FD = 3
 REMOVAL_SECONDS = 5.0
 """How long the end of a call waits for the removal of its folder; what takes longer, the launcher sees to."""
-KILL_PAUSE = 0.005
-"""Seconds between two looks whether the last processes are dead."""
 OWN_PROC = (
     *("auxv", "cgroup", "cmdline", "comm", "environ", "fd", "fdinfo", "io", "limits", "maps", "smaps", "smaps_rollup"),
     *("stat", "statm", "status"),
@@ -88,7 +86,7 @@ def run(child: Child, most: int) -> bytes:
             os.write(child.status_w, STARTED)
         status = wait_for(pid)
     finally:  # whatever happens: the launcher may be dead, and nobody else there to do it
-        status = end_family(pid, status)
+        status = kill_children().get(pid, status)
     for fd in held:
         os.close(fd)
     return report or describe_end(status)
@@ -250,42 +248,6 @@ def wait_for(pid: int) -> int | None:
                 return status
             if ended == 0:
                 break
-
-
-def end_family(pid: int, status: int | None) -> int | None:
-    """Kill all that the command has started, and the command where it is still there.
-
-    Whoever is dead is not reaped before everybody is: so each keeps his place among the processes that the user may
-    have, and one that forks faster than it is killed runs out of places.
-
-    Args:
-        pid: the command.
-        status: what it has ended with, if it has been reaped.
-
-    Returns:
-        The same, once it has been reaped here.
-    """
-    signalled: set[int] = set()
-    while True:
-        alive = [one for one in children() if not is_dead(one)]
-        if not alive:
-            break
-        for one in alive:
-            os.kill(one, signal.SIGKILL)
-        if signalled.issuperset(alive):
-            signal.sigtimedwait((signal.SIGCHLD,), KILL_PAUSE)
-        signalled.update(alive)
-    with contextlib.suppress(ChildProcessError):
-        while True:
-            ended, how = os.waitpid(-1, 0)
-            if ended == pid:
-                status = how
-    return status
-
-
-def is_dead(pid: int) -> bool:
-    """Whether a child has ended, with all its threads."""
-    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def describe_end(status: int | None) -> bytes:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import signal
 import socket
+import time
 
 from dispatcher_service.engines.launcher import kernel
 from dispatcher_service.engines.launcher.removal import remove_tree
 
 MAX_CALLS = 256
 """How many calls a launcher runs at once."""
+KILL_PAUSE = 0.005
+"""Seconds between two looks whether the last processes are dead."""
 FIRST_UID, UID_BLOCKS = 60000, 21
 """Calls of a root launcher run as users 60000 to 65375: a block of 256 a launcher, one user a running call."""
 
@@ -34,15 +38,33 @@ def bind_privately(binds: list[tuple[int, str]]) -> None:
         os.close(fd)
 
 
-def kill_children() -> None:
-    """Kill and reap all children of this process, and those that become its children by that."""
-    while True:
-        for pid in children():
+def kill_children() -> dict[int, int]:
+    """Kill all children of this process, and those that become its children by that, for which it must be a subreaper.
+
+    Whoever is dead is not reaped before everybody is: so each keeps his place among the processes that his user may
+    have, and one that forks faster than it is killed runs out of places.
+
+    Returns:
+        The status that each has ended with, by its number.
+    """
+    signalled: set[int] = set()
+    while alive := [pid for pid in children() if not is_dead(pid)]:
+        for pid in alive:
             os.kill(pid, signal.SIGKILL)
-        try:
-            os.waitpid(-1, 0)
-        except ChildProcessError:
-            return
+        if signalled.issuperset(alive):
+            time.sleep(KILL_PAUSE)
+        signalled.update(alive)
+    statuses = {}
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            pid, status = os.waitpid(-1, 0)
+            statuses[pid] = status
+    return statuses
+
+
+def is_dead(pid: int) -> bool:
+    """Whether a child that is not reaped has ended, with all its threads."""
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def children() -> list[int]:
