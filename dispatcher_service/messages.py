@@ -7,7 +7,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from dispatcher_service.engines.base import Usage
 from graft.common.v1 import audit_pb2
-from graft_common.rpc.usage import format_usage
+from graft_common.errors import GraftError
+from graft_common.rpc.usage import USAGE, format_usage, read_usage
 
 
 def timestamp(seconds: float) -> Timestamp:
@@ -34,6 +35,12 @@ def usage_message(usage: Usage | None) -> audit_pb2.Usage | None:
         wall=duration(usage.wall),
         processes_peak=usage.processes_peak,
     )
+
+
+def usage_of(error: GraftError) -> Usage | None:
+    """Return what the execution that has failed had used; None where nothing was run."""
+    read = read_usage(error.details.get(USAGE, ""))
+    return None if read is None else Usage(read.cpu, read.memory, read.wall, read.processes)
 
 
 def usage_text(usage: Usage) -> str:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 from graft.dispatcher.v1 import dispatcher_pb2
 from graft.registry.v1 import identity_pb2
-from graft_common.errors import session_invalid
+from graft_common.errors import GraftError, session_invalid
 from graft_common.rpc.client import call
 from graft_common.rpc.clients import DispatcherClients, RegistryClients
 from graft_common.rpc.context import call_metadata
+from graft_common.rpc.usage import USAGE, format_usage
 
 LIST_TIMEOUT = 10.0
 LOGIN_TIMEOUT = 60.0
@@ -32,6 +33,8 @@ class Caller:
 
     request_id: str
     peer: str
+    told_usage: Callable[[str], None] = field(default=lambda _usage: None, compare=False, repr=False)
+    """Takes what a call of this caller has used, as `format_usage` writes it; not asked where nothing was run."""
 
 
 class Backends:
@@ -58,6 +61,32 @@ class Backends:
             raise session_invalid(session)
         revision = self._revision if time.monotonic() < self._revision_until else 0
         return call_metadata(session or "", caller.request_id, caller.peer, revision)
+
+    async def invoke(
+        self, request: dispatcher_pb2.InvokeRequest, seconds: float, session: str | None, caller: Caller
+    ) -> dispatcher_pb2.InvokeResponse:
+        """Have the dispatcher make a call.
+
+        Raises:
+            GraftError: it has failed, or the dispatcher does not answer.
+        """
+        try:
+            response = await call(
+                self.dispatcher.dispatcher.Invoke,
+                request,
+                timeout=seconds,
+                metadata=self.metadata(caller, session),
+                service="dispatcher",
+            )
+        except GraftError as error:
+            if used := error.details.get(USAGE):
+                caller.told_usage(used)
+            raise
+        if response.HasField("usage"):
+            usage = response.usage
+            cpu, wall = (span.ToTimedelta().total_seconds() for span in (usage.cpu, usage.wall))
+            caller.told_usage(format_usage(cpu, usage.memory_peak_bytes, wall, usage.processes_peak))
+        return response
 
     async def log_in(self, user: str, password: str, originator: str, caller: Caller) -> identity_pb2.LoginResponse:
         """Open a session.

@@ -35,9 +35,15 @@ class Exchange:
     """The method that was called, where it has a plain name."""
     outcome: str = ""
     """`OK`, or the code of the error."""
+    usage: str = ""
+    """What the call has used, for the header `graft-usage`."""
     status: int = 0
     """The status that was answered; 0 where the client was gone before."""
     started: float = field(default_factory=time.perf_counter)
+
+    def take_usage(self, usage: str) -> None:
+        """Take what the call has used, to be told with the answer."""
+        self.usage = usage
 
 
 def exchange_of(scope: Scope) -> Exchange:
@@ -64,7 +70,8 @@ class Observed:
         async def send_observed(message: Message) -> None:
             if message["type"] == "http.response.start":
                 exchange.status = message["status"]
-                message = {**message, "headers": [*message.get("headers", ()), head]}
+                used = [(b"graft-usage", exchange.usage.encode("latin-1", "replace"))] if exchange.usage else []
+                message = {**message, "headers": [*message.get("headers", ()), head, *used]}
             await send(message)
 
         with HTTP_IN_FLIGHT.track_inprogress(), structlog.contextvars.bound_contextvars(request_id=exchange.request_id):

@@ -88,13 +88,8 @@ class XenApi:
 
     async def _invoke(self, method: str, params: Sequence[Value], caller: Caller) -> Value:
         session, own = split_session(method, params)
-        response = await call(
-            self._backends.dispatcher.dispatcher.Invoke,
-            dispatcher_pb2.InvokeRequest(method=method, params=encode_values(own)),
-            timeout=self._times.seconds(method),
-            metadata=self._backends.metadata(caller, session),
-            service="dispatcher",
-        )
+        request = dispatcher_pb2.InvokeRequest(method=method, params=encode_values(own))
+        response = await self._backends.invoke(request, self._times.seconds(method), session, caller)
         return decode_value(response.value)
 
     async def _invoke_async(self, method: str, params: Sequence[Value], caller: Caller) -> Value:

@@ -129,7 +129,9 @@ class XmlRpcEndpoint:
         return await self._beside(len(body), parse_call, body)
 
     async def _call(self, call: Call, exchange: Exchange) -> _Answer:
-        value = await self._api.call(call.method, call.params, Caller(exchange.request_id, exchange.peer))
+        value = await self._api.call(
+            call.method, call.params, Caller(exchange.request_id, exchange.peer, exchange.take_usage)
+        )
         # The one method whose answer has no envelope (xapi, api_server.ml).
         write = format_bare if call.method == LIST_METHODS else format_success
         body = await self._beside(_size(value, _LARGE_VALUE_DEPTH), write, value)

@@ -70,6 +70,7 @@ task = Table(
     Column("cpu", Double),
     Column("memory_peak", BigInteger),
     Column("wall", Double),
+    Column("processes_peak", Integer),
     Index("dispatcher_task_created", "created", "ref"),
     Index("dispatcher_task_status", "status", "host"),
 )
@@ -89,6 +90,7 @@ call = Table(
     Column("cpu", Double),
     Column("memory_peak", BigInteger),
     Column("wall", Double),
+    Column("processes_peak", Integer),
     Column("request_id", Text, nullable=False),
     Column("originator", Text, nullable=False),
     Column("peer", Text, nullable=False),

@@ -171,6 +171,7 @@ _END = (
                 "cpu",
                 "memory_peak",
                 "wall",
+                "processes_peak",
             )
         }
     )
@@ -223,11 +224,12 @@ def _end_values(task: Task) -> dict[str, Any]:
         "cpu": task.usage.cpu if task.usage else None,
         "memory_peak": task.usage.memory_peak if task.usage else None,
         "wall": task.usage.wall if task.usage else None,
+        "processes_peak": task.usage.processes_peak if task.usage else None,
     }
 
 
 def _task(row: Row[Any]) -> Task:
-    usage = None if row.wall is None else Usage(row.cpu, row.memory_peak, row.wall)
+    usage = None if row.wall is None else Usage(row.cpu, row.memory_peak, row.wall, row.processes_peak or 0)
     return Task(
         ref=row.ref,
         name_label=row.name_label,

@@ -19,6 +19,7 @@ from dispatcher_service.builtins.base import CallerContext
 from dispatcher_service.calls.json_calls import result_json
 from dispatcher_service.calls.result import Execution
 from dispatcher_service.engines.base import Usage
+from dispatcher_service.messages import usage_of
 from dispatcher_service.references import new_ref
 from dispatcher_service.sessions.session import Session
 from dispatcher_service.store.store import DispatcherStore
@@ -325,7 +326,7 @@ class TaskManager:
         if entry.stopping or entry.fenced:
             return task.failed(lost(), now)
         if isinstance(error, GraftError):
-            return task.failed(error, now)
+            return task.failed(error, now, usage_of(error))
         _log.error("task.crashed", task=task.ref, exc_info=error)
         return task.failed(internal_error(f"The server has made a mistake; its log has the task {task.ref}."), now)
 

@@ -79,11 +79,10 @@ class Task:
         ended = replace(self, status=TaskStatus.SUCCESS, progress=1.0, usage=usage, finished=now)
         return replace(ended, result=result, result_json=result_json)
 
-    def failed(self, error: GraftError, now: float) -> Task:
+    def failed(self, error: GraftError, now: float, usage: Usage | None = None) -> Task:
         """Return the task with its error."""
-        return replace(
-            self, status=TaskStatus.FAILURE, progress=1.0, error_info=tuple(error.error_info()), finished=now
-        )
+        ended = replace(self, status=TaskStatus.FAILURE, progress=1.0, usage=usage, finished=now)
+        return replace(ended, error_info=tuple(error.error_info()))
 
     def cancelled(self, now: float) -> Task:
         """Return the task as it is when somebody has stopped it."""

@@ -109,7 +109,9 @@ class McpEndpoint:
                 check_head(scope["headers"], self._bounds.max_body)
                 body = await read_body(receive, self._bounds.max_body, self._bounds.body_timeout, held)
                 unread = False
-                caller = await self._caller(scope, headers, Caller(exchange.request_id, exchange.peer))
+                caller = await self._caller(
+                    scope, headers, Caller(exchange.request_id, exchange.peer, exchange.take_usage)
+                )
                 server = await self._started()
                 exchange.outcome = metrics.OK
                 # The package is told of the canonical path, and reads the body that has been read already.

@@ -43,13 +43,7 @@ class MethodCalls:
             return await self._own(method, arguments, session, caller)
         request = dispatcher_pb2.InvokeRequest(method=method, arguments_json=arguments or NO_ARGUMENTS)
         try:
-            response = await call(
-                self._backends.dispatcher.dispatcher.Invoke,
-                request,
-                timeout=self._times.seconds(method),
-                metadata=self._backends.metadata(caller, session or None),
-                service="dispatcher",
-            )
+            response = await self._backends.invoke(request, self._times.seconds(method), session or None, caller)
         except GraftError as error:
             raise _for_nobody(error, session) from None
         return response.value_json

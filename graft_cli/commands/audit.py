@@ -150,5 +150,6 @@ def _record(record: Any) -> dict[str, Any]:
             "cpu": record.usage.cpu.ToTimedelta().total_seconds(),
             "wall": record.usage.wall.ToTimedelta().total_seconds(),
             "memory_peak_bytes": record.usage.memory_peak_bytes,
+            "processes_peak": record.usage.processes_peak,
         }
     return row
