@@ -27,7 +27,10 @@ class Found:
             return "works" if self.ok else "no"
         if self.ok:
             return "ok"
-        return "MISSING" if self.needed else "none" if self.area.startswith("engine") else "ignored"
+        if self.needed:
+            return "MISSING"
+        # An engine that works lacks nothing: what is not there is refused to others, or is no wall of its own.
+        return "no" if self.area.startswith("engine ") else "ignored"
 
     @property
     def text(self) -> str:

@@ -124,10 +124,11 @@ def test_a_host_that_forbids_namespaces_is_told_what_to_do(environment: dict[str
         assert "no namespaces" in others["confine"]["detail"]
 
 
+@pytest.mark.parametrize("options", [(), ("--demo", "--engine", "native")])
 def test_a_host_that_forbids_namespaces_starts_nothing_weaker_unasked(
-    environment: dict[str, str], tmp_path: Path
+    environment: dict[str, str], tmp_path: Path, options: tuple[str, ...]
 ) -> None:
-    up = start_under(WITHOUT_NAMESPACES, tmp_path, environment)
+    up = start_under(WITHOUT_NAMESPACES, tmp_path, environment, *options)
     try:
         assert up.process.wait(60) == 1
     finally:
