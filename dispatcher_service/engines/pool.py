@@ -20,17 +20,16 @@ from dispatcher_service.engines.base import Command, Limits, Outcome, Verdict
 from dispatcher_service.engines.exec_failure import exec_failure
 from dispatcher_service.engines.launcher.client import Launcher, Request
 from dispatcher_service.engines.limiting import bounds
-from dispatcher_service.engines.spawning import Started, interpreter_hint
+from dispatcher_service.engines.spawning import interpreter_hint
+from dispatcher_service.engines.started import Started
 from dispatcher_service.engines.stdio import close_quietly, fill, new_input
 
 IDLE_SECONDS = 5.0
 """How long a sandbox waits before it is let go."""
 MAX_WAITING = 2 * (os.cpu_count() or 1)
 """Waiting sandboxes of one engine. They are built no quicker than they can be used, so more would only take memory."""
-MAX_MESSAGE = 32 * 1024
-"""Bytes of a command line for a waiting shell; they must fit into a pipe."""
-GO = 3
-"""The descriptor that a waiting shell reads from, which must have one digit."""
+MAX_WORDS = 8 * 1024
+"""Characters of a command line for a waiting shell; its bytes must fit into a pipe."""
 SHELL = "/bin/sh"
 SCRIPT = (
     "unset OLDPWD SHLVL; shopt -s execfail 2>/dev/null; IFS= read -r token <&3 || exit; "
@@ -46,7 +45,7 @@ def is_poolable(command: Command) -> bool:
     if access.read or access.write or access.environment or access.secrets:
         return False
     words = (command.path, *command.arguments)
-    return not any("\n" in word for word in words) and sum(map(len, words)) < MAX_MESSAGE // 4
+    return not any("\n" in word for word in words) and sum(map(len, words)) < MAX_WORDS
 
 
 class Waiting(Started):
@@ -68,7 +67,7 @@ class Waiting(Started):
 
     def begin(self, command: Command) -> bool:
         """Let it become the command; False when it could not be told so, and is of no use."""
-        message = "\n".join((self.token, command.path, *command.arguments, "")).encode()
+        message = os.fsencode("\n".join((self.token, command.path, *command.arguments, "")))
         try:
             fill(self._stdin, command.stdin)
             self.launcher.begin(self.number, command.limits.wall)
@@ -160,8 +159,8 @@ class Pool:
         Args:
             kind: for which calls.
             limits: what such a call may use.
-            make: gives what the launcher is to run, and the descriptors for it, of which the one that it is given is
-                to become `GO`; raises what prevents that.
+            make: gives what the launcher is to run, and the descriptors for it, of which the first is a copy of the
+                one that it is given; raises what prevents that.
 
         Raises:
             OSError: a descriptor too many.
@@ -171,15 +170,15 @@ class Pool:
             held += [new_input(), *os.pipe2(os.O_CLOEXEC)]
             stdin, go_r, go_w = held
             os.set_blocking(go_w, False)
+            held.append(os.dup(stdin))
             request, passed = make(go_r)
             held += passed
             waiting = Waiting(self.launcher, limits, stdin, go_r, go_w)
         except BaseException:
             close_quietly(held)
             raise
-        waiting.start(
-            replace(request, waits=True, bounds=bounds(limits)), [os.dup(stdin), *waiting.reader.write_ends, *passed]
-        )
+        request = replace(request, waits=True, bounds=bounds(limits))
+        waiting.start(request, [held[3], *waiting.reader.write_ends, *passed])
         waiting.timer = asyncio.get_running_loop().call_later(IDLE_SECONDS, self.discard, waiting)
         waiting.end.add_done_callback(lambda _end: self.discard(waiting))
         self._ready.setdefault(kind, deque()).append(waiting)

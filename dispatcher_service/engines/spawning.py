@@ -21,7 +21,8 @@ from dispatcher_service.engines.base import Command, Finding, IsolationLevel, Li
 from dispatcher_service.engines.bwrap import allows_execution, reachable_by_others
 from dispatcher_service.engines.launcher.client import End, Launcher, LauncherError, Request
 from dispatcher_service.engines.limiting import bounds, exceeded, limits_finding, refused
-from dispatcher_service.engines.stdio import OutputReader, close_quietly, sealed_input
+from dispatcher_service.engines.started import Started
+from dispatcher_service.engines.stdio import close_quietly, sealed_input
 
 ENVIRONMENT = {"PATH": "/sbin:/usr/sbin:/bin:/usr/bin"}
 """What xapi gives to an extension, exactly (forkhelpers.ml, default_path_env_pair)."""
@@ -49,38 +50,6 @@ class _Running:
     launcher: Launcher | None = None
     number: int = 0
     killed: bool = False
-
-
-class Started:
-    """What the launcher was asked to start, and the reader of its output.
-
-    Raises:
-        OSError: a descriptor too many.
-    """
-
-    end: asyncio.Future[End]
-
-    def __init__(self, launcher: Launcher, limits: Limits) -> None:
-        self.launcher = launcher
-        self.limits = limits
-        self.number = 0
-        self.reader = OutputReader(limits.output, lambda: launcher.kill(self.number), limits.stderr)
-
-    def start(self, request: Request, fds: list[int]) -> None:
-        """Ask for it; takes the descriptors over."""
-        self.number, self.end = self.launcher.run(request, fds)
-
-    def was_run(self) -> bool:
-        """Whether it may have come as far as to execute its command."""
-        return True
-
-    def judge(self, command: Command, head: bytes, outcome: Outcome) -> Outcome:
-        """What the outcome is for the command."""
-        del command, head
-        return outcome
-
-    def close(self) -> None:
-        """Let go of what is left of it, once it is over."""
 
 
 def rlimits(limits: Limits) -> list[tuple[int, int, int]]:

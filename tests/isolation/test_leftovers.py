@@ -73,6 +73,13 @@ def stay(groups):
     return groups
 
 
+def is_zombie(process):
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 def census(sandbox):
     dispatcher, launcher = (psutil.Process(pid) for pid in sandbox.do("pids"))
     children = dispatcher.children(recursive=True)
@@ -81,7 +88,7 @@ def census(sandbox):
         "threads of the dispatcher": dispatcher.num_threads(),
         "descriptors of the launcher": launcher.num_fds(),
         "processes": len(children),
-        "zombies": [child.pid for child in children if child.status() == psutil.STATUS_ZOMBIE],
+        "zombies": [child.pid for child in children if is_zombie(child)],
         "mounts": len(Path("/proc/self/mounts").read_text().splitlines()),
         "mounts of the dispatcher": len(Path(f"/proc/{dispatcher.pid}/mounts").read_text().splitlines()),
         "mounts of the launcher": len(Path(f"/proc/{launcher.pid}/mounts").read_text().splitlines()),
