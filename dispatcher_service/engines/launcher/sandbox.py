@@ -183,9 +183,9 @@ class Sandbox:
         uid, gid = os.geteuid(), os.getegid()
         if self.uid is not None:
             uid = gid = self.uid
-            for fd in self.fds[1:3]:
-                os.fchown(fd, uid, gid)  # so that a script may open /dev/stdout and /dev/stderr
             try:
+                for fd in self.fds[1:3]:
+                    os.fchown(fd, uid, gid)  # so that a script may open /dev/stdout and /dev/stderr
                 os.setgroups([])
                 os.setresgid(gid, gid, gid)
                 os.setresuid(uid, uid, uid)

@@ -100,7 +100,7 @@ class NativeEngine(LauncherEngine):
             fix = "Linux 5.12 or later; or the engine bubblewrap, which does with 5.9"
         elif wall == SECCOMP:
             fix = "run the dispatcher on x86-64 or aarch64"
-        return [Finding(wall, ok=False, detail=str(error), fix=fix)]
+        return [Finding(wall, ok=False, detail=str(error).removeprefix(f"{wall}: "), fix=fix)]
 
     async def _launcher_for(self, command: Command) -> Launcher | None:
         if command.access.network is not Network.OUTBOUND:
