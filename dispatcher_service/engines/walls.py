@@ -69,7 +69,12 @@ def _namespaces(name: str) -> dict[str, tuple[str, str]]:
     return {
         "files": (f"mount namespace{also}", "a read-only system, its own folder read-only, a private /tmp, no others"),
         "processes": ("pid namespace, own /proc", "sees and signals none but its own"),
-        "network": ("network namespace", "nothing in it, not even a loopback that is up"),
+        "network": (
+            "network namespace, seccomp filter",
+            "nothing in it, not even a loopback that is up"
+            if name == "native"
+            else "nothing in it but its own loopback, and no sockets for that",
+        ),
         "IPC": ("IPC namespace" + (", Landlock" if scoped else ""), "no shared memory, queues or sockets of others"),
         "privileges": ("user namespace, no_new_privs", "no capabilities, and none to be had"),
         "system calls": ("seccomp filter", "an allow-list"),

@@ -97,9 +97,27 @@ async def test_a_granted_path_that_is_a_link(oci, tree, tmp_path):
     assert "symbolic link to /etc" in outcome.reason
 
 
+async def test_a_temporary_folder_behind_a_link(open_folder, tree, monkeypatch):
+    (open_folder / "real").mkdir()
+    (open_folder / "real").chmod(0o755)
+    (open_folder / "link").symlink_to("real")
+    monkeypatch.setattr("tempfile.tempdir", str(open_folder / "link"))
+    engine = create("oci:runc")
+    try:
+        await engine.prepare()
+        assert (await engine.run(tree.command("#!/bin/sh\necho a\n"))).stdout == b"a\n"
+    except EngineUnavailable as error:
+        if "no runc" not in str(error):
+            raise
+        pytest.skip(str(error))
+    finally:
+        await engine.close()
+
+
 @pytest.mark.parametrize("name", ["crun", "runsc"])
 def test_missing_runtime(name, monkeypatch):
     monkeypatch.setenv("PATH", "/nonexistent")
+    monkeypatch.setattr(runtimes, "ROOTS_PROGRAMS", "/nonexistent")
     with pytest.raises(EngineUnavailable, match=f"no {name} in PATH.*apt-get install {name}"):
         asyncio.run(create(f"oci:{name}").prepare())
 

@@ -57,6 +57,7 @@ class Walls:
     roots: Roots = field(init=False)
 
     def __post_init__(self) -> None:
+        self.folder = self.folder.resolve()  # runc takes no root behind a symbolic link
         for name in ("state", "bundles", "shown", "roots"):
             (self.folder / name).mkdir()
             (self.folder / name).chmod(0o755)

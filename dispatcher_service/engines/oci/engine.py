@@ -121,7 +121,7 @@ class OciEngine(LauncherEngine):
         leftovers.claim(launcher.runtime_dir)
         await self._remove_leftovers(launcher, walls)
         by = f"{runtime.name} {version}" + (f", platform {runtimes.platform(version)}" if runtime.own_kernel else "")
-        found = [Finding(runtime.name, ok=True, detail=f"{by}, {binary}", by=by)]
+        found = [Finding(runtime.name, ok=True, detail=binary, by=by)]
         if not runtime.own_kernel:
             try:
                 walls.filters = {kind: seccomp.profile(kind) for kind in Network}

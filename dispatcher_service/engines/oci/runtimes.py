@@ -10,6 +10,7 @@ from pathlib import Path
 
 from dispatcher_service.engines.base import Network
 
+ROOTS_PROGRAMS = "/usr/local/sbin:/usr/sbin:/sbin"
 UNIFIED = Path("/sys/fs/cgroup/unified")
 SYSTRAP_SINCE = 20230501
 """The first release of gVisor whose platform is `systrap`, by its date; before, only `ptrace` works everywhere."""
@@ -31,8 +32,8 @@ class Runtime:
     """It does not run where both versions of control groups are mounted."""
 
     def find(self) -> str | None:
-        """Where it is; None when it is not installed."""
-        return shutil.which(self.name)
+        """Where it is; None when it is not installed. Folders of root's programs count though PATH may lack them."""
+        return shutil.which(self.name) or shutil.which(self.name, path=ROOTS_PROGRAMS)
 
     def version(self, text: str) -> str:
         """Its version, from what `--version` prints."""
