@@ -23,7 +23,7 @@ from dispatcher_service.engines.launcher.call import Call
 from dispatcher_service.engines.launcher.cgroups import Cgroups
 from dispatcher_service.engines.launcher.child import Child
 from dispatcher_service.engines.launcher.confined import REMOVAL_SECONDS, STARTED, Confined
-from dispatcher_service.engines.launcher.processes import children, remove_folder
+from dispatcher_service.engines.launcher.processes import children, kill_children, remove_folder
 from dispatcher_service.engines.launcher.program import Launcher
 from dispatcher_service.engines.launcher.removal import begin_removal
 
@@ -206,13 +206,7 @@ class ForkingLauncher(Launcher):
     def stop(self) -> None:
         """Kill everything and wait until it is dead, but not for ever."""
         signal.alarm(STOP_SECONDS)
-        while True:
-            for pid in children():
-                os.kill(pid, signal.SIGKILL)
-            try:
-                os.wait4(-1, 0)
-            except ChildProcessError:
-                break
+        kill_children()
         if self.cgroups is not None:
             self.cgroups.close()
         remove_folder(self.runtime_dir)
