@@ -8,7 +8,7 @@ A sample is the time from the request's bytes in hand to the answer's bytes in h
 contenders take turns, some calls each, so that a machine whose speed drifts treats all alike. An engine that does not
 work on this host is left out, and standard error tells why. There are three ways to call:
 
-- `cold`: each call has limits that none had before, so that no sandbox can be waiting for it;
+- `cold`: each call has limits that none had before, so that no sandbox that is complete can be waiting for it;
 - `back to back`: the same call again at once;
 - `apart`: the same with 8 ms between, as in a service that is not busy: sandboxes that engines prepare are ready.
 """
