@@ -1,49 +1,86 @@
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from isolation.bait import planted
-from isolation.sandbox import PYTHON, WALLED, Sandbox
+from isolation.sandbox import PYTHON, SLOWEST, WALLED, Sandbox
 
 USERS = ("root", "user") if os.geteuid() == 0 else ("user",)
-needs_python = pytest.mark.skipif(not Path(PYTHON).exists(), reason=f"no {PYTHON}, in which attacks are written")
+NEEDS_PYTHON = pytest.mark.skipif(not Path(PYTHON).exists(), reason=f"no {PYTHON}, in which attacks are written")
+TOO_SLOW = pytest.mark.skip(reason="gVisor takes long for each call; the attacks of test_attacks.py are tried on it")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "many: many calls, which are not all made on the slowest engine")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.isolation)
-            item.add_marker(needs_python)
+        if Path(__file__).parent not in item.path.parents:
+            continue
+        item.add_marker(pytest.mark.isolation)
+        item.add_marker(NEEDS_PYTHON)
+        if item.get_closest_marker("many") and any(f"[{engine} as " in item.name for engine in SLOWEST):
+            item.add_marker(TOO_SLOW)
 
 
-@pytest.fixture(scope="session", params=[f"{engine} as {who}" for engine in WALLED for who in USERS])
-def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
-    """Every engine with walls, in a dispatcher of root's and in one of an ordinary user's."""
+@pytest.fixture(scope="session")
+def dispatchers() -> Iterator[Callable[[str, str], tuple[Sandbox, dict]]]:
+    """Dispatchers with what is planted for their calls. Each is started once, because that takes longest."""
+    with contextlib.ExitStack() as stack:
+        made: dict[tuple[str, str], tuple[Sandbox, dict] | str] = {}
+
+        def get(engine: str, who: str) -> tuple[Sandbox, dict]:
+            if (engine, who) not in made:
+                try:
+                    sandbox = Sandbox(engine, who)
+                except pytest.skip.Exception as skipped:
+                    made[engine, who] = str(skipped)
+                else:
+                    stack.callback(sandbox.close)
+                    made[engine, who] = sandbox, stack.enter_context(planted(sandbox))
+            found = made[engine, who]
+            if isinstance(found, str):
+                pytest.skip(found)
+            return found
+
+        yield get
+
+
+@pytest.fixture(params=[f"{engine} as {who}" for engine in WALLED for who in USERS], scope="module")
+def dispatcher(request: pytest.FixtureRequest, dispatchers) -> tuple[Sandbox, dict]:
     engine, _as, who = request.param.partition(" as ")
-    made = Sandbox(engine, who)
-    yield made
-    made.close()
+    return dispatchers(engine, who)
 
 
-@pytest.fixture(scope="session", params=USERS)
-def bare(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
+@pytest.fixture
+def sandbox(dispatcher: tuple[Sandbox, dict]) -> Sandbox:
+    """Every engine with walls, in a dispatcher of root's and in one of an ordinary user's."""
+    return dispatcher[0]
+
+
+@pytest.fixture
+def bait(dispatcher: tuple[Sandbox, dict]) -> dict:
+    """What the attackers of `sandbox` are told of what is planted for them."""
+    return dispatcher[1]
+
+
+@pytest.fixture(params=USERS, scope="module")
+def bare_dispatcher(request: pytest.FixtureRequest, dispatchers) -> tuple[Sandbox, dict]:
+    return dispatchers("none", request.param)
+
+
+@pytest.fixture
+def bare(bare_dispatcher: tuple[Sandbox, dict]) -> Sandbox:
     """The same without walls, to show that an attack is one."""
-    made = Sandbox("none", request.param)
-    yield made
-    made.close()
+    return bare_dispatcher[0]
 
 
-@pytest.fixture(scope="session")
-def bait(sandbox: Sandbox) -> Iterator[dict]:
-    with planted(sandbox) as told:
-        yield told
-
-
-@pytest.fixture(scope="session")
-def bare_bait(bare: Sandbox) -> Iterator[dict]:
-    with planted(bare) as told:
-        yield told
+@pytest.fixture
+def bare_bait(bare_dispatcher: tuple[Sandbox, dict]) -> dict:
+    return bare_dispatcher[1]

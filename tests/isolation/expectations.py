@@ -25,8 +25,10 @@ NOT_PROMISED: list[tuple[str, str, str, str]] = [
         "*",
         "*",
         "neighbours: sees the locks of another",
-        "locks on what all calls read, the system and an extension's folder, are one for all; two that want to may tell "
-        "each other something so",
+        (
+            "locks on what all calls read, the system and an extension's folder, are one for all; two that want to may tell "
+            "each other something so"
+        ),
     ),
     *(
         (engine, "user", attack, ROOT_OF_NOTHING)

@@ -17,10 +17,10 @@ CALLS = 4
 RUNS = "#!/bin/sh\nsetsid sh -c 'setsid sleep 300' &\nsleep 300\n"
 
 
-@pytest.fixture
-def own(sandbox):
+@pytest.fixture(scope="module")
+def own(dispatcher):
     """A dispatcher of the same kind, that may be killed."""
-    made = Sandbox(sandbox.engine, sandbox.who)
+    made = Sandbox(dispatcher[0].engine, dispatcher[0].who)
     yield made
     made.close()
 
@@ -57,30 +57,17 @@ def gone(processes):
     return all(is_gone(process) for process in processes)
 
 
-def test_the_launcher_is_killed(own):
-    calls, processes = begin(own)
-    first = own.launcher_pid
-    os.kill(first, signal.SIGKILL)
-    for call in calls:
-        outcome = call.result(30)
-        assert outcome.verdict is Verdict.KILLED, outcome
-        assert outcome.reason
-    old = [process for process in processes if process.pid != own.pid]
-    eventually(lambda: gone(old))
-    outcome = own.script("#!/bin/sh\necho again\n")
-    assert outcome.stdout == b"again\n", outcome
-    assert own.launcher_pid != first
-
-
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_the_dispatcher_is_killed(own, number):
-    calls, processes = begin(own)
-    own.process.send_signal(number)
-    for call in calls:
-        with pytest.raises(ConnectionError):
-            call.result(30)
-    eventually(lambda: gone(processes))
-    eventually(lambda: [path for path in own.temporary.rglob("*") if "graft-launcher-" in path.name] == [])
+def test_nothing_that_the_launcher_holds_goes_on(sandbox):
+    """Every descriptor of it closes when something is executed; the standard three are not the client's."""
+    folder = Path(f"/proc/{sandbox.launcher_pid}")
+    for fd in (folder / "fd").iterdir():
+        target = fd.readlink()
+        if int(fd.name) < 3:
+            assert "socket" not in str(target)
+            continue
+        lines = (folder / "fdinfo" / fd.name).read_text().splitlines()
+        flags = next(int(line.split()[1], 8) for line in lines if line.startswith("flags:"))
+        assert flags & os.O_CLOEXEC, f"{fd.name}: {target}"
 
 
 def test_something_within_is_killed(own):
@@ -99,14 +86,27 @@ def test_something_within_is_killed(own):
         assert outcome.stdout == b"serves\n" or outcome.reason, outcome
 
 
-def test_nothing_that_the_launcher_holds_goes_on(sandbox):
-    """Every descriptor of it closes when something is executed; the standard three are not the client's."""
-    folder = Path(f"/proc/{sandbox.launcher_pid}")
-    for fd in (folder / "fd").iterdir():
-        target = fd.readlink()
-        if int(fd.name) < 3:
-            assert "socket" not in str(target)
-            continue
-        lines = (folder / "fdinfo" / fd.name).read_text().splitlines()
-        flags = next(int(line.split()[1], 8) for line in lines if line.startswith("flags:"))
-        assert flags & os.O_CLOEXEC, f"{fd.name}: {target}"
+def test_the_launcher_is_killed(own):
+    calls, processes = begin(own)
+    first = own.launcher_pid
+    os.kill(first, signal.SIGKILL)
+    for call in calls:
+        outcome = call.result(30)
+        assert outcome.verdict is Verdict.KILLED, outcome
+        assert outcome.reason
+    old = [process for process in processes if process.pid != own.pid]
+    eventually(lambda: gone(old))
+    outcome = own.script("#!/bin/sh\necho again\n")
+    assert outcome.stdout == b"again\n", outcome
+    assert own.launcher_pid != first
+
+
+def test_the_dispatcher_is_killed(own):
+    """The last of these tests, since nothing of it is left."""
+    calls, processes = begin(own)
+    own.process.kill()
+    for call in calls:
+        with pytest.raises(ConnectionError):
+            call.result(30)
+    eventually(lambda: gone(processes))
+    eventually(lambda: [path for path in own.temporary.rglob("*") if "graft-launcher-" in path.name] == [])

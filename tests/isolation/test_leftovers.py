@@ -11,7 +11,7 @@ import psutil
 
 from dispatcher_service.engines.base import Verdict
 from isolation.conftest import USERS
-from isolation.sandbox import SLOW
+from isolation.sandbox import SLOWEST
 
 AT_ONCE = 8
 CGROUPS = "/sys/fs/cgroup"
@@ -39,7 +39,7 @@ def how_many(sandbox):
     """A thousand, once for each of the two engines that people use by default; enough of the others."""
     if sandbox.engine in ("native", "bubblewrap") and sandbox.who == USERS[0]:
         return 1000
-    return 44 if sandbox.engine in SLOW else 132
+    return 22 if sandbox.engine in SLOWEST else 66
 
 
 def own_groups(launcher):
@@ -134,7 +134,7 @@ def run_many(sandbox, count):
 
 
 def test_nothing_is_left(sandbox):
-    run_many(sandbox, 4 * len(KINDS))
+    run_many(sandbox, 2 * len(KINDS))
     before = at_rest(sandbox)
     strays = stray_groups()
     memory = psutil.Process(sandbox.launcher_pid).memory_info().rss
@@ -149,7 +149,7 @@ def test_nothing_is_left(sandbox):
 
 def test_a_thousand_at_once(sandbox):
     """Asked for all at once: each has its own answer."""
-    count = 1000 if (sandbox.engine, sandbox.who) == ("native", USERS[0]) else how_many(sandbox) // 4
+    count = 1000 if (sandbox.engine, sandbox.who) == ("native", USERS[0]) else 40
     name = sandbox.add("#!/bin/sh\nread -r line; echo $line\n")
     before = at_rest(sandbox)
     calls = [sandbox.submit(sandbox.command(name, b"%d\n" % number, wall=100.0)) for number in range(count)]

@@ -12,7 +12,7 @@ import pytest
 from dispatcher_service.engines.base import Access, Verdict
 from isolation import expectations
 from isolation.attacks import table
-from isolation.sandbox import listed, order
+from isolation.sandbox import SLOW, SLOWEST, listed, order
 from isolation.test_attacks import not_shown
 
 for _subject in ("neighbours", "proc", "processes", "exhaustion"):
@@ -151,7 +151,7 @@ def test_finds_nothing_of_those_before(sandbox, bait):
     """The same, when the other has ended, and as often as there may be sandboxes that wait."""
     made = Other(sandbox, bait)
     made.end()
-    for _round in range(2 if sandbox.engine.startswith("oci:") else 6):
+    for _round in range(1 if sandbox.engine in SLOWEST else 3):
         found = sandbox.attack(NAMES, made.bait)
         assert expectations.unexpected(sandbox.engine, sandbox.who, found) == {}
 
@@ -174,7 +174,7 @@ print(any(found), found)
 def test_begins_afresh(sandbox):
     """Whatever a call does to its interpreter is gone with it."""
     name = sandbox.add(f"#!/usr/bin/python3\n{WARM}")
-    for _round in range(2 if sandbox.engine.startswith("oci:") else 5):
+    for _round in range(2 if sandbox.engine in SLOW else 3):
         outcome = sandbox.run(sandbox.command(name))
         assert outcome.stdout.startswith(b"False"), outcome
 
@@ -190,7 +190,7 @@ def test_secrets_of_another_are_nowhere(sandbox, bait):
         outcome = sandbox.script("#!/bin/sh\necho $TOKEN\n", access=access)
     assert mark.encode() in outcome.stdout, outcome
     seeks = [name for name in TO_PROCESSES if "reads" in name]
-    for _round in range(2 if sandbox.engine.startswith("oci:") else 4):
+    for _round in range(1 if sandbox.engine in SLOW else 2):
         found = sandbox.attack(seeks, {**bait, "mark": mark})
         assert {
             name: result for name, result in found.items() if result[0] == "escaped" and "memory of" not in name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import fcntl
 import os
 import socket
@@ -14,6 +15,7 @@ PLACES = (
     "/dev/mqueue", "/opt", "/opt/ext", "/proc/sysvipc", "/mnt", "/srv", "/etc",
 )  # fmt: skip
 FIND_KEY = 10
+IN_OPEN = 0x20
 KEYRINGS = {"thread": -1, "process": -2, "session": -3, "user": -4, "user session": -5}
 
 
@@ -91,3 +93,14 @@ def sees_the_locks_of_another(bait: Bait) -> str | None:
         except BlockingIOError:
             return "it is locked"
     return None
+
+
+@attack(PLAIN)
+def watches_what_others_open(bait: Bait) -> str:
+    """Who watches the interpreter, or what lies beside the extension, sees each call of others begin."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    fd = libc.inotify_init1(os.O_NONBLOCK)
+    if fd < 0 or libc.inotify_add_watch(fd, bait["common file"].encode(), IN_OPEN) < 0:
+        raise OSError(ctypes.get_errno(), "inotify")
+    os.close(os.open(bait["common file"], os.O_RDONLY))
+    return f"{len(os.read(fd, 100))} bytes about whoever opened it"
