@@ -126,7 +126,7 @@ class DispatcherApp:
         }
         following.touches.busy = lambda: self._calls.busy_sessions() | state.tasks.busy_sessions()
         dispatcher = DispatcherServicer(
-            self._calls, state.tasks, self._methods_if_ready, self.declarations, state.audit, sessions, access
+            self._calls, state.tasks, self._methods_if_ready, self.declarations, state.audit, sessions, access, limits
         )
         self._hooks = Hooks(engine, settings.data_dir / "cache" / "hooks", limits.limits, slots, state.audit)
         self._hooks.sweep()

@@ -11,6 +11,7 @@ from dispatcher_service.audit.messages import list_call_records
 from dispatcher_service.calls.arriving import request_of
 from dispatcher_service.calls.calls import CallRequest, Calls
 from dispatcher_service.calls.json_calls import arguments_of, result_json
+from dispatcher_service.calls.limits import HostLimits
 from dispatcher_service.calls.listing import MethodInfo
 from dispatcher_service.calls.result import TaskStarter
 from dispatcher_service.declarations.declarations import Declarations
@@ -40,6 +41,7 @@ class DispatcherServicer:
         audit: AuditLog,
         sessions: SessionSource,
         access: AccessGiver,
+        limits: HostLimits,
     ) -> None:
         self._calls = calls
         self._tasks = tasks
@@ -48,6 +50,7 @@ class DispatcherServicer:
         self._audit = audit
         self._sessions = sessions
         self._access = access
+        self._limits = limits
 
     def service(self) -> RpcService:
         """Return what a server needs, the declared methods as services of their own among it."""
@@ -104,7 +107,7 @@ class DispatcherServicer:
         await admit(self._sessions, context, "methods.explain")
         await self._declarations.look()
         in_force = self._declarations.in_force
-        return explain(in_force, request.method, lambda method: not_given(self._access, in_force, method))
+        return explain(in_force, request.method, lambda method: not_given(self._access, in_force, method), self._limits)
 
     async def DescribeAccess(  # noqa: N802  (gRPC's name)
         self, request: dispatcher_pb2.DescribeAccessRequest, context: CallContext

@@ -13,7 +13,7 @@ from graft_common.errors import GraftError, session_invalid
 from graft_common.rpc.client import call
 from graft_common.rpc.clients import DispatcherClients, RegistryClients
 from graft_common.rpc.context import call_metadata
-from graft_common.rpc.usage import USAGE, format_usage
+from graft_common.rpc.usage import USAGE, format_usage, read_usage
 
 LIST_TIMEOUT = 10.0
 LOGIN_TIMEOUT = 60.0
@@ -79,7 +79,8 @@ class Backends:
                 service="dispatcher",
             )
         except GraftError as error:
-            if used := error.details.get(USAGE):
+            used = error.details.get(USAGE, "")
+            if read_usage(used):
                 caller.told_usage(used)
             raise
         if response.HasField("usage"):

@@ -4,26 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from dispatcher_service.calls.limits import HostLimits, LimitInForce
+from dispatcher_service.calls.limits import in_force as limits_in_force
 from dispatcher_service.declarations.in_force import InForce, Noted
 from graft.dispatcher.v1 import dispatcher_pb2 as pb
+from graft_common.declarations.api import Source
 from graft_common.declarations.joining import Candidate
+from graft_common.declarations.model import MethodLimits
 from graft_common.rpc.api import SOURCES
 
 
-def explain(in_force: InForce, method: str, access: Callable[[str], str]) -> pb.ExplainMethodsResponse:
+def explain(
+    in_force: InForce, method: str, access: Callable[[str], str], host: HostLimits
+) -> pb.ExplainMethodsResponse:
     """Tell where methods come from, and what is wrong.
 
     Args:
         in_force: what is in force.
         method: only what concerns this one; all where it is empty.
         access: tells what a method asks for and is not given.
+        host: what the host gives to calls.
     """
     found = in_force.candidates
     if method:
         found = {method: found[method]} if method in found else {}
     return pb.ExplainMethodsResponse(
         methods=[
-            pb.MethodExplanation(name=name, candidates=[_candidate(name, one, access) for one in candidates])
+            pb.MethodExplanation(
+                name=name,
+                candidates=[_candidate(name, one, access) for one in candidates],
+                limits=_limits(candidates[0], host, every=bool(method)),
+            )
             for name, candidates in found.items()
         ],
         findings=[
@@ -41,6 +52,24 @@ def _candidate(name: str, candidate: Candidate, access: Callable[[str], str]) ->
         in_force=candidate.in_force,
         reason=candidate.reason,
         access=access(name) if candidate.in_force else "",
+    )
+
+
+def _limits(first: Candidate, host: HostLimits, *, every: bool) -> list[pb.MethodLimit]:
+    """Tell what calls may use, or where `every` does not say so, only what is less than is asked for."""
+    if not first.in_force or first.contribution.source is Source.BUILT_IN:
+        return []
+    limits = limits_in_force(first.method.limits if first.method is not None else MethodLimits(), host)
+    return [_limit(limit) for limit in limits.each.values() if every or limit.cut]
+
+
+def _limit(limit: LimitInForce) -> pb.MethodLimit:
+    return pb.MethodLimit(
+        name=limit.rule.name.replace("_", "-"),
+        asked="" if limit.asked is None else limit.rule.format(limit.asked),
+        in_force=limit.shown,
+        set_by=limit.set_by,
+        cut=limit.cut,
     )
 
 

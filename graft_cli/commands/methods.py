@@ -136,7 +136,11 @@ def _explain(name: str | None, url: str | None, user: str | None, *, as_json: bo
         raise CliError(f"nothing brings {name}, and no finding is about it")
     told = {
         "methods": [
-            {"name": method.name, "candidates": [_candidate(one) for one in method.candidates]}
+            {
+                "name": method.name,
+                "candidates": [_candidate(one) for one in method.candidates],
+                "limits": [_limit(one) for one in method.limits],
+            }
             for method in answer.methods
         ],
         "findings": [
@@ -168,6 +172,16 @@ def _candidate(candidate: Any) -> dict[str, Any]:
     }
 
 
+def _limit(limit: Any) -> dict[str, Any]:
+    return {
+        "name": limit.name,
+        "asked": limit.asked,
+        "in_force": limit.in_force,
+        "set_by": limit.set_by,
+        "cut": limit.cut,
+    }
+
+
 def _print_reasons(methods: Sequence[dict[str, Any]], findings: Sequence[dict[str, Any]], *, every: bool) -> None:
     """Print who has each method that several bring or nobody serves, or of all where `every` says so, and findings."""
     from graft_cli.output import plain, print_table
@@ -196,6 +210,7 @@ def _print_reasons(methods: Sequence[dict[str, Any]], findings: Sequence[dict[st
     if len(shown) + len(folded) < len(methods):
         typer.echo(f"{len(methods) - len(shown) - len(folded)} other methods: each is brought by one alone.")
     _print_access(methods)
+    _print_limits(methods, every=every)
     if findings:
         typer.echo(("\n" if methods else "") + "Findings:")
     for finding in findings:
@@ -217,6 +232,31 @@ def _print_access(methods: Sequence[dict[str, Any]]) -> None:
         typer.echo(plain(f"  {name}: {reason}"))
     if len(without) > _MAX_MISSING:
         typer.echo(f"  {len(without) - _MAX_MISSING} more; `graft access` lists them")
+
+
+def _print_limits(methods: Sequence[dict[str, Any]], *, every: bool) -> None:
+    """Print what calls of one method may use, or of several, what they get less of than their declarations ask for."""
+    from graft_cli.output import plain, print_table
+
+    rows = [
+        (limit["name"], limit["asked"] or "-", limit["in_force"] or "-", limit["set_by"])
+        for method in methods
+        for limit in method["limits"]
+    ]
+    if every and rows:
+        typer.echo()
+        print_table(("LIMIT", "ASKED", "IN FORCE", "SET BY"), rows, ("cyan", "", "", "dim"))
+        return
+    cut = [method for method in methods if method["limits"]]
+    if cut:
+        typer.echo("\nLimits that are cut down to the host's:")
+    for method in cut[:_MAX_MISSING]:
+        told = ", ".join(
+            f"{limit['name']} {limit['asked']} to {limit['in_force']} ({limit['set_by']})" for limit in method["limits"]
+        )
+        typer.echo(plain(f"  {method['name']}: {told}"))
+    if len(cut) > _MAX_MISSING:
+        typer.echo(f"  {len(cut) - _MAX_MISSING} more")
 
 
 def _is_contested(method: dict[str, Any]) -> bool:

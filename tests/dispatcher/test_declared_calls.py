@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 
 from dispatcher_service.app import DispatcherApp
 from dispatcher_service.declarations.sources import LinkedBundle
+from graft.common.v1 import audit_pb2
 from graft.dispatcher.v1 import dispatcher_pb2
 from graft.registry.v1 import identity_pb2
 from graft_common.declarations.reader import read_document
@@ -107,6 +108,13 @@ class Site:
         metadata = call_metadata(self.refs["read-only"])
         return await call(self.clients.dispatcher.ExplainMethods, request, timeout=10, metadata=metadata)
 
+    async def audited(self) -> list[audit_pb2.AuditRecord]:
+        request = dispatcher_pb2.ListCallRecordsRequest()
+        metadata = call_metadata(self.refs["read-only"])
+        return list(
+            (await call(self.clients.dispatcher.ListCallRecords, request, timeout=10, metadata=metadata)).records
+        )
+
     async def listed(self) -> dict[str, dispatcher_pb2.Method]:
         request = dispatcher_pb2.ListMethodsRequest()
         answer = await call(self.clients.dispatcher.ListMethods, request, timeout=10)
@@ -129,6 +137,7 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
         admin_password="pw",
         service_token="token",
         engine="none",
+        call_max_processes=1000,
     )
     settings.extensions_path.mkdir()
     settings.declarations_path.mkdir()
@@ -283,6 +292,40 @@ async def test_limits_are_those_of_the_declaration(site: Site) -> None:
     path.write_text("#!/bin/sh\nulimit -n >&2; ulimit -t >&2; exit 1\n")
     site.declare("a.xml", '<method name="Slow.one"><limits open-files="33" cpu="1500ms"/></method>')
     assert (await site.error("Slow.one"))[-1].split() == ["33", "2"]
+
+
+async def test_limits_beyond_a_ceiling_are_cut_down(site: Site) -> None:
+    site.executable("Big.one")
+    site.executable("Bare.one")
+    site.declare(
+        "a.xml", '<method name="Big.one"><limits processes="2000" timeout="5s"/><result type="string"/></method>'
+    )
+    [explained] = (await site.explain("Big.one")).methods
+    limits = {limit.name: (limit.asked, limit.in_force, limit.set_by, limit.cut) for limit in explained.limits}
+    assert limits["processes"] == ("2000", "1000", "GRAFT_CALL_MAX_PROCESSES", True)
+    assert limits["timeout"] == ("5 s", "5 s", "the declaration's timeout", False)
+    assert limits["cpu"] == ("", "", "GRAFT_CALL_CPU", False)
+    cut = {method.name: [limit.name for limit in method.limits] for method in (await site.explain()).methods}
+    assert cut["Big.one"] == ["processes"]
+    assert cut["Bare.one"] == cut["task.cancel"] == []
+    with capture_logs() as logs:
+        for _ in range(3):
+            await site.call("Big.one")
+    told = [line["cut"] for line in logs if line["event"] == "call.limits_cut"]
+    assert told == ["the declaration's processes 2000 is cut down to 1000 (GRAFT_CALL_MAX_PROCESSES)"]
+
+
+async def test_a_failed_call_tells_what_it_has_used(site: Site) -> None:
+    site.executable("Spin.one").write_text("#!/bin/sh\nwhile :; do :; done\n")
+    site.declare("a.xml", '<method name="Spin.one"><limits cpu="300ms"/></method>')
+    with pytest.raises(GraftError) as caught:
+        await site.call("Spin.one")
+    assert caught.value.params[1].startswith("cpu exceeded: 0.")
+    assert caught.value.params[1].endswith(" used, limit 0.3 s (the declaration's cpu)")
+    assert {"limit", "value", "peak", "usage"} <= caught.value.details.keys()
+    assert (await site.task("Spin.one"))["status"] == "failure"
+    audited = await site.audited()
+    assert all(record.usage.cpu.ToMilliseconds() >= 300 for record in audited if record.action == "Spin.one")
 
 
 async def test_what_is_listed_and_told(site: Site) -> None:

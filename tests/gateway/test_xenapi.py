@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -14,12 +15,14 @@ from gateway.call_times import QUEUE_WAIT, CallTimes
 from gateway.offer import Offer
 from gateway.sessions import SESSION_METHODS
 from gateway.xenapi import MAX_METHOD_NAME, Kind, Route, XenApi, route
+from graft.common.v1 import audit_pb2
+from graft.dispatcher.v1 import dispatcher_pb2
 from graft_common.declarations.api import Api
 from graft_common.declarations.model import Document, Method, MethodLimits
 from graft_common.errors import GraftError
 from graft_common.rpc.client import open_channel
 from graft_common.rpc.clients import DispatcherClients, RegistryClients
-from graft_common.values import Value
+from graft_common.values import Value, encode_value
 
 CALLER = Caller("request-1", "10.0.0.1:7")
 STALE = "OpaqueRef:00000000-0000-0000-0000-000000000000"
@@ -37,6 +40,40 @@ async def xenapi(registry: RegistryClients, dispatcher: DispatcherClients) -> As
 async def api(platform: FakePlatform) -> AsyncIterator[XenApi]:
     async with xenapi(*platform.clients()) as made:
         yield made
+
+
+class Metered:
+    """A dispatcher whose calls tell what they have used."""
+
+    def __init__(self, error: GraftError | None = None) -> None:
+        self._error = error
+        self.dispatcher = self
+
+    async def Invoke(self, _request, **_more):  # noqa: N802  (gRPC's name)
+        if self._error is not None:
+            raise self._error
+        usage = audit_pb2.Usage(memory_peak_bytes=5 << 20, processes_peak=3)
+        usage.cpu.FromMilliseconds(12)
+        usage.wall.FromMilliseconds(34)
+        return dispatcher_pb2.InvokeResponse(value=encode_value("x"), usage=usage)
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (None, ["cpu=0.012;memory=5242880;wall=0.034;processes=3"]),
+        (GraftError("E", details={"usage": "cpu=1.000;memory=1;wall=2.000"}), ["cpu=1.000;memory=1;wall=2.000"]),
+        (GraftError("E", details={"usage": "x\r\nset-cookie: a=b"}), []),
+        (GraftError("E"), []),
+    ],
+)
+async def test_the_usage_of_calls_is_told(error: GraftError | None, told: list[str]) -> None:
+    heard: list[str] = []
+    made = Backends(None, Metered(error))
+    caller = Caller("request-1", "10.0.0.1:7", heard.append)
+    with contextlib.nullcontext() if error is None else pytest.raises(GraftError):
+        await made.invoke(dispatcher_pb2.InvokeRequest(method="A.b"), 5, None, caller)
+    assert heard == told
 
 
 async def error_of(api: XenApi, method: str, *params: Value) -> list[str]:
