@@ -1,6 +1,6 @@
 """What an engine costs: calls of one executable through each engine, against a bare spawn of the same file.
 
-    python -m benchmarks.engines                                # every engine that works here, two to ten minutes
+    python -m benchmarks.engines                                # every engine that works here, about ten minutes
     python -m benchmarks.engines --engines native,bubblewrap    # these only
     python -m benchmarks.engines --rounds 3 --json              # quicker and rougher, as one JSON document
 
