@@ -13,6 +13,7 @@ import pytest
 from dispatcher_service.engines.base import Access, EngineUnavailable, Network, Verdict
 from dispatcher_service.engines.native.engine import NativeEngine
 
+RESOLVER = (Path("/etc/resolv.conf"), Path("/etc/hosts"))
 PYTHON = "/usr/bin/python3"
 needs_python = pytest.mark.skipif(not Path(PYTHON).exists(), reason=f"no {PYTHON}")
 
@@ -147,3 +148,9 @@ async def test_what_was_granted_to_one_is_not_seen_by_another(run, shared):
     await run("#!/bin/sh\n", read=(str(shared),))
     outcome = await run(f"#!/bin/sh\nls -A {shared}; cat {shared}/here\ngrep -c {shared} /proc/self/mountinfo\n")
     assert outcome.stdout == b"0\n", outcome
+
+
+async def test_a_call_on_the_host_s_network_resolves_names_as_the_host_does(run):
+    outcome = await run("#!/bin/sh\ncat /etc/resolv.conf /etc/hosts\n", network=Network.OUTBOUND)
+    found = [path.read_bytes() for path in RESOLVER if path.is_file()]
+    assert outcome.stdout == b"".join(found), outcome

@@ -16,7 +16,7 @@ The line is a SOCK_SEQPACKET socket, one JSON object a message:
   where the file or folder is shown, for this call only. In mode `native` descriptor 3 is the tree's folder, 4 holds the
   secrets one after the other, and there are also `"tree"` (the folder's path on the host), `"mount_at"`, `"network"`
   (`none`, `loopback` or `outbound`), `"tmp"` (bytes and files of /tmp), `"inner"` (the user's number inside), `"paths"`
-  (granted ones, each with whether it may be written to) and `"secrets"` (names and sizes). In mode `confined`
+  (granted ones: on the host, inside, whether to be written to) and `"secrets"` (names and sizes). In mode `confined`
   descriptor 3 is the tree's folder too, those behind it are granted paths, `argv` begins with a path below the tree,
   and there are also `"tree"`, `"stage"` (the call's user cannot walk there), `"folder"` (to be made, the call's own),
   `"rules"` and `"granted"` (Landlock's, by path and for those descriptors), `"network"` (whether TCP is allowed) and

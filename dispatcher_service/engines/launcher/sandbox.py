@@ -221,7 +221,7 @@ class Sandbox:
         kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
         request = self.request
         rules = [*self.rules, ("/tmp", landlock.WRITE | landlock.EXECUTE), (request["mount_at"], landlock.EXECUTE)]  # noqa: S108  (the sandbox's own)
-        rules += [(path, landlock.WRITE if writable else landlock.READ) for path, writable in request["paths"]]
+        rules += [(path, landlock.WRITE if writable else landlock.READ) for _source, path, writable in request["paths"]]
         landlock.restrict(rules, network=request["network"] != "none")
         self.seccomp.install()
 

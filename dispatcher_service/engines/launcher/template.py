@@ -180,14 +180,14 @@ class Template:
             raise OSError(0, f"the folder at {path} is not the one that was opened")
         return tree
 
-    def take_paths(self, paths: list[tuple[str, bool]]) -> list[tuple[int, str, bool]]:
-        """Copies of what an administrator has granted, to be attached by a call's child at the same paths.
+    def take_paths(self, paths: list[tuple[str, str, bool]]) -> list[tuple[int, str, bool]]:
+        """Copies of what an administrator has granted, to be attached by a call's child.
 
         Args:
-            paths: absolute paths on the host, each with whether it may be written to.
+            paths: absolute paths on the host and inside, each with whether it may be written to.
 
         Returns:
-            A descriptor, the path and whether it is a folder, for each.
+            A descriptor, the path inside and whether it is a folder, for each.
 
         Raises:
             OSError: one does not exist, or a symbolic link is in it: what it leads to may change after the grant.
@@ -195,8 +195,8 @@ class Template:
         taken: list[tuple[int, str, bool]] = []
         try:
             with self._at_host():
-                for path, writable in paths:
-                    place = open_granted(path)
+                for source, path, writable in paths:
+                    place = open_granted(source)
                     try:
                         is_folder = stat.S_ISDIR(os.fstat(place).st_mode)
                         tree = kernel.clone_tree("", place)

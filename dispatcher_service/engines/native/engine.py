@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -168,7 +169,8 @@ class NativeEngine(LauncherEngine):
         for name, _content in command.access.secrets:
             if name in {"", ".", ".."} or "/" in name or "\0" in name:
                 raise CannotRun(f"a secret cannot be called {name!r}")
-        request = build(command)
+        outbound = command.access.network is Network.OUTBOUND
+        request = build(command, self._skeleton.resolver() if outbound else ())  # as they are now
         secrets = command.access.secrets
         if not secrets:
             return request, [tree_fd]
@@ -204,8 +206,6 @@ def write_spec(runtime_dir: Path, *, outbound: bool) -> tuple[Path, Skeleton]:
         "programs": ["usr", *SYSTEM_FOLDERS],
         "filters": {kind.value: compiled_filter(network=kind).hex() for kind in kinds},
     }
-    if outbound:
-        spec["binds"] += [[bind.source, bind.target.lstrip("/")] for bind in skeleton.resolver()]
     path = runtime_dir / SPEC_FILE
     path.write_text(json.dumps(spec))
     path.chmod(0o600)
@@ -216,8 +216,13 @@ def is_device(bind: Bind) -> bool:
     return bind.target.startswith("/dev/")
 
 
-def build(command: Command) -> Request:
-    """Tell the launcher about one call."""
+def build(command: Command, resolver: Sequence[Bind] = ()) -> Request:
+    """Tell the launcher about one call.
+
+    Args:
+        command: the call.
+        resolver: files by which the host finds others on its network, for a call that is on it.
+    """
     limits, access = command.limits, command.access
     counted = os.geteuid() == 0 or host.counts_processes_per_namespace()
     return Request(
@@ -233,7 +238,9 @@ def build(command: Command) -> Request:
             "network": access.network.value,
             "tmp": [limits.tmp_size, limits.tmp_files],
             "inner": INNER_UID,
-            "paths": [[path, False] for path in access.read] + [[path, True] for path in access.write],
+            "paths": [[path, path, False] for path in access.read]
+            + [[path, path, True] for path in access.write]
+            + [[bind.source, bind.target, False] for bind in resolver],
             "secrets": [[name, len(content)] for name, content in access.secrets],
         },
     )
