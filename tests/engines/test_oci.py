@@ -16,6 +16,7 @@ from dispatcher_service.engines.exec_failure import exec_failure
 from dispatcher_service.engines.factory import create
 from dispatcher_service.engines.granted import Roots
 from dispatcher_service.engines.oci import leftovers, runtimes, seccomp, spec
+from dispatcher_service.engines.oci.bundle import errors_in
 from dispatcher_service.engines.rootfs import Bind
 
 RUNTIMES = sorted(runtimes.RUNTIMES)
@@ -186,6 +187,21 @@ def test_seccomp_profile_of_an_unknown_machine():
 )
 def test_platform(version, platform):
     assert runtimes.platform(version) == platform
+
+
+@pytest.mark.parametrize(
+    ("log", "error"),
+    [
+        ("", ""),
+        ("no JSON {here\n", ""),
+        ('{"level":"warning","msg":"a"}\n', ""),
+        ('{"level":"error","msg":"a"}{"level":"error","msg":"b"}', "b; a"),
+        ('{"level":"error","msg":"a"}\n{"level":"info","msg":"b"}\n{"level":', "a"),
+        ('{"level":"fatal"}', ""),
+    ],
+)
+def test_errors_in_a_log(log, error):
+    assert errors_in(log) == error
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import secrets as random
@@ -217,10 +216,22 @@ class Bundles:
 
 def failure(container: Container) -> str:
     """Why the runtime could not make a container, from what it has logged; empty when it could."""
-    with contextlib.suppress(OSError):
-        for line in reversed((container.bundle / "log").read_text(errors="replace").splitlines()):
-            with contextlib.suppress(ValueError):
-                entry = json.loads(line)
-                if entry.get("level") in ("error", "fatal") and isinstance(entry.get("msg"), str):
-                    return str(entry["msg"]).strip()[:500]
-    return ""
+    try:
+        log = (container.bundle / "log").read_text(errors="replace")
+    except OSError:
+        return ""
+    return errors_in(log)
+
+
+def errors_in(log: str) -> str:
+    """The messages of errors among the JSON objects of a log, the last one, which is the result, first; or nothing."""
+    decoder, place, found = json.JSONDecoder(), 0, dict[str, None]()
+    while (place := log.find("{", place)) != -1:
+        try:
+            entry, place = decoder.raw_decode(log, place)
+        except ValueError:
+            place += 1
+            continue
+        if entry.get("level") in ("error", "fatal"):
+            found[str(entry.get("msg", "")).strip()] = None
+    return "; ".join(reversed(found))[:500]
