@@ -14,6 +14,7 @@ def method(name: str, *reasons: str) -> dict[str, Any]:
     return {
         "name": name,
         "candidates": [{**parts, "in_force": number == 0, "reason": reason} for number, reason in enumerate(reasons)],
+        "limits": [],
     }
 
 
@@ -43,4 +44,19 @@ def test_findings_come_last(capsys: pytest.CaptureFixture[str]) -> None:
         "Findings:",
         "  a.xml:5: /methods: \\x1b[31mwrong (an earlier version is in force)",
         "  a.xml: \\x1b[31mwrong",
+    ]
+
+
+def test_limits_of_one_method_and_cuts_of_many(capsys: pytest.CaptureFixture[str]) -> None:
+    cut = {"name": "timeout", "asked": "600 s", "in_force": "300 s", "set_by": "GRAFT_CALL_MAX_TIMEOUT", "cut": True}
+    free = {"name": "cpu", "asked": "", "in_force": "", "set_by": "GRAFT_CALL_CPU", "cut": False}
+    told = method("A.one", "nothing else brings it") | {"limits": [cut, free]}
+    _print_reasons([told], [], every=True)
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["timeout", "600", "s", "300", "s", "GRAFT_CALL_MAX_TIMEOUT"] in lines
+    assert ["cpu", "-", "-", "GRAFT_CALL_CPU"] in lines
+    _print_reasons([told | {"limits": [cut]}, method("B.one", "nothing else brings it")], [], every=False)
+    assert capsys.readouterr().out.splitlines()[-2:] == [
+        "Limits that are cut down to the host's:",
+        "  A.one: timeout 600 s to 300 s (GRAFT_CALL_MAX_TIMEOUT)",
     ]
