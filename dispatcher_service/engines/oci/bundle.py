@@ -36,6 +36,7 @@ class Walls:
         version: its version.
         folder: the launcher's runtime folder.
         first_uid: the first of `MAX_CALLS` users of the host that are only for this engine; None when it is no root.
+        limits: the runtime is to limit each container by a control group that it makes for it.
         counted: control groups of the launcher's bound what a call uses of memory.
         hidden: the runtime has to run where it does not see that control groups of both versions are mounted.
     """
@@ -47,6 +48,7 @@ class Walls:
     first_uid: int | None
     hidden: bool
     counted: bool
+    limits: bool
     filters: dict[Network, dict[str, Any]] = field(default_factory=dict)
     """By what a call reaches of the network; empty where the runtime's own kernel has no use for one."""
     state: Path = field(init=False)
@@ -164,7 +166,7 @@ class Bundles:
             uid=uid,
             gid=gid,
             seccomp=walls.filters.get(command.access.network),
-            groups=walls.runtime.makes_groups and root,
+            groups=walls.limits,
             counted=walls.counted,
         )
 

@@ -115,9 +115,11 @@ class OciEngine(LauncherEngine):
         if self._drops_uids() and self._first_uid is None:
             self._uid_lock, self._first_uid = reserve_uids()
         hidden = runtime.refuses_hybrid and runtimes.is_hybrid()
-        walls = Walls(
-            runtime, binary, version, launcher.runtime_dir, self._first_uid, hidden, "memory" in launcher.groups
-        )
+        grouped = runtime.makes_groups and self._drops_uids()
+        # Those of version 1 that a runtime makes lie within the call's, which does not hear what is killed in them.
+        limits = grouped and launcher.groups.get("memory") != "cgroup v1"
+        counted = "memory" in launcher.groups and not grouped
+        walls = Walls(runtime, binary, version, launcher.runtime_dir, self._first_uid, hidden, counted, limits)
         leftovers.claim(launcher.runtime_dir)
         await self._remove_leftovers(launcher, walls)
         by = f"{runtime.name} {version}" + (f", platform {runtimes.platform(version)}" if runtime.own_kernel else "")

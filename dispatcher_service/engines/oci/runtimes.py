@@ -25,9 +25,9 @@ class Runtime:
     own_kernel: bool = False
     """System calls are answered by the runtime's own kernel, not by the host's."""
     processes: int = 3
-    """How many of a call's processes and threads on the host are not the command's: its own, and the shell."""
+    """How many processes at the top of a call's tree are not the command's: a supervisor, its own, a shell."""
     makes_groups: bool = False
-    """As root it makes control groups for its containers and cannot be told not to; then it is to limit them."""
+    """As root it makes control groups for its containers and cannot be told not to."""
     refuses_hybrid: bool = False
     """It does not run where both versions of control groups are mounted."""
 
@@ -62,10 +62,8 @@ RUNTIMES = {
     runtime.name: runtime
     for runtime in (
         Runtime("crun", "apt-get install crun / dnf install crun", refuses_hybrid=True),
-        Runtime("runc", "apt-get install runc / dnf install runc", processes=32, makes_groups=True),
-        Runtime(
-            "runsc", "apt-get install runsc, or a newer one from https://gvisor.dev", own_kernel=True, processes=256
-        ),
+        Runtime("runc", "apt-get install runc / dnf install runc", makes_groups=True),
+        Runtime("runsc", "apt-get install runsc, or a newer one from https://gvisor.dev", processes=2, own_kernel=True),
     )
 }
 
