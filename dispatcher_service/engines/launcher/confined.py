@@ -29,7 +29,10 @@ OWN_PROC = (
 )
 """What a call reads in the /proc folder of its first process. Not `net`, `mounts` and `mountinfo`, which tell of the
 host; and not `task`, in which there is a `net` too."""
-FAMILY = (signal.SIGTERM, signal.SIGCHLD)
+END = signal.SIGUSR1
+"""What brings a call's end early. Neither the launcher nor its child ignores it: before the child has got this far, it
+dies of it, and nothing has been started."""
+FAMILY = (END, signal.SIGCHLD)
 STARTED = b'{"started": true}'
 """What is reported as soon as the command runs."""
 SPARE = 64
@@ -50,9 +53,10 @@ class Confined(Child):
 
 
 def supervise(child: Child) -> NoReturn:
-    """Run a call to its end, which SIGTERM brings early. Never returns; what fails before the fork is raised."""
+    """Run a call to its end, which `END` brings early. Never returns; what fails before the fork is raised."""
     request = child.request
     signal.pthread_sigmask(signal.SIG_BLOCK, FAMILY)
+    child.bind_to_parent(END)
     kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
     try:
         make_folder(request, child.uid)
@@ -240,7 +244,7 @@ def wait_for(pid: int) -> int | None:
         The status that it has ended with; None when it is to be killed.
     """
     while True:
-        if signal.sigwaitinfo(FAMILY).si_signo == signal.SIGTERM:
+        if signal.sigwaitinfo(FAMILY).si_signo == END:
             return None
         while True:
             ended, status = os.waitpid(-1, os.WNOHANG)

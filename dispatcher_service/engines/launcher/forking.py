@@ -22,7 +22,7 @@ from typing import Any
 from dispatcher_service.engines.launcher.call import Call
 from dispatcher_service.engines.launcher.cgroups import Cgroups
 from dispatcher_service.engines.launcher.child import Child
-from dispatcher_service.engines.launcher.confined import REMOVAL_SECONDS, STARTED, Confined
+from dispatcher_service.engines.launcher.confined import END, REMOVAL_SECONDS, STARTED, Confined
 from dispatcher_service.engines.launcher.processes import children, kill_children, remove_folder
 from dispatcher_service.engines.launcher.program import Launcher
 from dispatcher_service.engines.launcher.removal import begin_removal
@@ -110,6 +110,12 @@ class ForkingLauncher(Launcher):
                 os.write(call.hold_fd, b"1")
             os.close(call.hold_fd)
             call.hold_fd = -1
+
+    def end(self, call: Call) -> None:
+        if call.request["mode"] == "confined":
+            os.kill(call.pid, END)  # its supervisor kills the rest, and removes its folder
+        else:
+            super().end(call)
 
     def unhold(self, call: Call) -> None:
         if self.held.pop(call.status_fd, None) is not None:

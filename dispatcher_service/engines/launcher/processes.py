@@ -48,10 +48,14 @@ def kill_children() -> dict[int, int]:
         The status that each has ended with, by its number.
     """
     signalled: set[int] = set()
-    while alive := [pid for pid in children() if not is_dead(pid)]:
+    dead: set[int] = set()
+    # What a dead one has left is in the list that is read after its death, and not always in the one before.
+    while left := [pid for pid in children() if pid not in dead]:
+        dead.update(pid for pid in left if is_dead(pid))
+        alive = [pid for pid in left if pid not in dead]
         for pid in alive:
             os.kill(pid, signal.SIGKILL)
-        if signalled.issuperset(alive):
+        if alive and signalled.issuperset(alive):
             time.sleep(KILL_PAUSE)
         signalled.update(alive)
     statuses = {}

@@ -226,9 +226,10 @@ class Launcher(ABC):
             return
         if call.verdict == "ended":
             call.verdict = verdict
-        if call.request["mode"] == "confined":
-            os.kill(call.pid, signal.SIGTERM)  # its supervisor kills the rest, and removes its folder
-            return
+        self.end(call)
+
+    def end(self, call: Call) -> None:
+        """Bring the end of a call whose first process is not reaped."""
         os.kill(call.pid, signal.SIGKILL)
         call.meter.kill()
 
