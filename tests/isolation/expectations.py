@@ -5,6 +5,7 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 
 OWN_KERNEL = "gVisor's own kernel answers, for this sandbox alone; the host's is not asked"
+OWN_BOUNDS = "gVisor holds these for its whole sandbox from outside, with room for itself, or not at all"
 ROOT_OF_NOTHING = (
     "a runtime without root maps its one user as 0 of a namespace of its own: it has no capability there, and outside "
     "it is the dispatcher's user"
@@ -36,6 +37,10 @@ NOT_PROMISED: list[tuple[str, str, str, str]] = [
         for attack in ("privilege: becomes root by *", "privilege: is root", "privilege: runs *of root")
     ),
     *(
+        ("oci:runsc", "*", f"exhaustion: {attack}", OWN_BOUNDS)
+        for attack in ("takes memory*", "sends descriptors away to have more", "makes many files")
+    ),
+    *(
         ("oci:runsc", "*", attack, OWN_KERNEL)
         for attack in (
             "files: lists /sys/*",
@@ -46,6 +51,7 @@ NOT_PROMISED: list[tuple[str, str, str, str]] = [
             "kernel: makes an x32 call",
             "kernel: * of the old kind",
             "kernel: queues messages by name",
+            "neighbours: watches what others open",
             "network: makes a socket, netlink",
             "network: makes a socket, TCP over IPv4",
             "network: makes a socket, UDP over IPv6",

@@ -66,7 +66,7 @@ def test_is_held(sandbox, bait, name, bar, limits):
         _name, result, detail = json.loads(line)
         if result == "escaped" and expectations.reason(sandbox.engine, sandbox.who, title):
             continue
-        if result == "broken" and outcome.verdict is Verdict.MEMORY_EXCEEDED:
+        if result == "broken" and "memory" in name and "status 0x9 " in detail:
             continue  # the kernel was quicker to kill the attack than Graft the call
         assert result == "held", detail
     assert sandbox.script("#!/bin/sh\necho serves\n").stdout == b"serves\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import time
 from pathlib import Path
@@ -11,10 +12,10 @@ import psutil
 import pytest
 
 from dispatcher_service.engines.base import Verdict
-from isolation.sandbox import Sandbox
+from isolation.sandbox import SLOWEST, Sandbox
 
 CALLS = 4
-RUNS = "#!/bin/sh\nsetsid sh -c 'setsid sleep 300' &\nsleep 300\n"
+RUNS = "#!/bin/sh\nsetsid sh -c 'setsid sleep MARK' &\nsleep MARK\n"
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +26,7 @@ def own(dispatcher):
     made.close()
 
 
-def eventually(condition, seconds=15.0):
+def eventually(condition, seconds=30.0):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not come about in time"
@@ -37,13 +38,23 @@ def family(sandbox):
     return psutil.Process(sandbox.pid).children(recursive=True)
 
 
+def runs(process, mark):
+    try:
+        return mark in process.cmdline()
+    except psutil.Error:
+        return False
+
+
 def begin(own):
     """Calls that run; all their processes."""
-    waiting = {process.pid for process in family(own)}
-    name = own.add(RUNS)
+    before = {process.pid for process in family(own)}
+    mark = f"300.{secrets.randbelow(10**8):08d}"
+    name = own.add(RUNS.replace("MARK", mark))
     calls = [own.submit(own.command(name, wall=200.0)) for _ in range(CALLS)]
-    more = CALLS if own.engine == "oci:runsc" else 2 * CALLS  # gVisor's processes are its own, and not the host's
-    eventually(lambda: len({process.pid for process in family(own)} - waiting) >= more)
+    if own.engine in SLOWEST:  # gVisor's processes are its own, and not the host's
+        eventually(lambda: len({process.pid for process in family(own)} - before) >= CALLS)
+    else:
+        eventually(lambda: sum(runs(process, mark) for process in family(own)) >= 2 * CALLS)
     return calls, [process for process in family(own) if process.is_running()]
 
 

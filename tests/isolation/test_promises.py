@@ -10,7 +10,7 @@ import pytest
 
 from dispatcher_service.engines.base import IsolationLevel, Verdict
 from isolation import expectations
-from isolation.sandbox import OTHER_USER, names_its_folder
+from isolation.sandbox import OTHER_USER, SLOWEST, names_its_folder
 
 PATH = "/sbin:/usr/sbin:/bin:/usr/bin"
 DEVICES = {"fd", "full", "null", "random", "shm", "stderr", "stdin", "stdout", "urandom", "zero"}
@@ -105,7 +105,7 @@ def test_may_lie_anywhere(sandbox, mount_at, tmp, root):
     listings, _, held = rest.rstrip().rpartition("\n")
     assert (data, held) == ("data", "held")
     in_tmp, _, in_root = listings.partition("\n\n") if tmp else ("", "", listings)
-    if tmp is not None:
+    if tmp is not None and sandbox.engine not in SLOWEST:  # gVisor of 2022 does not list what is mounted in a folder
         assert (set(in_tmp.split()), set(in_root.split())) == (tmp, root)
 
 
