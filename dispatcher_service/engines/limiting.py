@@ -6,6 +6,7 @@ import signal
 from collections.abc import Mapping
 
 from dispatcher_service.engines.base import Finding, Limits, Verdict
+from dispatcher_service.engines.launcher.cgroup_mounts import NOT_MOUNTED
 from dispatcher_service.engines.launcher.client import End
 
 DELEGATE = (
@@ -64,6 +65,7 @@ def limits_finding(groups: Mapping[str, str], lacking: Mapping[str, str]) -> Fin
         fix = ""
     else:
         fix = DELEGATE
-        held += sorted({reason for name, reason in lacking.items() if name != "cpuacct"})
+        reasons = {reason for name, reason in lacking.items() if name != "cpuacct"}
+        held += sorted(reasons - {NOT_MOUNTED}) or ["no control groups are mounted"]
     by = ", ".join(sorted({groups[what] for what in without if what in groups}))
     return Finding("limits", ok=True, detail="; ".join(held), fix=fix, by=by or "resource limits, samples")

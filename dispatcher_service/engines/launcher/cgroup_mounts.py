@@ -12,6 +12,7 @@ LEAF = "graft-services"
 """Where the processes of a delegated group go: below a group that has processes no controller can be enabled."""
 CONTROLLERS = frozenset({"memory", "pids"})
 """What calls are bounded with."""
+NOT_MOUNTED = "not mounted"
 MOVE_ROUNDS = 16
 """How often a group is looked at for processes that have come meanwhile."""
 
@@ -111,7 +112,7 @@ def find_homes(proc: str = "/proc") -> tuple[list[Home], dict[str, str]]:
 
 def _usable(mounts: list[Mount], path: str | None) -> tuple[str | None, str]:
     """The folder of a group in the first mount where it can be written, or why there is none."""
-    why = "not mounted"
+    why = NOT_MOUNTED
     for mount in mounts:
         folder = None if path is None else place(mount, path)
         if folder is None:
