@@ -161,6 +161,8 @@ def _fork_for_each(path: str) -> tuple[bytes, list[int]] | None:
         while True:
             for key, _ in waiting.select():
                 if key.fileobj is sys.stdin:
+                    for pid in lines:  # of tests that were killed themselves, and could not see to it
+                        os.kill(pid, signal.SIGKILL)
                     return None
                 if key.fileobj is listener:
                     line, _ = listener.accept()
