@@ -219,6 +219,20 @@ def test_exec_failure(stderr, reason):
     assert exec_failure(stderr, "t0k") == reason
 
 
+def test_control_groups_of_the_dead_and_of_the_living(tmp_path):
+    (tmp_path / "self").mkdir()
+    (tmp_path / "self" / "cgroup").write_text("9:name=systemd:/own\n4:memory:/own\n0::/\n")
+    own, dead = leftovers.owner_text(os.getpid()), f"{os.getpid()}-1"
+    names = [f"graft-{own}-live", f"graft-{own}-lost", f"graft-{dead}-x", "graft-calls-a1b2", "other"]
+    folders = [tmp_path / "systemd" / "own", tmp_path / "memory" / "own", tmp_path / "unified"]
+    for folder in folders:
+        for name in names:
+            (folder / name).mkdir(parents=True)
+    leftovers.remove_groups({f"graft-{own}-live"}, tmp_path, tmp_path)
+    for folder in folders:
+        assert {path.name for path in folder.iterdir()} == {f"graft-{own}-live", "graft-calls-a1b2", "other"}
+
+
 def test_leftovers_of_the_dead_and_of_the_living(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.setattr(leftovers, "MEMORY", tmp_path)

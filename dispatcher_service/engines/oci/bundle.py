@@ -119,7 +119,7 @@ class Bundles:
         if self.walls.first_uid is not None and not self._slots:
             raise CannotRun(f"more than {MAX_CALLS - 1} calls run at once")
         root = self.walls.roots.take(granted, secrets=secrets)
-        name = f"graft-{random.token_hex(12)}"
+        name = leftovers.container_name()
         slot = self._slots.pop() if self.walls.first_uid is not None else None
         return Container(
             self.walls.bundles / name, root, f"graft-{random.token_hex(8)}", slot, Passed(self.walls.shown)

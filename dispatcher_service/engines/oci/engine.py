@@ -136,6 +136,8 @@ class OciEngine(LauncherEngine):
 
     async def _remove_leftovers(self, launcher: Launcher, walls: Walls) -> None:
         leftovers.remove_secrets()
+        if self._runtime.makes_groups:
+            leftovers.remove_groups({call.container.bundle.name for call in self._calls.values()})
         for folder in leftovers.abandoned():
             state = folder / "state"
             if state.is_dir():

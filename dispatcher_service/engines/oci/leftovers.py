@@ -7,12 +7,13 @@ import os
 import secrets as random
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from dispatcher_service.engines.spawning import RUNTIME_PREFIX
 
 OWNER = "owner"
+CONTAINER_PREFIX = "graft-"
 SECRETS_PREFIX = "graft-secrets-"
 MEMORY = Path("/dev/shm")  # noqa: S108  (mkdir with a random name, for the own user alone)
 
@@ -37,6 +38,39 @@ def secret_folder(runtime_dir: Path) -> Path:
     folder = base / f"{SECRETS_PREFIX}{owner_text(os.getpid())}-{random.token_hex(12)}"
     folder.mkdir(mode=0o700)
     return folder
+
+
+def container_name() -> str:
+    """A new name for a container, which tells whose it is."""
+    return f"{CONTAINER_PREFIX}{owner_text(os.getpid())}-{random.token_hex(12)}"
+
+
+def remove_groups(live: Collection[str], proc: Path = Path("/proc"), cgroups: Path = Path("/sys/fs/cgroup")) -> None:
+    """Remove the control groups of containers whose runtime was killed before it could.
+
+    A runtime makes them beside the dispatcher's own group, in each hierarchy. Only empty ones can be removed.
+
+    Args:
+        live: the names of this process's containers that are still in use.
+        proc: where procfs is mounted; another folder only in tests.
+        cgroups: where control groups are.
+    """
+    own = owner_text(os.getpid())
+    with contextlib.suppress(OSError):
+        for line in (proc / "self/cgroup").read_text().splitlines():
+            number, kind, path = line.split(":", 2)
+            mounted = kind.removeprefix("name=") if number != "0" else "unified"
+            for base in {cgroups / mounted, cgroups} if number == "0" else {cgroups / mounted}:
+                for group in (base / path.lstrip("/")).glob(f"{CONTAINER_PREFIX}*-*-*"):
+                    owner = group.name.removeprefix(CONTAINER_PREFIX).rpartition("-")[0]
+                    if group.name not in live if owner == own else not _is_alive(owner):
+                        with contextlib.suppress(OSError):
+                            group.rmdir()
+
+
+def _is_alive(owner: str) -> bool:
+    pid = owner.partition("-")[0]
+    return not pid.isdigit() or owner_text(int(pid)) == owner
 
 
 def abandoned() -> Iterator[Path]:
