@@ -83,4 +83,5 @@ def reason(engine: str, who: str, attack: str) -> str:
 
 def unexpected(engine: str, who: str, found: dict[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
     """What has not been held of what had to be."""
-    return {name: result for name, result in found.items() if result[0] != "held" and not reason(engine, who, name)}
+    held = ("held", "absent")
+    return {name: got for name, got in found.items() if got[0] not in held and not reason(engine, who, name)}
