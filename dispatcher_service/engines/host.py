@@ -7,12 +7,10 @@ import errno
 import os
 import platform
 import re
-import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from dispatcher_service.engines.base import Finding
-from dispatcher_service.engines.bwrap import allows_execution
 from dispatcher_service.engines.launcher import landlock
 
 SYS_CLONE3 = 435
@@ -242,27 +240,3 @@ def cgroup_finding(cgroups: Path = Path("/sys/fs/cgroup"), proc: Path = PROC) ->
     if not os.access(cgroups, os.W_OK):
         return Finding("cgroups", ok=True, detail=f"{kind}, not writable for user {os.geteuid()}", fix=CGROUP_FIX)
     return Finding("cgroups", ok=True, detail=f"{kind}, writable", by=f"cgroup {kind}")
-
-
-def folder_finding(folders: Iterable[str | Path]) -> Finding:
-    """Whether there is a folder for temporary files from which programs may be run; the first that fits is taken.
-
-    Args:
-        folders: the temporary folder, and others in its place.
-    """
-    refused = []
-    for folder in map(Path, dict.fromkeys(folders)):
-        if not folder.is_dir():
-            continue
-        if not os.access(folder, os.W_OK | os.X_OK):
-            refused.append(f"{folder} may not be written to")
-        elif not allows_execution(folder):
-            refused.append(f"{folder} is mounted noexec")
-        else:
-            return Finding("temporary folder", ok=True, detail="; ".join([*refused, f"{folder} is used"]))
-    return Finding(
-        "temporary folder",
-        ok=False,
-        detail="; ".join(refused) or "there is none",
-        fix=f"mount -o remount,exec {tempfile.gettempdir()}, or set TMPDIR to a folder that programs may be run from",
-    )

@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from dispatcher_service.engines import host
-from dispatcher_service.engines.bwrap import allows_execution
 from dispatcher_service.engines.seccomp.assembler import Action, compile_filter, merge
 from dispatcher_service.engines.seccomp.filter import ARCHITECTURES
 from support.container import KNOWN, docker_filter, filtered
@@ -168,20 +167,6 @@ def test_cgroups(proc, tmp_path_factory, file, mountinfo, detail, fix):
     assert detail in finding.detail
     assert fix in finding.fix
     assert bool(fix) == bool(finding.fix)
-
-
-def test_folders(tmp_path):
-    finding = host.folder_finding([tmp_path / "absent", tmp_path])
-    assert finding.ok
-    assert finding.detail == f"{tmp_path} is used"
-    noexec = [folder for folder in ("/proc", "/sys", "/dev/shm", "/run") if not allows_execution(Path(folder))]
-    unused = [folder for folder in noexec if os.access(folder, os.W_OK)]
-    for folder in unused:
-        finding = host.folder_finding([folder])
-        assert not finding.ok
-        assert "noexec" in finding.detail
-        assert "TMPDIR" in finding.fix
-    assert not host.folder_finding([tmp_path / "absent"]).ok
 
 
 @pytest.mark.skipif(platform.machine() not in KNOWN, reason="there is no filter for this architecture")

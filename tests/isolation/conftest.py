@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 
 from isolation.bait import planted
-from isolation.sandbox import PYTHON, SLOWEST, WALLED, Sandbox
+from isolation.sandbox import PYTHON, SLOW, WALLED, Sandbox
 
 USERS = ("root", "user") if os.geteuid() == 0 else ("user",)
 NEEDS_PYTHON = pytest.mark.skipif(not Path(PYTHON).exists(), reason=f"no {PYTHON}, in which attacks are written")
-TOO_SLOW = pytest.mark.skip(reason="gVisor takes long for each call; the attacks of test_attacks.py are tried on it")
+TOO_SLOW = pytest.mark.skip(reason="this engine takes long for each call: fewer are made on it, the attacks among them")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "many: many calls, which are not all made on the slowest engine")
+    config.addinivalue_line("markers", "many: many calls, which are not all made on slow engines")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -25,7 +25,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             continue
         item.add_marker(pytest.mark.isolation)
         item.add_marker(NEEDS_PYTHON)
-        if item.get_closest_marker("many") and any(f"[{engine} as " in item.name for engine in SLOWEST):
+        if item.get_closest_marker("many") and any(f"[{engine} as " in item.name for engine in SLOW):
             item.add_marker(TOO_SLOW)
 
 

@@ -11,8 +11,8 @@ import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-LD_ABS, JMP_JA, JMP_JEQ, JMP_JGT, JMP_JGE, JMP_JSET, RET = 0x20, 0x05, 0x15, 0x25, 0x35, 0x45, 0x06
-"""Operation codes, as in linux/bpf_common.h: load a word, jump (always, equal, greater, not less, bits set), return."""
+LD_ABS, JMP_JA, JMP_JEQ, JMP_JGE, JMP_JSET, RET = 0x20, 0x05, 0x15, 0x35, 0x45, 0x06
+"""Operation codes, as in linux/bpf_common.h: load a word, jump (always, equal, not less, bits set), return."""
 
 OFFSET_NR, OFFSET_ARCH, OFFSET_ARGS = 0, 4, 16
 """Where the parts of `struct seccomp_data` lie; each argument takes 8 bytes, its low word first."""
