@@ -22,18 +22,13 @@ from dispatcher_service.engines.base import (
     Outcome,
     Verdict,
 )
+from dispatcher_service.engines.executables import CannotRun, interpreter_hint
 from dispatcher_service.engines.granted import FIRST_PASSED, SECRETS, Granted, Passed, Root, Roots, open_granted
 from dispatcher_service.engines.launcher.client import Launcher, Request
 from dispatcher_service.engines.pool import SCRIPT, SHELL, Pool, Waiting, is_poolable
 from dispatcher_service.engines.rootfs import INNER_GID, INNER_UID
 from dispatcher_service.engines.seccomp.filter import Shares, compiled_filter
-from dispatcher_service.engines.spawning import (
-    ENVIRONMENT,
-    CannotRun,
-    LauncherEngine,
-    interpreter_hint,
-    rlimits,
-)
+from dispatcher_service.engines.spawning import ENVIRONMENT, LauncherEngine, rlimits
 from dispatcher_service.engines.stdio import close_quietly, sealed_input
 from dispatcher_service.engines.trial import TRIAL, try_program, try_request
 

@@ -22,12 +22,13 @@ from dispatcher_service.engines.base import (
     Network,
 )
 from dispatcher_service.engines.bwrap import reachable_by_others
+from dispatcher_service.engines.executables import CannotRun
 from dispatcher_service.engines.granted import Granted, open_granted
 from dispatcher_service.engines.launcher import landlock
 from dispatcher_service.engines.launcher.client import Launcher, Request
 from dispatcher_service.engines.rootfs import DEVICES, ETC_BOUND, ETC_COPIED, KEPT, SYSTEM_FOLDERS
 from dispatcher_service.engines.seccomp.filter import ARCHITECTURES, Shares, compiled_filter
-from dispatcher_service.engines.spawning import ENVIRONMENT, CannotRun, LauncherEngine, rlimits
+from dispatcher_service.engines.spawning import ENVIRONMENT, LauncherEngine, rlimits
 from dispatcher_service.engines.stdio import OutputReader, close_quietly, sealed_input
 
 TRIAL = Limits(wall=10.0, output=64 << 10)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dispatcher_service.engines.base import Access
+from dispatcher_service.engines.executables import CannotRun
 from dispatcher_service.engines.rootfs import Skeleton
-from dispatcher_service.engines.spawning import CannotRun
 from dispatcher_service.engines.stdio import close_quietly
 
 MAX_PATHS = 16

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dispatcher_service.engines.base import Command, EngineUnavailable, Finding, IsolationLevel
+from dispatcher_service.engines.executables import CannotRun
 from dispatcher_service.engines.launcher.client import Launcher, Request
-from dispatcher_service.engines.spawning import ENVIRONMENT, CannotRun, LauncherEngine, rlimits
+from dispatcher_service.engines.spawning import ENVIRONMENT, LauncherEngine, rlimits
 
 
 class NoneEngine(LauncherEngine):

@@ -18,9 +18,9 @@ from dataclasses import replace
 
 from dispatcher_service.engines.base import Command, Limits, Outcome, Verdict
 from dispatcher_service.engines.exec_failure import exec_failure
+from dispatcher_service.engines.executables import interpreter_hint
 from dispatcher_service.engines.launcher.client import Launcher, Request
 from dispatcher_service.engines.limiting import bounds
-from dispatcher_service.engines.spawning import interpreter_hint
 from dispatcher_service.engines.started import Started
 from dispatcher_service.engines.stdio import close_quietly, fill, new_input
 

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import math
 import os
-import platform
 import resource
-import stat
 import tempfile
 import time
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 from dispatcher_service.engines.base import Command, Finding, IsolationLevel, Limits, Outcome, Usage, Verdict
 from dispatcher_service.engines.bwrap import allows_execution, reachable_by_others
+from dispatcher_service.engines.executables import CannotRun, interpreter_hint, read_head
 from dispatcher_service.engines.launcher.client import End, Launcher, LauncherError, Request
 from dispatcher_service.engines.limiting import bounds, exceeded, limits_finding, refused
 from dispatcher_service.engines.started import Started
@@ -31,18 +28,11 @@ RESTART_PAUSES = (0.0, 0.1, 0.5, 1.0, 2.0, 5.0)
 """Seconds before a launcher that died is started again, by how often that happened in a row; the last one repeats."""
 STEADY_SECONDS = 60.0
 """A launcher that lived this long does not count as having died in a row."""
-ELF_MACHINES = {"x86_64": 62, "aarch64": 183}
-"""e_machine of the programs that the kernel and the seccomp filter accept."""
-ELF_HEADER = 64
 UP_SECONDS = 10.0
 """How long a call waits for a launcher that is being restarted."""
 ENDED_ALONE = (Verdict.EXITED, Verdict.SIGNALED, Verdict.NOT_STARTED)
 LOST_SECONDS = 2.0
 """How long a call waits for its processes' ends of the pipes to close when the launcher has died."""
-
-
-class CannotRun(Exception):  # noqa: N818  (an answer, not a mistake in the code)
-    """A command cannot be run at all; the text says why."""
 
 
 @dataclass(slots=True)
@@ -72,63 +62,6 @@ def rlimits(limits: Limits) -> list[tuple[int, int, int]]:
         resource.RLIMIT_RTPRIO: 0,
     }
     return [(number, value, value) for number, value in same.items()] + [(resource.RLIMIT_CPU, cpu, cpu + 1)]
-
-
-def read_head(tree_fd: int, executable: str) -> bytes:
-    """The first bytes of the file to run, after making sure that it can be a program at all.
-
-    Raises:
-        CannotRun: it is missing, no regular file, not executable, or in no format that the kernel runs.
-    """
-    parts = Path(executable).parts
-    if not parts or executable.startswith("/") or ".." in parts or "\0" in executable:
-        raise CannotRun(f"{executable!r} is not a path below the extension's folder")
-    try:
-        fd = os.open(executable, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=tree_fd)
-    except OSError as error:
-        if error.errno == errno.ELOOP:
-            return b""  # a link is followed inside the walls, or not at all
-        raise CannotRun(f"cannot run {executable}: {error.strerror}") from None
-    try:
-        mode = os.fstat(fd).st_mode
-        if not stat.S_ISREG(mode):
-            raise CannotRun(f"cannot run {executable}: it is not a regular file")
-        if not mode & 0o111:
-            raise CannotRun(f"cannot run {executable}: Permission denied (no execute bit)")
-        head = os.pread(fd, 256, 0)
-    finally:
-        os.close(fd)
-    problem = format_problem(head, platform.machine())
-    if problem:
-        raise CannotRun(f"cannot run {executable}: Exec format error ({problem})")
-    return head
-
-
-def format_problem(head: bytes, machine: str) -> str:
-    """Why a file that begins like this is no program for this machine; empty when it may be one.
-
-    Asked before the kernel is, because bubblewrap hands what the kernel refuses to /bin/sh.
-    """
-    if head.startswith(b"#!"):
-        return ""
-    if not head.startswith(b"\x7fELF"):
-        return "neither a #! line nor an ELF program"
-    order: Literal["big", "little"] = "big" if head[5:6] == b"\x02" else "little"
-    wanted = ELF_MACHINES.get(machine)
-    if len(head) < ELF_HEADER or (wanted and int.from_bytes(head[18:20], order) != wanted):
-        return f"an ELF program, but not for {machine}"
-    return ""
-
-
-def interpreter_hint(head: bytes) -> str:
-    """What a script's first line asks for, for the message that it could not be run."""
-    if not head.startswith(b"#!"):
-        return ""
-    line = head[2:].split(b"\n", 1)[0]
-    if line.endswith(b"\r"):
-        return " (its first line ends with a carriage return; write the file with line feeds alone)"
-    words = line.split()
-    return f" (its first line asks for {words[0].decode(errors='replace')})" if words else ""
 
 
 class LauncherEngine(ABC):

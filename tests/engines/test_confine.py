@@ -19,11 +19,11 @@ import pytest
 from dispatcher_service.engines import confine
 from dispatcher_service.engines.base import Access, EngineUnavailable, Network, Verdict
 from dispatcher_service.engines.confine import ConfineEngine
+from dispatcher_service.engines.executables import CannotRun
 from dispatcher_service.engines.launcher import landlock
 from dispatcher_service.engines.launcher.removal import remove_tree
 from dispatcher_service.engines.seccomp.assembler import Action, compile_filter, merge
 from dispatcher_service.engines.seccomp.filter import ARCHITECTURES
-from dispatcher_service.engines.spawning import CannotRun
 from support.container import KNOWN, docker_capabilities, docker_filter, filtered
 
 ROOT = os.geteuid() == 0

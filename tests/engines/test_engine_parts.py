@@ -12,9 +12,9 @@ import pytest
 from dispatcher_service.engines import bwrap, canary, host
 from dispatcher_service.engines.base import EngineUnavailable, IsolationLevel
 from dispatcher_service.engines.bubblewrap import BubblewrapEngine
+from dispatcher_service.engines.executables import format_problem, interpreter_hint
 from dispatcher_service.engines.factory import BY_STRENGTH, DEFAULT_ENGINE, create
 from dispatcher_service.engines.rootfs import Skeleton
-from dispatcher_service.engines.spawning import format_problem, interpreter_hint
 from dispatcher_service.engines.stdio import OutputReader, sealed_input
 
 HELD = b"".join(b"%s held\n" % name.encode() for name in canary.MUST_HOLD) + b"works yes\n"

@@ -19,11 +19,12 @@ from dispatcher_service.engines.base import (
     Limits,
     Network,
 )
+from dispatcher_service.engines.executables import CannotRun, interpreter_hint
 from dispatcher_service.engines.launcher.client import Launcher, LauncherError, Request
 from dispatcher_service.engines.launcher.template import MOUNTS, PROC, SPACES, USER
 from dispatcher_service.engines.rootfs import INNER_UID, SYSTEM_FOLDERS, Bind, Skeleton
 from dispatcher_service.engines.seccomp.filter import compiled_filter
-from dispatcher_service.engines.spawning import ENVIRONMENT, CannotRun, LauncherEngine, interpreter_hint, rlimits
+from dispatcher_service.engines.spawning import ENVIRONMENT, LauncherEngine, rlimits
 from dispatcher_service.engines.stdio import OutputReader, sealed_input
 
 HOSTNAME = "graft"

@@ -13,13 +13,14 @@ from typing import Any
 
 from dispatcher_service.engines import bwrap
 from dispatcher_service.engines.base import Command, Network
+from dispatcher_service.engines.executables import CannotRun
 from dispatcher_service.engines.granted import Granted, Passed, Root, Roots, open_granted
 from dispatcher_service.engines.launcher.client import Request
 from dispatcher_service.engines.launcher.processes import MAX_CALLS
 from dispatcher_service.engines.oci import leftovers, spec
 from dispatcher_service.engines.oci.runtimes import Runtime, without_hybrid
 from dispatcher_service.engines.rootfs import INNER_GID, INNER_UID, Bind
-from dispatcher_service.engines.spawning import ENVIRONMENT, CannotRun
+from dispatcher_service.engines.spawning import ENVIRONMENT
 from dispatcher_service.engines.stdio import close_quietly
 
 MAX_ARGUMENTS = 128_000

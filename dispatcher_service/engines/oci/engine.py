@@ -22,12 +22,13 @@ from dispatcher_service.engines.base import (
     Verdict,
 )
 from dispatcher_service.engines.exec_failure import exec_failure
+from dispatcher_service.engines.executables import CannotRun, interpreter_hint
 from dispatcher_service.engines.launcher.client import Launcher, Request
 from dispatcher_service.engines.launcher.processes import reserve_uids
 from dispatcher_service.engines.limiting import bounds
 from dispatcher_service.engines.oci import leftovers, runtimes, seccomp
 from dispatcher_service.engines.oci.bundle import Bundles, Container, Walls, failure
-from dispatcher_service.engines.spawning import CannotRun, LauncherEngine, interpreter_hint
+from dispatcher_service.engines.spawning import LauncherEngine
 from dispatcher_service.engines.trial import TRIAL, try_program, try_request
 
 RUNTIME_MEMORY, SANDBOX_MEMORY = 16 << 20, 128 << 20
