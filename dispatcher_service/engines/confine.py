@@ -66,7 +66,6 @@ class ConfineEngine(LauncherEngine):
 
     def __init__(self) -> None:
         super().__init__()
-        self._shares = Shares.HOST if self._drops_uids() else Shares.USER
         self._rules = system_rules()
 
     async def prepare(self) -> None:
@@ -157,7 +156,7 @@ class ConfineEngine(LauncherEngine):
                 "rules": rules,
                 "granted": [landlock.EXECUTE | landlock.WRITE if one.writable else landlock.EXECUTE for one in granted],
                 "network": online,
-                "filter": compiled_filter(network=access.network, shares=self._shares).hex(),
+                "filter": compiled_filter(network=access.network, shares=Shares.HOST).hex(),
             },
         )
 

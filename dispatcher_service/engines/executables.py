@@ -12,6 +12,8 @@ from typing import Literal
 ELF_MACHINES = {"x86_64": 62, "aarch64": 183}
 """e_machine of the programs that the kernel and the seccomp filter accept."""
 ELF_HEADER = 64
+HEAD = 256
+"""Bytes that the kernel looks at (linux/binfmts.h, BINPRM_BUF_SIZE)."""
 
 
 class CannotRun(Exception):  # noqa: N818  (an answer, not a mistake in the code)
@@ -39,7 +41,7 @@ def read_head(tree_fd: int, executable: str) -> bytes:
             raise CannotRun(f"cannot run {executable}: it is not a regular file")
         if not mode & 0o111:
             raise CannotRun(f"cannot run {executable}: Permission denied (no execute bit)")
-        head = os.pread(fd, 256, 0)
+        head = os.pread(fd, HEAD, 0)
     finally:
         os.close(fd)
     problem = format_problem(head, platform.machine())
@@ -54,6 +56,12 @@ def format_problem(head: bytes, machine: str) -> str:
     Asked before the kernel is, because bubblewrap hands what the kernel refuses to /bin/sh.
     """
     if head.startswith(b"#!"):
+        line, ended, _rest = head[2:HEAD].partition(b"\n")
+        words = line.split()
+        if not words:
+            return "a #! line that names no interpreter"
+        if not ended and len(head) >= HEAD and len(words) == 1 and not line[-1:].isspace():
+            return f"the interpreter's path does not end within the first {HEAD} bytes"
         return ""
     if not head.startswith(b"\x7fELF"):
         return "neither a #! line nor an ELF program"

@@ -2,8 +2,8 @@
 
 An allow-list: what is not named is refused. What a sandboxed program must never have (mounting, namespaces, tracing,
 BPF, io_uring, keyrings, kernel modules, clocks) is left out of the tables, and so is what no limit bounds although it
-costs the host or the user that calls share (System V IPC, memory files, pipes of another size, inotify, leases, sync of
-all file systems) and what asks for more of the processor than others get.
+costs the host or the user that calls share (System V IPC, memory files, pages lent to pipes, pipes of another size,
+inotify, leases, sync of all file systems) and what asks for more of the processor than others get.
 """
 
 from __future__ import annotations
@@ -26,9 +26,7 @@ class Shares(enum.Enum):
     NETWORK = "the host's network"
     """The same, but where it is to be online: then the host's network is its own, with the unix sockets named there."""
     HOST = "the host"
-    """No namespaces, but a user that nobody else is: what has a name on the host can be named, and watched."""
-    USER = "the host and the user"
-    """Not even that: what the user owns, its permissions, times and attributes could be changed."""
+    """No namespaces: what has a name on the host can be named and watched, and if the user owns it, changed."""
 
 
 CLONE_NEW_ANY = 0x7E020000
@@ -88,10 +86,20 @@ PRCTLS = (
 """Options of a process about itself. Not PR_SET_SECCOMP: the filter stays as it is."""
 SCHED_POLICIES = tuple(policy | reset for policy in (0, 3, 5) for reset in (0, 0x40000000))
 """SCHED_OTHER, SCHED_BATCH and SCHED_IDLE, each with and without SCHED_RESET_ON_FORK."""
+SPECIAL_BITS = 0o6000
+"""Set-user-id and set-group-id. On a file that a call makes in a folder of the host, which it has been granted, they
+would lend its user, as an ordinary user the dispatcher's own, to whoever on the host runs that file."""
+CREATES = 0o100 | 0o20000000
+"""O_CREAT and the bit that only O_TMPFILE has: with neither, nobody looks at the mode."""
 
 
 def _if(*conditions: Condition) -> Check:
     return Check((conditions,))
+
+
+def _opening(flags: int) -> Check:
+    """Allow to open what is there, and to make what has no special bit; the mode comes behind the flags."""
+    return Check(((Condition(flags, forbidden_bits=CREATES),), (Condition(flags + 1, forbidden_bits=SPECIAL_BITS),)))
 
 
 _ITSELF = Condition(0, (0,))
@@ -103,6 +111,13 @@ _INTERNET = (
     Condition(2, TRANSPORTS),
 )
 CHECKS: dict[str, Decision] = {
+    **{name: _if(Condition(1, forbidden_bits=SPECIAL_BITS)) for name in ("chmod", "fchmod", "creat", "mkdir", "mknod")},
+    **{
+        name: _if(Condition(2, forbidden_bits=SPECIAL_BITS)) for name in ("fchmodat", "fchmodat2", "mkdirat", "mknodat")
+    },
+    "open": _opening(flags=1),
+    "openat": _opening(flags=2),
+    "openat2": Action.ENOSYS,  # flags and mode lie in memory; who asks, falls back on openat
     "clone": _if(Condition(0, forbidden_bits=CLONE_NEW_ANY | CLONE_PARENT)),
     "clone3": Action.ENOSYS,  # its flags lie in memory, where a filter cannot look; the C library falls back on clone
     "fcntl": _if(Condition(1, FCNTLS)),
@@ -125,22 +140,22 @@ ON_THE_HOST: dict[str, Decision] = {
     # Not SOCK_DGRAM, which can be connected to somebody else later.
     "socketpair": _if(_UNIX, Condition(1, (*STREAM, *SEQPACKET))),
     "pidfd_open": Action.EPERM,  # tells when any process ends, whosesoever it is
+    # Landlock does not decide about these: the dispatcher's files could be changed, or what other calls have made.
+    **dict.fromkeys(
+        (
+            *("chmod", "fchmod", "fchmodat", "fchmodat2", "chown", "fchown", "lchown", "fchownat"),
+            *("setxattr", "fsetxattr", "lsetxattr", "removexattr", "fremovexattr", "lremovexattr"),
+            *("utime", "utimes", "futimesat", "utimensat"),
+        ),
+        Action.EPERM,
+    ),
 }
 """In place of these where calls are in no namespaces…"""
 ONLINE_ON_THE_HOST: dict[str, Decision] = {
     **dict.fromkeys(("connect", "bind", "listen", "accept", "accept4"), Action.ALLOW),
     "socket": _if(*_INTERNET),
 }
-"""…and a network is granted…"""
-AS_THE_USER: dict[str, Decision] = dict.fromkeys(
-    (
-        *("chmod", "fchmod", "fchmodat", "fchmodat2", "chown", "fchown", "lchown", "fchownat"),
-        *("setxattr", "fsetxattr", "lsetxattr", "removexattr", "fremovexattr", "lremovexattr"),
-        *("utime", "utimes", "futimesat", "utimensat"),
-    ),
-    Action.EPERM,
-)
-"""…and where the dispatcher's files are the call's user's too: what Landlock does not decide about."""
+"""…and a network is granted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +188,7 @@ def rules(network: Network = Network.NONE, shares: Shares = Shares.NOTHING) -> d
     made |= ON_THE_HOST
     if online:
         made |= ONLINE_ON_THE_HOST
-    return made | AS_THE_USER if shares is Shares.USER else made
+    return made
 
 
 def decisions(
