@@ -279,7 +279,8 @@ def test_one_method_and_why_it_is_what_it_is(call: Graft) -> None:
     done = call("methods", "No.such")
     assert (done.returncode, "there is no method No.such" in done.stderr) == (2, True)
     done = call("methods", "--why", "Text.count")
-    heading, row = done.stdout.splitlines()
+    heading, row, *limits = done.stdout.splitlines()
+    assert ["timeout", "10", "s", "10", "s", "the", "declaration's", "timeout"] in [line.split() for line in limits]
     assert heading.split("  ")[0] == "METHOD"
     assert row.split(maxsplit=5) == [
         "Text.count",

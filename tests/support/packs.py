@@ -141,7 +141,7 @@ class Place:
 
     async def link(self, extension: str, stack: str) -> int:
         spec = LinkSpec(*stack.split("/"), *extension.split("/"))
-        made, _ = await self.links.create(ADMIN, [spec], REQUEST)
+        made, *_ = await self.links.create(ADMIN, [spec], REQUEST)
         return made[0].id
 
     async def linked(self) -> dict[int, str]:
