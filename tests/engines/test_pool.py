@@ -20,7 +20,10 @@ from dispatcher_service.engines.pool import MAX_WAITING, is_poolable
 OWN_NETWORK = str(Path("/proc/self/ns/net").readlink())
 LOOK = """#!/bin/sh
 tr '\\0' '\\n' < /proc/$$/environ | sort; tr '\\0' '|' < /proc/$$/cmdline; echo "$0" "$@" $$ $PPID
-ls /proc/$$/fd; readlink /proc/$$/exe /proc/$$/cwd /proc/$$/root; grep -E 'Sig[BI]|Cap|NoNew|Secc|Threads|Groups' /proc/$$/status
+ls /proc/$$/fd; readlink /proc/$$/exe /proc/$$/cwd /proc/$$/root
+while read -r line; do
+  case $line in Sig[BI]* | Cap* | NoNew* | Secc* | Threads* | Groups*) echo "$line" ;; esac
+done < /proc/$$/status  # by itself: while it starts another program, signals are blocked
 ulimit -a; umask; cat /proc/$$/oom_score_adj /proc/mounts; ls -A /tmp; echo x > /tmp/x; cat
 exit 3
 """
