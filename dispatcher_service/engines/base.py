@@ -12,7 +12,7 @@ class IsolationLevel(enum.Enum):
     """What an engine's walls are made of."""
 
     FULL = "full"
-    """Own namespaces or an own kernel, a read-only system, no network, no capabilities, a seccomp filter, limits."""
+    """Own namespaces, a read-only system, no network, no capabilities, a seccomp filter, rlimits."""
     CONFINED = "confined"
     """No namespaces: Landlock, a seccomp filter and rlimits."""
     NONE = "none"
@@ -26,13 +26,11 @@ class Limits:
     wall: float = 60.0
     """Seconds from start to end."""
     memory: int = 1 << 30
-    """Bytes of all its processes together; where an engine cannot count them, of each one's address space."""
+    """Bytes of address space of each process."""
     processes: int = 64
     """Processes and threads at once."""
     output: int = 8 << 20
     """Bytes of stdout."""
-    stderr: int = 32 << 10
-    """Bytes of stderr that are kept: the first eighth and what came last."""
     open_files: int = 256
     """File descriptors of each process."""
     file_size: int = 64 << 20
@@ -40,41 +38,7 @@ class Limits:
     tmp_size: int = 16 << 20
     """Bytes that the private /tmp holds, where there is one."""
     cpu: float | None = None
-    """Seconds on processors, of the whole tree; None: as long as `wall` lets it run."""
-
-    @property
-    def tmp_files(self) -> int:
-        """How many files the private /tmp holds, where an engine can bound that: one for each page, at least 1,024."""
-        return max(1024, self.tmp_size // 4096)
-
-
-class Network(enum.Enum):
-    """What a call reaches of the network."""
-
-    NONE = "none"
-    """Nothing: an empty network namespace, whose loopback is down."""
-    LOOPBACK = "loopback"
-    """A loopback of its own, on which it reaches itself and nobody else."""
-    OUTBOUND = "outbound"
-    """The host's network as it is, its loopback included."""
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """What a call reaches beyond its sandbox, because an administrator has granted it."""
-
-    network: Network = Network.NONE
-    read: tuple[str, ...] = ()
-    """Absolute paths of the host, seen inside at the same place, read-only."""
-    write: tuple[str, ...] = ()
-    """The same, to read and write as far as the user that the call is on the host may."""
-    environment: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    """Variables beside PATH, as (name, value)."""
-    secrets: tuple[tuple[str, bytes], ...] = field(default=(), repr=False)
-    """Files in /run/secrets, which only this call sees, as (name, content)."""
-
-
-NO_ACCESS = Access()
+    """Seconds on a processor of each process, rounded up to whole ones; None: as long as `wall` lets it run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +56,6 @@ class Command:
     stdin: bytes
     arguments: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
-    access: Access = NO_ACCESS
 
     @property
     def path(self) -> str:
@@ -111,10 +74,6 @@ class Verdict(enum.Enum):
     """Killed at the wall time limit."""
     OUTPUT_EXCEEDED = "output exceeded"
     """Killed because stdout grew beyond its limit."""
-    CPU_EXCEEDED = "cpu exceeded"
-    """Killed at the limit of processor time."""
-    MEMORY_EXCEEDED = "memory exceeded"
-    """Killed at the limit of memory."""
     KILLED = "killed"
     """Killed because `Engine.kill` asked for it."""
     NOT_STARTED = "not started"
@@ -128,11 +87,9 @@ class Usage:
     cpu: float = 0.0
     """Seconds on a processor, of the whole tree."""
     memory_peak: int = 0
-    """Bytes at most at once, of the whole tree; where that was not counted, of its largest process."""
+    """Bytes of the largest resident set of any process of the tree."""
     wall: float = 0.0
     """Seconds from start to end."""
-    processes_peak: int = 0
-    """Processes and threads at once; 0 where that was not counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,9 +104,6 @@ class Outcome:
     """The first 4 KiB and the last 28 KiB, with a line between them that tells how much is missing."""
     usage: Usage = field(default_factory=Usage)
     reason: str = ""
-    refused: tuple[str, ...] = ()
-    """Names of `Limits` that have refused something to the call without killing it, as far as that can be told:
-    `processes`, `file_size`, `memory`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +117,6 @@ class Finding:
     """What was seen, in one sentence."""
     fix: str = ""
     """The command or setting that would mend it; empty where nothing is wrong."""
-    by: str = ""
-    """For a wall: what it is made of here, `user namespace, Landlock ABI 7`; empty for what is no wall."""
 
 
 class EngineUnavailable(Exception):  # noqa: N818  (a state of the host, not a mistake in the code)
