@@ -8,7 +8,8 @@ from pathlib import Path
 
 import structlog
 from watchfiles import awatch
-from watchfiles._rust_notify import WatchfilesRustInternalError
+
+from graft_common.watching import failures_told, identity
 
 _log = structlog.get_logger("graft.dropins")
 
@@ -24,31 +25,16 @@ async def changes(directory: Path) -> AsyncIterator[None]:
     The directory may be missing, appear, and be replaced by another of the same name. Never ends by itself.
     """
     while True:
-        watched = _identity(directory)
+        watched = identity(directory)
         yield
         if watched is None:
             await asyncio.sleep(_CHECK / 1000)
             continue
-        try:
+        with failures_told(_log, "dropin.watch_failed", directory) as watch:
             async for _ in _notices(directory, watched):
                 yield
-        except* OSError as errors:
-            # Such as the limit of inotify: looking twice a second is what remains.
-            _tell_failure(
-                directory, errors, "raise fs.inotify.max_user_watches and fs.inotify.max_user_instances with sysctl"
-            )
-        except* WatchfilesRustInternalError as errors:
-            # Whatever befalls a path that is no UTF-8, be it that somebody lists it, ends a watch.
-            _tell_failure(directory, errors, "rename what has a name that is not UTF-8")
-        else:
-            continue
-        await asyncio.sleep(_CHECK / 1000)
-
-
-def _tell_failure(directory: Path, errors: BaseException, fix: str) -> None:
-    while isinstance(errors, BaseExceptionGroup):
-        errors = errors.exceptions[0]
-    _log.warning("dropin.watch_failed", directory=str(directory), reason=str(errors), fix=fix)
+        if watch.failed:  # looking twice a second is what remains
+            await asyncio.sleep(_CHECK / 1000)
 
 
 async def _notices(directory: Path, watched: tuple[int, int]) -> AsyncIterator[None]:
@@ -63,13 +49,5 @@ async def _notices(directory: Path, watched: tuple[int, int]) -> AsyncIterator[N
         if found or loop.time() - swept > _SWEEP:
             swept = loop.time()
             yield
-        if _identity(directory) != watched:
+        if identity(directory) != watched:
             return
-
-
-def _identity(directory: Path) -> tuple[int, int] | None:
-    try:
-        found = directory.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import structlog
 from watchfiles import awatch
-from watchfiles._rust_notify import WatchfilesRustInternalError
+
+from graft_common.watching import failures_told, identity
 
 _log = structlog.get_logger("graft.registry")
 
@@ -27,33 +28,18 @@ async def changes(directory: Path) -> AsyncGenerator[frozenset[str] | None]:
     not followed, so that who needs them must look there. Never ends by itself.
     """
     while True:
-        watched = _identity(directory)
+        watched = identity(directory)
         yield None
         if watched is None:
-            while _identity(directory) is None:
+            while identity(directory) is None:
                 await asyncio.sleep(TICK)
                 yield frozenset()
             continue
-        try:
+        with failures_told(_log, "resources.watch_failed", directory) as watch:
             async for found in _notices(directory, watched):
                 yield found
-        except* OSError as errors:
-            # Such as the limit of inotify: looking at everything now and then is what remains.
-            _tell_failure(
-                directory, errors, "raise fs.inotify.max_user_watches and fs.inotify.max_user_instances with sysctl"
-            )
-        except* WatchfilesRustInternalError as errors:
-            # Whatever befalls a path that is no UTF-8, be it that somebody lists it, ends a watch.
-            _tell_failure(directory, errors, "rename what has a name that is not UTF-8")
-        else:
-            continue
-        await asyncio.sleep(_WITHOUT_WATCH)
-
-
-def _tell_failure(directory: Path, errors: BaseException, fix: str) -> None:
-    while isinstance(errors, BaseExceptionGroup):
-        errors = errors.exceptions[0]
-    _log.warning("resources.watch_failed", directory=str(directory), reason=str(errors), fix=fix)
+        if watch.failed:  # looking at everything now and then is what remains
+            await asyncio.sleep(_WITHOUT_WATCH)
 
 
 async def _notices(directory: Path, watched: tuple[int, int]) -> AsyncIterator[frozenset[str] | None]:
@@ -71,13 +57,5 @@ async def _notices(directory: Path, watched: tuple[int, int]) -> AsyncIterator[f
         # What has changed before the watch began is looked for at its first turn.
         yield frozenset(path for _, path in found) if started else None
         started = True
-        if _identity(directory) != watched:
+        if identity(directory) != watched:
             return
-
-
-def _identity(directory: Path) -> tuple[int, int] | None:
-    try:
-        found = directory.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino

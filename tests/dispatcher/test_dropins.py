@@ -171,7 +171,7 @@ async def test_a_stopped_writer_is_not_killed_and_gets_in(dropins: DropIns, dire
     process = await asyncio.create_subprocess_exec("/bin/sh", "-c", script, cwd=directory)
     async with asyncio.timeout(60):
         while process.returncode is None:
-            await dropins.has("A.b")
+            assert await dropins.has("A.b")
             text = read(dropins)
             assert text == "" or text.startswith("whole ")
             # Where nothing has changed, nothing is waited for, and the loop would never hear of the end.
