@@ -337,7 +337,7 @@ class BubblewrapEngine(LauncherEngine):
         text = stderr.decode(errors="replace").strip().rpartition("\n")[2]
         failed = re.fullmatch(r"bwrap: execvp \S.*?: ([^:]+)", text)
         if failed:
-            return f"cannot run {command.path}: {failed[1]}{interpreter_hint(head)}"
+            return f"cannot run {command.path}: {failed[1]}{interpreter_hint(head, failed[1])}"
         if error and not bwrap.reachable_by_others(command.tree):
             error += f" (the call's user cannot walk to {command.tree}, and root here may not mount)"
         return f"the sandbox for {command.path} could not be built: {error or text or 'bwrap died without a word'}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dispatcher_service.engines.executables import UNNAMED_FAILURE
+
 NOT_FOUND = ("not found", "required file not found", "bad interpreter: No such file or directory")
 """What shells say for ENOENT."""
 
@@ -18,4 +20,4 @@ def exec_failure(stderr: bytes, token: str) -> str:
     said = ["", *stderr.decode(errors="replace").splitlines()][-2]
     if said.endswith(NOT_FOUND):
         return "No such file or directory"
-    return said.rpartition(": ")[2] or "it could not be executed"
+    return said.rpartition(": ")[2] or UNNAMED_FAILURE

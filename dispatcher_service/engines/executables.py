@@ -6,12 +6,20 @@ import errno
 import os
 import platform
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
 ELF_MACHINES = {"x86_64": 62, "aarch64": 183}
 """e_machine of the programs that the kernel and the seccomp filter accept."""
 ELF_HEADER = 64
+UNNAMED_FAILURE = "it could not be executed"
+"""What is said where a shell gave no reason why."""
+OF_THE_INTERPRETER = (
+    *(os.strerror(number) for number in (errno.ENOENT, errno.ENOEXEC, errno.EACCES)),
+    UNNAMED_FAILURE,
+)
+"""What is said when an executable could not be executed, and the interpreter may be why."""
 HEAD = 256
 """Bytes that the kernel looks at (linux/binfmts.h, BINPRM_BUF_SIZE)."""
 
@@ -72,9 +80,27 @@ def format_problem(head: bytes, machine: str) -> str:
     return ""
 
 
-def interpreter_hint(head: bytes) -> str:
-    """What a script's first line asks for, for the message that it could not be run."""
-    if not head.startswith(b"#!"):
+def check_variables(variables: Iterable[tuple[str, str]]) -> None:
+    """Make sure that variables are what they are called, in whatever way an engine hands them on.
+
+    Raises:
+        CannotRun: one is not; the text tells no value.
+    """
+    for name, value in variables:
+        if not name or "=" in name or "\0" in name:
+            raise CannotRun(f"a variable cannot be called {name!r}")
+        if "\0" in value:
+            raise CannotRun(f"the value of the variable {name} contains a NUL")
+
+
+def interpreter_hint(head: bytes, problem: str) -> str:
+    """What a script's first line asks for, for the message that it could not be run.
+
+    Args:
+        head: the first bytes of the file.
+        problem: what went wrong; there is a hint only where that can be the interpreter's fault.
+    """
+    if not head.startswith(b"#!") or problem not in OF_THE_INTERPRETER:
         return ""
     line = head[2:].split(b"\n", 1)[0]
     if line.endswith(b"\r"):

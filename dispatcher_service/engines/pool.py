@@ -88,7 +88,8 @@ class Waiting(Started):
         problem = exec_failure(outcome.stderr, self.token) if outcome.verdict is Verdict.EXITED else ""
         if not problem:
             return outcome
-        return Outcome(Verdict.NOT_STARTED, reason=f"cannot run {command.path}: {problem}{interpreter_hint(head)}")
+        reason = f"cannot run {command.path}: {problem}{interpreter_hint(head, problem)}"
+        return Outcome(Verdict.NOT_STARTED, reason=reason)
 
     def close(self) -> None:
         """Let go of what is left of it."""

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from dispatcher_service.engines.base import Command, Finding, IsolationLevel, Limits, Outcome, Usage, Verdict
 from dispatcher_service.engines.bwrap import allows_execution, reachable_by_others
-from dispatcher_service.engines.executables import CannotRun, interpreter_hint, read_head
+from dispatcher_service.engines.executables import CannotRun, check_variables, interpreter_hint, read_head
 from dispatcher_service.engines.launcher.client import End, Launcher, LauncherError, Request
 from dispatcher_service.engines.limiting import bounds, exceeded, limits_finding, refused
 from dispatcher_service.engines.started import Started
@@ -211,6 +211,7 @@ class LauncherEngine(ABC):
             return Outcome(Verdict.KILLED, reason="killed before it started")
         if any("\0" in argument for argument in (command.mount_at, *command.arguments)):
             raise CannotRun("an argument contains a NUL")
+        check_variables(command.access.environment)
         tree_fd = os.open(command.tree, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             head = read_head(tree_fd, command.executable)
@@ -302,7 +303,7 @@ class LauncherEngine(ABC):
 
     def _why_not_started(self, command: Command, head: bytes, error: str, stderr: bytes) -> str:
         del stderr
-        return f"cannot run {command.path}: {error or 'its first process died'}{interpreter_hint(head)}"
+        return f"cannot run {command.path}: {error or 'its first process died'}{interpreter_hint(head, error)}"
 
     def kill(self, call_id: str) -> bool:
         """See `Engine.kill`."""

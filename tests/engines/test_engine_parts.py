@@ -214,7 +214,19 @@ def test_formats(head, problem):
     ],
 )
 def test_hints(head, hint):
-    assert interpreter_hint(head) == hint
+    assert interpreter_hint(head, "No such file or directory") == hint
+
+
+@pytest.mark.parametrize(
+    ("problem", "told"),
+    [
+        *[("Permission denied", True), ("Exec format error", True), ("it could not be executed", True)],
+        *[("/srv/x was granted, but cannot be shown: No such file or directory", False), ("Exec failed", False)],
+        *[("", False), ("mount /proc: Permission denied", False)],
+    ],
+)
+def test_a_hint_is_given_only_where_the_interpreter_can_be_the_reason(problem, told):
+    assert bool(interpreter_hint(b"#!/bin/sh\n", problem)) is told
 
 
 @pytest.mark.parametrize(

@@ -186,3 +186,20 @@ def test_cannot_be_given(sandbox, path):
         pytest.fail("the whole of the host was shown")
     assert outcome.verdict is Verdict.NOT_STARTED, outcome
     assert outcome.reason
+    assert "first line" not in outcome.reason, "the script's interpreter is not what is wrong"
+
+
+def test_a_link_cannot_be_given(sandbox, granted):
+    outcome = sandbox.script("#!/bin/sh\necho ran\n", access=Access(read=(str(granted / "given" / "link"),)))
+    assert outcome.verdict is Verdict.NOT_STARTED, outcome
+    assert "link" in outcome.reason
+    assert "first line" not in outcome.reason, outcome
+
+
+@pytest.mark.parametrize("variable", [("", "x"), ("A=B", "x"), ("A\0B", "x"), ("A", "x\0y")])
+def test_variables_that_cannot_be(sandbox, variable):
+    """No declaration can ask for them; behind it, no engine takes one for another."""
+    outcome = sandbox.script("#!/bin/sh\nenv\n", access=Access(environment=(variable,)))
+    assert outcome.verdict is Verdict.NOT_STARTED, outcome
+    assert "variable" in outcome.reason, outcome
+    assert "x" not in outcome.reason.split(), "values are told to nobody"

@@ -179,7 +179,7 @@ class NativeEngine(LauncherEngine):
 
     def _why_not_started(self, command: Command, head: bytes, error: str, stderr: bytes) -> str:
         del stderr
-        return f"cannot run {command.path}: {error or 'its first process died'}{interpreter_hint(head)}"
+        return f"cannot run {command.path}: {error or 'its first process died'}{interpreter_hint(head, error)}"
 
 
 def write_spec(runtime_dir: Path, *, outbound: bool) -> tuple[Path, Skeleton]:

@@ -172,7 +172,7 @@ class OciEngine(LauncherEngine):
             return Outcome(Verdict.NOT_STARTED, reason=reason)
         problem = exec_failure(outcome.stderr, call.container.token)
         if problem:
-            reason = f"cannot run {command.path}: {problem}{interpreter_hint(call.head)}"
+            reason = f"cannot run {command.path}: {problem}{interpreter_hint(call.head, problem)}"
             return Outcome(Verdict.NOT_STARTED, reason=reason)
         return outcome
 
