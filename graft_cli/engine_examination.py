@@ -53,9 +53,8 @@ def _is_told_anyway(name: str, finding: Finding) -> bool:
 
 def _more(findings: Iterable[Finding]) -> list[Finding]:
     """Tell of the host what the engine itself has not told."""
-    told = {finding.name for finding in findings}
-    more = [host.landlock_finding(), host.cgroup_finding()]
-    return [finding for finding in more if finding.name not in told]
+    told = any(finding.name == "landlock" for finding in findings)
+    return [] if told else [host.landlock_finding()]
 
 
 def _in_a_line(name: str, findings: Sequence[Finding]) -> Found:

@@ -203,8 +203,7 @@ class BubblewrapEngine(LauncherEngine):
         launcher, tried = await self._try_host()
         if launcher is not None:
             await launcher.stop()
-        informative = [host.user_finding(), host.landlock_finding(), host.cgroup_finding()]
-        return [*informative, *host.settings_findings(), *tried]
+        return [host.user_finding(), host.landlock_finding(), *host.settings_findings(), *tried]
 
     def _drops_uids(self) -> bool:
         return os.geteuid() == 0

@@ -24,10 +24,6 @@ WEAKER = "or choose the weaker engine that needs none of it, GRAFT_ENGINE=confin
 APPARMOR = "kernel.apparmor_restrict_unprivileged_userns"
 EMPTY_MOUNT_POINTS = ("/proc/sys/fs/binfmt_misc", "/proc/fs/nfsd", "/proc/openprom")
 """Folders of procfs that are there to be mounted on, and hide nothing."""
-CGROUP_FIX = (
-    "for limits of whole calls: in Docker 28 or later security_opt writable-cgroups=true (cgroup version 2), in podman "
-    "security_opt unmask=/sys/fs/cgroup, in a systemd unit Delegate=yes"
-)
 SCOPES = ("abstract unix sockets", "signals")
 """What Landlock keeps from calls only from ABI 6 (Linux 6.12) on."""
 
@@ -225,18 +221,3 @@ _LANDLOCK_LACKS = {
         "Linux 5.13 or later with CONFIG_SECURITY_LANDLOCK; in a container Docker 20.10.10 or later",
     ),
 }
-
-
-def cgroup_finding(cgroups: Path = Path("/sys/fs/cgroup"), proc: Path = PROC) -> Finding:
-    """Which control groups there are, and whether Graft may make some for its calls."""
-    if (cgroups / "cgroup.controllers").is_file():
-        kind = "version 2"
-    elif (cgroups / "memory").is_dir():
-        kind = "version 1"
-    else:
-        return Finding("cgroups", ok=True, detail="none: whole calls are bounded by samples", fix=CGROUP_FIX)
-    if "ro" in mounts(proc).get(str(cgroups), "").split(","):
-        return Finding("cgroups", ok=True, detail=f"{kind}, mounted read-only", fix=CGROUP_FIX)
-    if not os.access(cgroups, os.W_OK):
-        return Finding("cgroups", ok=True, detail=f"{kind}, not writable for user {os.geteuid()}", fix=CGROUP_FIX)
-    return Finding("cgroups", ok=True, detail=f"{kind}, writable", by=f"cgroup {kind}")

@@ -164,9 +164,13 @@ def test_control_groups_that_cannot_be_written_are_told(environment: dict[str, s
         directory=tmp_path,
     )
     found = rows(done, "engine native")
-    assert "read-only" in found["cgroups"]["detail"]
-    assert "writable-cgroups=true" in found["cgroups"]["fix"]
-    assert "Delegate=yes" in found["cgroups"]["fix"]
-    if found["canary"]["ok"]:
-        assert done.returncode == 0
-        assert found["memory, processes and CPU time"]["by"] == "resource limits, samples"
+    if not found.get("canary", {"ok": False})["ok"]:
+        pytest.skip("native does not work on this host")
+    assert done.returncode == 0
+    assert [row for row in found if "cgroup" in json.dumps(found[row])] == ["memory, processes and CPU time"]
+    limits = found["memory, processes and CPU time"]
+    assert limits["by"] == "resource limits, samples"
+    assert "is mounted read-only" in limits["detail"]
+    assert "no control groups are mounted" not in limits["detail"]
+    assert "writable-cgroups=true" in limits["fix"]
+    assert "Delegate=yes" in limits["fix"]

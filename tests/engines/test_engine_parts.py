@@ -315,7 +315,7 @@ async def test_probe_names_every_wall(engine):
     assert all(finding.ok for finding in findings), findings
     if engine.name == "bubblewrap":
         names = {finding.name for finding in findings}
-        assert names >= {"user", "landlock", "cgroups", "launcher", "bwrap", "user namespaces", "seccomp", "canary"}
+        assert names >= {"user", "landlock", "limits", "launcher", "bwrap", "user namespaces", "seccomp", "canary"}
 
 
 def test_sealed_input():

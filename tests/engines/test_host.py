@@ -148,27 +148,6 @@ def test_landlock(abi, required, own_users, ok, detail, fix):
     assert finding.by == ("" if abi <= 0 or not ok else f"Landlock ABI {abi}")
 
 
-@pytest.mark.parametrize(
-    ("file", "mountinfo", "detail", "fix"),
-    [
-        ("cgroup.controllers", "", "version 2, writable", ""),
-        ("memory/tasks", "", "version 1, writable", ""),
-        ("cgroup.controllers", "33 22 0:45 / {} ro,nosuid - cgroup2 cgroup rw\n", "version 2, mounted read-only", "writable-cgroups=true"),
-        ("cgroup.controllers", "33 22 0:45 / {} rw,nosuid - cgroup2 cgroup rw\n", "version 2, writable", ""),
-        ("other", "", "none", "Delegate=yes"),
-    ],
-)  # fmt: skip
-def test_cgroups(proc, tmp_path_factory, file, mountinfo, detail, fix):
-    cgroups = tmp_path_factory.mktemp("cgroup")
-    (cgroups / file).parent.mkdir(exist_ok=True)
-    (cgroups / file).write_text("")
-    finding = host.cgroup_finding(cgroups, proc(self__mountinfo=mountinfo.format(cgroups)))
-    assert finding.ok
-    assert detail in finding.detail
-    assert fix in finding.fix
-    assert bool(fix) == bool(finding.fix)
-
-
 @pytest.mark.skipif(platform.machine() not in KNOWN, reason="there is no filter for this architecture")
 def test_a_containers_filter_is_noticed():
     """In a real process, under what Docker forbids by default."""

@@ -118,10 +118,17 @@ def _usable(mounts: list[Mount], path: str | None) -> tuple[str | None, str]:
         if folder is None:
             why = f"{mount.point} does not show this process's own group"
         elif not os.access(folder, os.W_OK | os.X_OK):
-            why = f"{folder} cannot be written"
+            why = f"{folder} {'is mounted read-only' if _is_read_only(folder) else 'cannot be written'}"
         else:
             return folder, ""
     return None, why
+
+
+def _is_read_only(folder: str) -> bool:
+    try:
+        return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
+    except OSError:
+        return False
 
 
 def delegated_home(own: str, path: str, wanted: frozenset[str] = CONTROLLERS) -> tuple[Home, str]:

@@ -143,14 +143,11 @@ class Cgroups:
         return self.memory_by is not None and self.memory_by.unified
 
     @classmethod
-    def open(cls, proc: str = "/proc") -> Cgroups | None:
+    def open(cls, proc: str = "/proc") -> Cgroups:
         """Find out which groups this process may use, and remove what dead launchers have left there.
 
         Moves no process, except that in a delegated group of version 2 those that live in it move into a leaf of their
         own, which the kernel asks for.
-
-        Returns:
-            None where there are none at all.
         """
         homes, lacking = find_homes(proc)
         hierarchies: list[Hierarchy] = []
@@ -166,7 +163,7 @@ class Cgroups:
             for one in [one for one in hierarchies if one.controllers == {"cpuacct"}]:
                 one.close()
                 hierarchies.remove(one)
-        return cls(hierarchies, lacking) if hierarchies else None
+        return cls(hierarchies, lacking)
 
     def description(self) -> dict[str, str]:
         """What is handled by which version: `memory`, `processes`, `cpu`, `kill`; what is not has no entry."""

@@ -32,7 +32,7 @@ class CloningLauncher(Launcher):
         parent_fd: int,
         runtime_dir: str,
         first_uid: int | None,
-        cgroups: Cgroups | None,
+        cgroups: Cgroups,
         native: NativeStarter,
     ) -> None:
         super().__init__(line, parent_fd, runtime_dir, first_uid, cgroups)

@@ -37,7 +37,7 @@ class ForkingLauncher(Launcher):
     """Forks a process for each call, and kills the orphans that calls leave."""
 
     def __init__(
-        self, line: socket.socket, parent_fd: int, runtime_dir: str, first_uid: int | None, cgroups: Cgroups | None
+        self, line: socket.socket, parent_fd: int, runtime_dir: str, first_uid: int | None, cgroups: Cgroups
     ) -> None:
         super().__init__(line, parent_fd, runtime_dir, first_uid, cgroups)
         self.orphans: dict[int, list[Call]] = {}
@@ -213,6 +213,5 @@ class ForkingLauncher(Launcher):
         """Kill everything and wait until it is dead, but not for ever."""
         signal.alarm(STOP_SECONDS)
         kill_children()
-        if self.cgroups is not None:
-            self.cgroups.close()
+        self.cgroups.close()
         remove_folder(self.runtime_dir)

@@ -67,14 +67,14 @@ class Launcher(ABC):
         parent_fd: int,
         runtime_dir: str,
         first_uid: int | None,
-        cgroups: Cgroups | None,
+        cgroups: Cgroups,
     ) -> None:
         self.line = line
         self.runtime_dir = runtime_dir
         self.pid = os.getpid()
         self.first_uid = first_uid
         self.cgroups = cgroups
-        self.metering = Metering(cgroups)
+        self.metering = Metering(cgroups if cgroups.hierarchies else None)
         self.calls: dict[int, Call] = {}
         """Those that the dispatcher has not been told the end of, by their numbers."""
         self.firsts: dict[int, Call] = {}
@@ -120,14 +120,7 @@ class Launcher(ABC):
         """Do what can wait until nothing else is to do."""
 
     def serve(self) -> None:
-        groups = self.cgroups
-        self.send(
-            {
-                "op": "ready",
-                "groups": groups.description() if groups else {},
-                "lacking": groups.lacking if groups else {},
-            }
-        )
+        self.send({"op": "ready", "groups": self.cgroups.description(), "lacking": self.cgroups.lacking})
         while self.running:
             events = self.poll.poll(self.timeout())
             for fd, _events in events:

@@ -50,8 +50,7 @@ def main(arguments: list[str]) -> None:
             serve(CloningLauncher(line, parent_fd, runtime_dir, first_uid, cgroups, NativeStarter(walls)))
         else:
             remove_folder(runtime_dir)
-            if cgroups is not None:
-                cgroups.clear_homes()
+            cgroups.clear_homes()
     except WallError as error:
         line.send(json.dumps({"op": "failed", "wall": error.wall, "error": error.reason}).encode())
 
