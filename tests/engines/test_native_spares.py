@@ -34,8 +34,7 @@ def waiting(native):
 
     def find():
         (launcher,) = psutil.Process(native.launcher_pid).children()
-        children = [child for child in launcher.children() if child.is_running()]
-        return children[min(len(children), spares.BLANKS) :]  # blanks are there from the start
+        return [child for child in launcher.children() if child.is_running()]
 
     return find
 
@@ -50,12 +49,20 @@ def again(native, tree):
     return run
 
 
-async def settled(waiting, count):
+async def settled(waiting, count=spares.MOST):
     for _attempt in range(1000):
         if len(waiting()) == count:
             return
         await asyncio.sleep(0.01)
     raise AssertionError(f"{len(waiting())} sandboxes wait, not {count}")
+
+
+async def test_they_wait_from_the_start_and_are_replaced(again, waiting):
+    await settled(waiting)
+    first = set(waiting())
+    await again()
+    await settled(waiting)
+    assert len(first & set(waiting())) == spares.MOST - 1
 
 
 async def test_every_call_gets_a_sandbox_of_its_own(again, waiting):
@@ -66,7 +73,7 @@ async def test_every_call_gets_a_sandbox_of_its_own(again, waiting):
             assert pids == "2 1"
             assert len(spaces) == 5, "something was in /tmp"
         assert len({space for *spaces, _pids in said for space in spaces}) == 15, "two had a namespace in common"
-        await settled(waiting, 1)
+        await settled(waiting)
 
 
 async def test_each_gets_its_own_input_arguments_and_environment(native, tree):
@@ -85,10 +92,8 @@ async def test_each_gets_its_own_input_arguments_and_environment(native, tree):
         assert outcome.stderr == b"e\n"
 
 
-async def test_other_limits_get_another_sandbox(again, waiting, tree):
-    for _round in range(2):
-        await again()
-    await settled(waiting, 1)
+async def test_each_gets_its_own_limits(again, waiting, tree):
+    await settled(waiting)
     text = "#!/bin/sh\nulimit -n\n"
     tree.add(text)
     command = tree.command(text)
@@ -98,21 +103,17 @@ async def test_other_limits_get_another_sandbox(again, waiting, tree):
 
 
 async def test_one_that_has_died_is_not_missed(again, waiting):
-    for _round in range(2):
-        await again()
-    await settled(waiting, 1)
+    await settled(waiting)
     for sandbox in waiting():
         sandbox.send_signal(signal.SIGKILL)
-    await settled(waiting, 0)
     for _round in range(3):
         outcome = await again()
         assert (outcome.verdict, outcome.exit_code) == (Verdict.EXITED, 0), outcome
+    await settled(waiting)
 
 
 async def test_another_folder_at_the_same_path_is_seen(again, waiting, tree, tmp_path):
-    for _round in range(2):
-        await again()
-    await settled(waiting, 1)
+    await settled(waiting)
     tree.path.rename(tmp_path / "old")
     tree.path.mkdir()
     tree.path.chmod(0o755)
@@ -121,30 +122,33 @@ async def test_another_folder_at_the_same_path_is_seen(again, waiting, tree, tmp
 
 
 async def test_a_changed_file_is_seen(again, waiting, tree):
-    for _round in range(2):
-        await again()
-    await settled(waiting, 1)
+    await settled(waiting)
     tree.add("#!/bin/sh\necho changed\n")
     assert (await again()).stdout == b"changed\n"
 
 
 async def test_there_are_never_many(native, tree, waiting):
-    for number in range(spares.MOST + 3):
-        command = tree.command("#!/bin/sh\n", processes=20 + number)
-        for attempt in range(2):
-            await native.run(dataclasses.replace(command, call_id=f"{number}-{attempt}"))
-    for _attempt in range(100):
-        if 0 < len(waiting()) <= spares.MOST:
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError(f"{len(waiting())} sandboxes wait")
+    command = tree.command("#!/bin/sh\n")
+    for _round in range(3):
+        calls = (native.run(dataclasses.replace(command, call_id=f"{number}")) for number in range(2 * spares.MOST))
+        await asyncio.gather(*calls)
+    await settled(waiting)
 
 
-async def test_none_waits_for_long(again, waiting):
-    for _round in range(2):
-        await again()
-    await settled(waiting, 1)
-    await settled(waiting, 0)
+async def test_the_size_of_tmp_is_the_call_s_own(native, tree):
+    text = "#!/bin/sh\nhead -c 40000000 /dev/zero > /tmp/a; wc -c < /tmp/a\n"
+    for size in (1 << 20, 32 << 20, 16 << 20, 1 << 20):
+        outcome = await native.run(tree.command(text, tmp_size=size))
+        assert int(outcome.stdout) == size, outcome
+
+
+async def test_nobody_learns_where_others_are(native, tree):
+    """Mount points are made where all calls could see them."""
+    await native.run(dataclasses.replace(tree.command("#!/bin/sh\n"), mount_at="/srv/some/secret name"))
+    outcome = await native.run(tree.command("#!/bin/sh\nls / /srv /srv/some 2>&1; cat '/srv/some/secret name/x'\n"))
+    assert b"name" not in outcome.stdout, outcome
+    assert b"some\n" not in outcome.stdout, outcome
+    assert b"No such file" in outcome.stderr
 
 
 async def test_calls_that_use_them_can_be_killed_and_time_out(native, tree, mark, running, begun):

@@ -4,24 +4,13 @@ from __future__ import annotations
 
 import resource
 import time
-from typing import Any, NamedTuple
+from typing import Any
 
 from dispatcher_service.engines.launcher.metering import Meter
 
-Kind = tuple[str, ...]
-
-
-class Order(NamedTuple):
-    """What a spare sandbox is to be built from; see `spares.py`."""
-
-    kind: Kind
-    request: dict[str, Any]
-    place: tuple[int, int]
-    """The tree's folder: its device and number."""
-
 
 class Call:
-    """One call, or a sandbox that waits for one."""
+    """One call, or a sandbox that waits for one, whose request is empty."""
 
     def __init__(self, request: dict[str, Any], slot: int, meter: Meter) -> None:
         self.slot = slot
@@ -45,15 +34,11 @@ class Call:
         self.maxrss = 0
         self.cleared = False
         """Whether the removal of its folder has begun once."""
-        self.order: Order | None = None
-        """What a spare for the next call of its kind is built from."""
-        self.spare = 0
-        """The number that it had as a spare."""
         self.serve(request)
 
     def serve(self, request: dict[str, Any]) -> None:
         """Be the call of a request from now on."""
-        self.id: int = request["id"]
+        self.id: int = request.get("id", 0)
         self.request = request
         self.meter.call = self.id
         self.started_at = time.monotonic()

@@ -106,15 +106,55 @@ def _ruleset(abi: int, *, network: bool) -> tuple[int, bytes]:
 _RULESETS = {network: _ruleset(ABI, network=network) for network in (False, True)} if ABI else {}
 
 
+class Ruleset:
+    """What a process is to reach, and nothing else, once it restricts itself. What is open already stays usable.
+
+    Where the kernel has no Landlock nothing happens: the caller asks `missing` first.
+
+    Args:
+        network: TCP sockets may be bound and connected; otherwise neither.
+
+    Raises:
+        OSError: the kernel refuses.
+    """
+
+    def __init__(self, *, network: bool = False) -> None:
+        self.fd = -1
+        """Its descriptor, which the caller may move; -1 where there is no Landlock."""
+        if ABI:
+            self._handled, attributes = _RULESETS[network]
+            size = ctypes.c_size_t(len(attributes))
+            result = _syscall(ctypes.c_long(SYS_CREATE_RULESET), attributes, size, ctypes.c_uint(0))
+            self.fd = _check(result, "landlock_create_ruleset")
+
+    def allow(self, target: str | bytes | int, access: int) -> None:
+        """Add what `Rule` says; a path that does not exist is skipped.
+
+        Raises:
+            OSError: the kernel refuses, or the path cannot be opened.
+        """
+        if self.fd != -1:
+            _allow(self.fd, target, access & self._handled)
+
+    def restrict(self) -> None:
+        """Hold this process, and all that it starts, to it; cannot be undone. It needs no_new_privs.
+
+        Raises:
+            OSError: the kernel refuses.
+        """
+        if self.fd != -1:
+            result = _syscall(ctypes.c_long(SYS_RESTRICT_SELF), ctypes.c_int(self.fd), ctypes.c_uint(0))
+            _check(result, "landlock_restrict_self")
+
+
 def restrict(rules: Sequence[Rule], *, network: bool = False) -> tuple[str, ...]:
     """Reach nothing any more but what the rules allow: this process, and all that it starts. Cannot be undone.
 
-    Sets no_new_privs too, without which an ordinary user may not do this. What is open already stays usable. A path
-    that does not exist is skipped. Where the kernel has no Landlock nothing happens: the caller asks `missing` first.
+    Sets no_new_privs too, without which an ordinary user may not do this.
 
     Args:
         rules: see `Rule`; prepared once, for all calls.
-        network: TCP sockets may be bound and connected; otherwise neither.
+        network: see `Ruleset`.
 
     Returns:
         What is not enforced, as `missing` tells it.
@@ -122,24 +162,17 @@ def restrict(rules: Sequence[Rule], *, network: bool = False) -> tuple[str, ...]
     Raises:
         OSError: the kernel refuses, or a path cannot be opened.
     """
-    if not ABI:
+    ruleset = Ruleset(network=network)
+    if ruleset.fd == -1:
         return missing()
-    handled, attributes = _RULESETS[network]
-    ruleset = _check(
-        _syscall(ctypes.c_long(SYS_CREATE_RULESET), attributes, ctypes.c_size_t(len(attributes)), ctypes.c_uint(0)),
-        "landlock_create_ruleset",
-    )
     try:
         for target, access in rules:
-            _allow(ruleset, target, access & handled)
+            ruleset.allow(target, access)
         one = ctypes.c_ulong(1)
         _check(_libc.prctl(PR_SET_NO_NEW_PRIVS, one, _zero, _zero, _zero), "prctl(PR_SET_NO_NEW_PRIVS)")
-        _check(
-            _syscall(ctypes.c_long(SYS_RESTRICT_SELF), ctypes.c_int(ruleset), ctypes.c_uint(0)),
-            "landlock_restrict_self",
-        )
+        ruleset.restrict()
     finally:
-        os.close(ruleset)
+        os.close(ruleset.fd)
     return missing()
 
 

@@ -1,4 +1,9 @@
-"""How the launcher of the engine `native` starts a call: one clone into fresh namespaces. The standard library only."""
+"""How the launcher of the engine `native` makes sandboxes and furnishes them for calls. The standard library only.
+
+A sandbox is made alike for all calls, but for its network: namespaces, an empty /tmp, and a first process that builds
+the walls and then waits. What a call alone sees is mounted from here, into the namespace of mounts of its sandbox, when
+nothing of the call runs yet.
+"""
 
 from __future__ import annotations
 
@@ -13,19 +18,26 @@ from dispatcher_service.engines.launcher.cgroups import Group
 from dispatcher_service.engines.launcher.kernel import (
     CLONE_NEWIPC,
     CLONE_NEWNET,
-    CLONE_NEWNS,
     CLONE_NEWPID,
     CLONE_NEWUTS,
+    MS_NODEV,
+    MS_NOEXEC,
+    MS_NOSUID,
+    MS_REMOUNT,
 )
-from dispatcher_service.engines.launcher.sandbox import REPORT, Report, Sandbox
-from dispatcher_service.engines.launcher.template import Template
+from dispatcher_service.engines.launcher.sandbox import REPORT, Report, Sandbox, Walls
+from dispatcher_service.engines.launcher.template import Template, make_place
 
-OWN = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS
-"""Namespaces of every call; that of users comes later, so that it owns none of these."""
+OWN = CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS
+"""Namespaces of every call besides that of mounts; that of users comes later, so that it owns none of these."""
+TMP = (16 << 20, 4096)
+"""Bytes and files of /tmp in a sandbox that waits; a call that may have more, or less, has that changed."""
+SECRETS = "/run/secrets"
+SECRETS_SIZE = 4 << 20
 
 
 class Things(NamedTuple):
-    """Mounts that a call's first process attaches."""
+    """Mounts that a call is to see, which nobody has yet."""
 
     tree: int
     granted: list[tuple[int, str, bool]]
@@ -33,11 +45,11 @@ class Things(NamedTuple):
 
 
 class NativeStarter:
-    """Starts calls from the template that it builds.
+    """Makes sandboxes from the template that it builds.
 
     Args:
-        spec: see `Template`; and `filters`, the compiled seccomp filters by the kind of network, in hexadecimal, and
-            `programs`, folders below the root from which programs may be run.
+        spec: see `Template`; and `filters`, the compiled seccomp filters by the kind of network, in hexadecimal,
+            `programs`, folders below the root from which programs may be run, and `inner`, the user's number inside.
 
     Raises:
         WallError: the template cannot be built.
@@ -46,20 +58,59 @@ class NativeStarter:
     def __init__(self, spec: dict[str, Any]) -> None:
         os.umask(0o022)
         self.template = Template(spec)
-        self.filters = {network: kernel.Filter(bytes.fromhex(code)) for network, code in spec["filters"].items()}
-        self.network = next(network for network in self.filters if network != "loopback")
+        self.walls = {
+            network: Walls(
+                network,
+                spec["inner"],
+                landlock_rules(spec),
+                kernel.Filter(bytes.fromhex(code)),
+                kernel.last_capability(),
+            )
+            for network, code in spec["filters"].items()
+        }
+        self.network = next(network for network in self.walls if network != "loopback")
         """Of calls that get no other."""
         self.covered = tuple(f"/{target}/" for _source, target in spec["binds"])
-        self.last_capability = kernel.last_capability()
         self.tid_place = kernel.tid_address() if kernel.has_clone3() else 0
-        self.rules = landlock_rules(spec)
         # Calls may share a network in which there is nothing, unless they could meet at its abstract unix sockets.
         meet = "abstract unix sockets" in landlock.missing()
         self.own_networks = {"loopback", "none"} if meet else {"loopback"}
         self._reports, self._report_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._reports.setblocking(False)
         self.reports = self._reports.fileno()
-        """Readable when a call's first process has reported."""
+        """Readable when a sandbox's first process has reported."""
+
+    def start(
+        self, number: int, network: str, uid: int | None, group: Group | None, line: socket.socket
+    ) -> tuple[int, int]:
+        """Make a sandbox, whose first process waits for its call.
+
+        Args:
+            number: what it calls itself in its report.
+            network: the kind.
+            uid: the user that it becomes; None keeps the launcher's.
+            group: its control group; None where there are none.
+            line: on which it waits.
+
+        Returns:
+            The process's number and the namespace of mounts, for the parent; in the child this does not return.
+
+        Raises:
+            OSError: the kernel refuses.
+        """
+        flags = OWN | CLONE_NEWNET if network in self.own_networks else OWN
+        cgroup = group.fd if group is not None and group.fd is not None and self.tid_place else -1
+        with self.template.new_mounts() as mounts:
+            try:
+                build_tmp(*TMP, 0)
+                pid = self.clone(flags, cgroup)
+            except OSError:
+                os.close(mounts)
+                raise
+            if pid == 0:
+                join = None if group is None else lambda: group.attach(born_in=cgroup != -1)
+                Sandbox(number, self.walls[network], uid, self._report_end.fileno(), line).become(join)
+        return pid, mounts
 
     @contextlib.contextmanager
     def take(self, request: dict[str, Any], place: tuple[int, int]) -> Iterator[Things]:
@@ -77,50 +128,37 @@ class NativeStarter:
         try:
             tree = self.template.take_tree(request["tree"], place)
             taken.append(tree)
-            self.make_place(request["mount_at"], folder=True)
-            for _tree, path, is_folder in granted:
-                self.make_place(path, folder=is_folder)
             yield Things(tree, granted)
         finally:
             for fd in taken:
                 os.close(fd)
 
-    def start(
-        self,
-        request: dict[str, Any],
-        fds: list[int],
-        things: Things | None,
-        uid: int | None,
-        group: Group | None,
-        line: socket.socket | None,
-    ) -> int:
-        """Clone a call's first process.
+    def furnish(self, mounts: int, request: dict[str, Any], things: Things, fds: list[int], uid: int | None) -> None:
+        """Mount in a sandbox what its call sees.
 
         Args:
+            mounts: the sandbox's namespace.
             request: see `program.py`.
-            fds: see there.
-            things: what it is to see of the host; None for a blank, which waits before it differs from any other.
-            uid: the user that it becomes; None keeps the launcher's.
-            group: the call's control group; None where there are none.
-            line: on which it is to wait for its call, or for what is missing; None when it has it all.
-
-        Returns:
-            Its number, for the parent; in the child this does not return.
+            things: what was taken for the call.
+            fds: what came with the request.
+            uid: the user of the sandbox; None for the launcher's.
 
         Raises:
-            OSError: the kernel refuses.
+            OSError: something cannot be mounted; the text tells what.
         """
-        network = request.get("network", self.network)
-        flags = OWN | CLONE_NEWNET if network in self.own_networks else OWN
-        cgroup = group.fd if group is not None and group.fd is not None and self.tid_place else -1
-        pid = self.clone(flags, cgroup)
-        if pid == 0:
-            report_w = self._report_end.fileno()
-            join = None if group is None else lambda: group.attach(born_in=cgroup != -1)
-            tree, granted = things or (-1, [])
-            common = (self.rules, self.filters[network], self.last_capability)
-            Sandbox(request, fds, report_w, uid, tree, granted, *common, line).become(join)
-        return pid
+        own = [(things.tree, request["mount_at"], True), *things.granted]
+        for _tree, path, is_folder in own:
+            self.make_place(path, folder=is_folder)
+        with self.template.inside(mounts):
+            size, count = request["tmp"]
+            if (size, count) != TMP:
+                build_tmp(size, count, MS_REMOUNT)
+            for tree, path, is_folder in own:
+                if path.startswith("/tmp/"):  # noqa: S108  (the sandbox's own)
+                    make_place(path[1:], None, folder=is_folder)
+                kernel.attach_tree(tree, path)
+            if request["secrets"]:
+                build_secrets(request["secrets"], fds[4], uid)
 
     def read_reports(self) -> Iterator[Report]:
         """What first processes have reported since this was last called."""
@@ -129,8 +167,8 @@ class NativeStarter:
                 data = self._reports.recv(1024)
             except BlockingIOError:
                 return
-            call, code, number, cpu, maxrss = REPORT.unpack_from(data)
-            yield Report(call, code, number, data[REPORT.size :].decode(errors="replace"), cpu, maxrss)
+            sandbox, code, number, cpu, maxrss = REPORT.unpack_from(data)
+            yield Report(sandbox, code, number, data[REPORT.size :].decode(errors="replace"), cpu, maxrss)
 
     def clone(self, flags: int, cgroup: int) -> int:
         """Fork into namespaces, by whichever way this host has."""
@@ -145,9 +183,44 @@ class NativeStarter:
                 self.template.make_place(path, folder=folder)
 
 
+def build_tmp(size: int, count: int, flags: int) -> None:
+    """Mount an empty /tmp, or change its bounds."""
+    kernel.mount("tmp", "/tmp", "tmpfs", flags | MS_NOSUID | MS_NODEV, f"mode=1777,size={size},nr_inodes={count}")  # noqa: S108  (the sandbox's own)
+
+
+def build_secrets(secrets: list[tuple[str, int]], content: int, uid: int | None) -> None:
+    """Put secrets, which the launcher does not read, into a folder in memory.
+
+    Args:
+        secrets: names and sizes.
+        content: what holds them, one after the other.
+        uid: whom they are for; None for the launcher's user.
+    """
+    owner = os.geteuid() if uid is None else uid
+    options = f"mode=500,uid={owner},gid={owner if uid is not None else os.getegid()}"
+    flags = MS_NOSUID | MS_NODEV | MS_NOEXEC
+    kernel.mount("secrets", SECRETS, "tmpfs", flags, f"{options},size={SECRETS_SIZE},nr_inodes=1024")
+    at = 0
+    for name, size in secrets:
+        made = os.open(f"{SECRETS}/{name}", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o400)
+        if uid is not None:
+            os.fchown(made, uid, uid)
+        end = at + size
+        while at < end:
+            at += os.sendfile(made, content, at, end - at)
+        os.close(made)
+    kernel.set_attributes(kernel.AT_FDCWD, SECRETS, kernel.ATTR_RDONLY, recursive=False)
+
+
 def landlock_rules(spec: dict[str, Any]) -> list[landlock.Rule]:
     """What all calls may do with the root that they have in common."""
     programs = [f"/{name}" for name in spec["programs"]]
     rules: list[tuple[str, int]] = [("/", landlock.READ), ("/dev", landlock.DEVICE)]
     rules += [(path, landlock.EXECUTE) for path in programs if os.path.isdir(path) and not os.path.islink(path)]  # noqa: PTH112, PTH114  (pathlib would double this small process)
     return [(os.open(path, os.O_PATH | os.O_CLOEXEC), access) for path, access in rules]
+
+
+def landlock_rules_of(request: dict[str, Any]) -> list[tuple[str, int]]:
+    """What a call may do with what it alone sees."""
+    granted = [(path, landlock.WRITE if writable else landlock.READ) for _source, path, writable in request["paths"]]
+    return [(request["mount_at"], landlock.EXECUTE), *granted]

@@ -1,7 +1,7 @@
 """The launcher process: starts every call, watches the clock, and reports an end only when everything of it is dead.
 
 The standard library only, one thread, and nothing of this project but its neighbours, so that its image stays small:
-each call costs a fork of it. `start.py` starts it.
+each sandbox costs a fork of it. `start.py` starts it.
 
 It counts and bounds what each call uses (`metering.py`), by control groups where it may use any.
 
@@ -15,12 +15,12 @@ The line is a SOCK_SEQPACKET socket, one JSON object a message:
   `--json-status-fd` and, where users are kept, the one for `--block-fd`. Each of `binds` is a descriptor and a path
   where the file or folder is shown, for this call only. In mode `native` descriptor 3 is the tree's folder, 4 holds the
   secrets one after the other, and there are also `"tree"` (the folder's path on the host), `"mount_at"`, `"network"`
-  (`none`, `loopback` or `outbound`), `"tmp"` (bytes and files of /tmp), `"inner"` (the user's number inside), `"paths"`
-  (granted ones: on the host, inside, whether to be written to) and `"secrets"` (names and sizes). In mode `confined`
-  descriptor 3 is the tree's folder too, those behind it are granted paths, `argv` begins with a path below the tree,
-  and there are also `"tree"`, `"stage"` (the call's user cannot walk there), `"folder"` (to be made, the call's own),
-  `"rules"` and `"granted"` (Landlock's, by path and for those descriptors), `"network"` (whether TCP is allowed) and
-  `"filter"` (a compiled seccomp filter, in hexadecimal).
+  (`none`, `loopback` or `outbound`), `"tmp"` (bytes and files of /tmp), `"paths"` (granted ones: on the host, inside,
+  whether to be written to) and `"secrets"` (names and sizes). In mode `confined` descriptor 3 is the tree's folder too,
+  those behind it are granted paths, `argv` begins with a path below the tree, and there are also `"tree"`, `"stage"`
+  (the call's user cannot walk there), `"folder"` (to be made, the call's own), `"rules"` and `"granted"` (Landlock's, by
+  path and for those descriptors), `"network"` (whether TCP is allowed) and `"filter"` (a compiled seccomp filter, in
+  hexadecimal).
   A call that `waits` is only made ready: its time runs from the next message on.
 - in, `{"op": "begin", "id"}`, and `{"op": "kill", "id"}`.
 - out, `{"op": "ready", "groups", "lacking"}` once, with what control groups are used for and why not for more; or
@@ -35,6 +35,7 @@ The launcher ends when the socket does, or the dispatcher: then it kills every c
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import json
 import os
@@ -44,6 +45,7 @@ import signal
 import socket
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from typing import Any
 
 from dispatcher_service.engines.launcher.call import Call
@@ -191,19 +193,32 @@ class Launcher(ABC):
         self.metering.start(call.meter, call.pid)
         heapq.heappush(self.deadlines, (call.started_at + call.request["wall"], call.id))
 
-    def begin(self, request: dict[str, Any]) -> Call:
-        """Get a call what it needs before its first process starts; in the request, the meter may change limits.
+    def begin(self, request: dict[str, Any] | None = None) -> Call:
+        """Get a call what it needs before its first process starts.
+
+        Args:
+            request: the call's, in which the meter may change limits; None for a sandbox that is to wait for one.
 
         Raises:
             OSError: something cannot be had.
         """
         if not self.slots:
             raise OSError(0, f"more than {MAX_CALLS} calls run at once")
-        try:
-            meter = self.metering.take(request, request.get("own", OWN_PROCESSES.get(request["mode"], 1)))
-        except OSError as error:
-            raise OSError(error.errno, f"its control group cannot be used: {error.strerror or error}") from None
-        return Call(request, self.slots.pop(), meter)
+        with grouping():
+            if request is None:
+                meter = self.metering.blank(1)
+            else:
+                meter = self.metering.take(request, request.get("own", OWN_PROCESSES.get(request["mode"], 1)))
+        return Call(request or {}, self.slots.pop(), meter)
+
+    def bind(self, call: Call, request: dict[str, Any]) -> None:
+        """Have a call's meter count for a request, in which it may change limits.
+
+        Raises:
+            OSError: its control group cannot be used.
+        """
+        with grouping():
+            self.metering.bind(call.meter, request)
 
     def user_of(self, call: Call) -> int | None:
         """The user that a call runs as; None for the launcher's own."""
@@ -270,3 +285,12 @@ class Launcher(ABC):
         """Let the next call have what a dead one had."""
         self.slots.append(call.slot)
         self.metering.drop(call.meter)
+
+
+@contextlib.contextmanager
+def grouping() -> Iterator[None]:
+    """Tell of a failure that it was about a call's control group."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, f"its control group cannot be used: {error.strerror or error}") from None

@@ -1,8 +1,8 @@
-"""What a call's first process does in the engine `native`, from its clone to its end. The standard library only.
+"""What a sandbox's first process does in the engine `native`, from its clone to its end. The standard library only.
 
-It is pid 1 of the call's own namespace of processes. It builds the rest of the walls around itself, starts the
-executable as its child, reaps what the executable leaves behind, reports, and ends, whereupon the kernel kills whatever
-is left. The order of the steps matters: each takes away what an earlier one needed.
+It is pid 1 of the sandbox's own namespace of processes. It builds the walls around itself, waits for its call, starts
+the executable as its child, reaps what the executable leaves behind, reports, and waits for its end, with which the
+kernel kills whatever is left. The order of the steps matters: each takes away what an earlier one needed.
 """
 
 from __future__ import annotations
@@ -27,14 +27,12 @@ from dispatcher_service.engines.launcher.kernel import (
     MS_NOSUID,
     MS_RDONLY,
 )
-from dispatcher_service.engines.launcher.template import make_place, write
+from dispatcher_service.engines.launcher.template import write
 
 MAX_MESSAGE = 1 << 18
-SECRETS = "/run/secrets"
-SECRETS_SIZE = 4 << 20
-REPORT_FD, LINE_FD = 3, 4
+REPORT_FD, LINE_FD, RULES_FD = 3, 4, 5
 REPORT = struct.Struct("=IIIdI")
-"""The call's number, the exit code, the signal, CPU time and the largest process's size; then the text of an error."""
+"""The sandbox's number, exit code, signal, CPU time and the largest process's size; then the text of an error."""
 SPAWN_ROOM = 24 << 20
 """Bytes of address space that this process takes up, with some to spare: an executable that is allowed less is started
 by a fork, whose child alone is limited; else this process is limited too, and starting needs some memory."""
@@ -46,7 +44,8 @@ RESET = (*IGNORED, signal.SIGXFSZ, signal.SIGCHLD)
 class Report(NamedTuple):
     """What a call's first process says at the end."""
 
-    call: int
+    sandbox: int
+    """Its number."""
     code: int
     signal: int
     error: str
@@ -57,45 +56,40 @@ class Report(NamedTuple):
     """KiB, of the largest of its processes."""
 
 
+class Walls(NamedTuple):
+    """What sandboxes of one kind are made with."""
+
+    network: str
+    """`none`, `loopback` or `outbound`."""
+    inner: int
+    """The user's number inside."""
+    rules: list[landlock.Rule]
+    """Landlock's, about what all calls see."""
+    seccomp: kernel.Filter
+    last_capability: int
+    """The newest one's number."""
+
+
 class Sandbox:
-    """A new process on its way to being the first of a call's.
+    """A new process on its way to being the first of a sandbox.
 
     Args:
-        request: see `program.py`.
-        fds: standard input, output and error, the tree's folder, and the secrets where there are any.
-        report_w: where to report.
+        number: what it calls itself in its report.
+        walls: what it is made with.
         uid: the user to become on the host; None keeps the launcher's.
-        tree: the tree's mounts, not attached yet; -1 for a blank.
-        granted: mounts of what is granted, with their paths and whether each is a folder.
-        rules: Landlock's, about what all calls see.
-        seccomp: the filter.
-        last_capability: the newest capability's number.
-        line: on which the rest of the request comes: number, command, environment, descriptors; None when it is there.
+        report_w: where to report.
+        line: on which its call comes: one message with the command, the environment, limits and rules, and standard
+            input, output and error.
     """
 
-    def __init__(
-        self,
-        request: dict[str, Any],
-        fds: list[int],
-        report_w: int,
-        uid: int | None,
-        tree: int,
-        granted: list[tuple[int, str, bool]],
-        rules: list[landlock.Rule],
-        seccomp: kernel.Filter,
-        last_capability: int,
-        line: socket.socket | None,
-    ) -> None:
-        self.request = request
-        self.fds = fds
-        self.report_w = report_w
+    def __init__(self, number: int, walls: Walls, uid: int | None, report_w: int, line: socket.socket) -> None:
+        self.number = number
+        self.walls = walls
         self.uid = uid
-        self.tree = tree
-        self.granted = granted
-        self.rules = rules
-        self.seccomp = seccomp
-        self.last_capability = last_capability
+        self.report_w = report_w
         self.line = line
+        self.request: dict[str, Any] = {}
+        self.fds: list[int] = []
 
     def become(self, join: Callable[[], None] | None) -> NoReturn:
         """Never returns; a failure is told in the report.
@@ -113,70 +107,33 @@ class Sandbox:
             # Through the launcher's /proc, which unlike the call's own can be written to.
             own = os.open("/proc/self", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             write("oom_score_adj", "500", own)  # when memory runs out, calls go before the dispatcher does
-            if self.tree == -1 and self.line is not None:
-                self.take_call(self.line)
             self.build_network()
-            self.build_files()
+            kernel.mount("proc", "/proc", "proc", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, "hidepid=2")
             self.become_user(own)
-            self.limit()
-            self.confine()
-            if self.line is not None:
-                self.wait_for_call(self.line)
-            self.arrange_fds()
+            os.umask(0o022)
+            kernel.drop_capabilities(self.walls.last_capability)
+            kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
+            rules = landlock.Ruleset(network=self.walls.network != "none")
+            for target, access in (*self.walls.rules, ("/tmp", landlock.WRITE | landlock.EXECUTE)):  # noqa: S108  (the sandbox's own)
+                rules.allow(target, access)
+            self.keep(rules)
+            self.wait_for_call()
+            self.confine(rules)
             self.run()
         except BaseException as error:  # noqa: BLE001  (whatever it is, the launcher must hear of it and this process end)
             text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-            os.write(self.report_w, REPORT.pack(self.request["id"], 0, 0, 0.0, 0) + text[:500].encode())
+            os.write(self.report_w, REPORT.pack(self.number, 0, 0, 0.0, 0) + text[:500].encode())
         finally:
             os._exit(127)
 
-    def take_call(self, line: socket.socket) -> None:
-        """Wait, as a blank, for everything that makes this a call's sandbox."""
-        message, fds, _flags, _address = socket.recv_fds(line, MAX_MESSAGE, 4, socket.MSG_CMSG_CLOEXEC)
-        if not message:
-            os._exit(0)  # not needed any more
-        self.request = json.loads(message)
-        *self.fds, self.tree = fds
-        self.line = None
-
     def build_network(self) -> None:
         """Switch the loopback on, in a network namespace that is the call's own."""
-        if self.request["network"] != "loopback":
+        if self.walls.network != "loopback":
             return
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as line:
             asked = ioctl(line, SIOCGIFFLAGS, struct.pack("16sH22x", b"lo", 0))
             flags = struct.unpack("16sH22x", asked)[1]
             ioctl(line, SIOCSIFFLAGS, struct.pack("16sH22x", b"lo", flags | IFF_UP))
-
-    def build_files(self) -> None:
-        """Mount what this call alone sees."""
-        request = self.request
-        size, count = request["tmp"]
-        kernel.mount("tmp", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, f"mode=1777,size={size},nr_inodes={count}")  # noqa: S108  (the sandbox's own)
-        kernel.mount("proc", "/proc", "proc", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, "hidepid=2")
-        for tree, path, is_folder in [(self.tree, request["mount_at"], True), *self.granted]:
-            if path.startswith("/tmp/"):  # noqa: S108  (as above)
-                make_place(path[1:], None, folder=is_folder)
-            kernel.attach_tree(tree, path)
-        if request["secrets"]:
-            self.build_secrets()
-
-    def build_secrets(self) -> None:
-        """Write the secrets, which the launcher never reads, into a folder in memory."""
-        owner = os.geteuid() if self.uid is None else self.uid
-        options = f"mode=500,uid={owner},gid={owner if self.uid is not None else os.getegid()}"
-        flags = MS_NOSUID | MS_NODEV | MS_NOEXEC
-        kernel.mount("secrets", SECRETS, "tmpfs", flags, f"{options},size={SECRETS_SIZE},nr_inodes=1024")
-        at = 0
-        for name, size in self.request["secrets"]:
-            made = os.open(f"{SECRETS}/{name}", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o400)
-            if self.uid is not None:
-                os.fchown(made, self.uid, self.uid)
-            end = at + size
-            while at < end:
-                at += os.sendfile(made, self.fds[4], at, end - at)
-            os.close(made)
-        kernel.set_attributes(kernel.AT_FDCWD, SECRETS, kernel.ATTR_RDONLY, recursive=False)
 
     def become_user(self, own: int) -> None:
         """Become a user that owns nothing, in a user namespace that owns none of the other namespaces."""
@@ -184,8 +141,6 @@ class Sandbox:
         if self.uid is not None:
             uid = gid = self.uid
             try:
-                for fd in self.fds[1:3]:
-                    os.fchown(fd, uid, gid)  # so that a script may open /dev/stdout and /dev/stderr
                 os.setgroups([])
                 os.setresgid(gid, gid, gid)
                 os.setresuid(uid, uid, uid)
@@ -197,7 +152,7 @@ class Sandbox:
             kernel.prctl(kernel.PR_SET_DUMPABLE, 1)  # for the maps
         if 0 in os.getresuid():
             raise PermissionError("a call must not run as root")
-        inner = self.request["inner"]
+        inner = self.walls.inner
         kernel.unshare(CLONE_NEWUSER)
         write("setgroups", "deny", own)
         write("uid_map", f"{inner} {uid} 1", own)
@@ -205,47 +160,39 @@ class Sandbox:
         # This process is a copy of the launcher: the call must not look into it.
         kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
 
-    def limit(self) -> None:
-        """Set the resource limits; that of processes counts in the user namespace alone."""
-        os.umask(0o022)
-        for number, soft, hard in self.request["rlimits"]:
-            if number != resource.RLIMIT_NOFILE and (number != resource.RLIMIT_AS or hard >= SPAWN_ROOM):
-                set_limit(number, soft, hard)
-        if self.request["processes"]:
-            most = self.request["processes"] + 1  # this one counts too
-            set_limit(resource.RLIMIT_NPROC, most, most)
+    def keep(self, rules: landlock.Ruleset) -> None:
+        """Keep nothing of the launcher's but two sockets, and the ruleset."""
+        kept = [(self.report_w, REPORT_FD), (self.line.fileno(), LINE_FD), (rules.fd, RULES_FD)]
+        moved = [(fcntl(fd, F_DUPFD_CLOEXEC, RULES_FD + 1), number) for fd, number in kept if fd != -1]
+        for fd, number in moved:
+            os.dup2(fd, number, inheritable=False)
+        self.report_w, rules.fd = REPORT_FD, RULES_FD if rules.fd != -1 else -1
+        kernel.close_from(RULES_FD + 1 if rules.fd != -1 else RULES_FD)
+        self.line.detach()
+        self.line = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, fileno=LINE_FD)
 
-    def confine(self) -> None:
-        """Give up what only the building of the walls needed."""
-        kernel.drop_capabilities(self.last_capability)
-        kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
-        request = self.request
-        rules = [*self.rules, ("/tmp", landlock.WRITE | landlock.EXECUTE), (request["mount_at"], landlock.EXECUTE)]  # noqa: S108  (the sandbox's own)
-        rules += [(path, landlock.WRITE if writable else landlock.READ) for _source, path, writable in request["paths"]]
-        landlock.restrict(rules, network=request["network"] != "none")
-        self.seccomp.install()
-
-    def wait_for_call(self, line: socket.socket) -> None:
-        """Wait for what is still missing, holding nothing of the launcher's but two sockets."""
-        report, own_end = (fcntl(fd, F_DUPFD_CLOEXEC, LINE_FD + 1) for fd in (self.report_w, line.fileno()))
-        self.report_w = os.dup2(report, REPORT_FD, inheritable=False)
-        os.dup2(own_end, LINE_FD, inheritable=False)
-        kernel.close_from(LINE_FD + 1)
-        own = socket.socket(fileno=LINE_FD)
-        message, self.fds, _flags, _address = socket.recv_fds(own, MAX_MESSAGE, 3, socket.MSG_CMSG_CLOEXEC)
+    def wait_for_call(self) -> None:
+        """Wait for what makes this the sandbox of a call."""
+        message, self.fds, _flags, _address = socket.recv_fds(self.line, MAX_MESSAGE, 3, socket.MSG_CMSG_CLOEXEC)
         if not message:
             os._exit(0)  # not needed any more
-        self.request |= json.loads(message)
+        self.request = json.loads(message)
 
-    def arrange_fds(self) -> None:
-        """Keep standard input, output and error, and the line to the launcher for this process alone."""
-        for number, fd in enumerate(self.fds[:3]):  # none of them is below 3
+    def confine(self, rules: landlock.Ruleset) -> None:
+        """Set what holds for this call alone: limits, what it may do with what was mounted for it, its descriptors."""
+        request = self.request
+        if request["processes"]:
+            most = request["processes"] + 1  # this one counts too
+            set_limit(resource.RLIMIT_NPROC, most, most)
+        for target, access in request["rules"]:
+            rules.allow(target, access)
+        rules.restrict()
+        self.walls.seccomp.install()
+        for number, fd in enumerate(self.fds):  # none of them is below 3
             os.dup2(fd, number)
-        if self.report_w != REPORT_FD:
-            self.report_w = os.dup2(self.report_w, REPORT_FD, inheritable=False)
         kernel.close_from(REPORT_FD + 1)
-        for number, soft, hard in self.request["rlimits"]:
-            if number == resource.RLIMIT_NOFILE:  # before, there were more
+        for number, soft, hard in request["rlimits"]:
+            if number != resource.RLIMIT_AS or hard >= SPAWN_ROOM:
                 set_limit(number, soft, hard)
 
     def run(self) -> None:
@@ -264,8 +211,9 @@ class Sandbox:
         code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else 0
         number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
         cpu = used.ru_utime + used.ru_stime
-        os.write(REPORT_FD, REPORT.pack(self.request["id"], code, number, cpu, used.ru_maxrss))
-        os._exit(0)
+        os.write(REPORT_FD, REPORT.pack(self.number, code, number, cpu, used.ru_maxrss))
+        while True:
+            signal.pause()  # the launcher kills this process when it has told of the end, which has no time to lose
 
 
 def end_the_rest() -> None:

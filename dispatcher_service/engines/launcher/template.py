@@ -154,10 +154,24 @@ class Template:
             self.pids = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
 
     @contextlib.contextmanager
-    def _at_host(self) -> Iterator[None]:
-        kernel.setns(self._host, CLONE_NEWNS)
+    def inside(self, mounts: int) -> Iterator[None]:
+        """Be in another namespace of mounts for a while, whose root is the root then and the current folder."""
+        kernel.setns(mounts, CLONE_NEWNS)
         try:
             yield
+        finally:
+            kernel.setns(self._own, CLONE_NEWNS)
+
+    @contextlib.contextmanager
+    def new_mounts(self) -> Iterator[int]:
+        """Be in a new copy of the template for a while: its descriptor, which the caller closes.
+
+        Raises:
+            OSError: the kernel refuses.
+        """
+        kernel.unshare(CLONE_NEWNS)
+        try:
+            yield os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
         finally:
             kernel.setns(self._own, CLONE_NEWNS)
 
@@ -172,7 +186,7 @@ class Template:
         Raises:
             OSError: it cannot be taken, or is another one.
         """
-        with self._at_host():
+        with self.inside(self._host):
             tree = take(path, READ_ONLY)
         found = os.fstat(tree)
         if (found.st_dev, found.st_ino) != place:
@@ -194,7 +208,7 @@ class Template:
         """
         taken: list[tuple[int, str, bool]] = []
         try:
-            with self._at_host():
+            with self.inside(self._host):
                 for source, path, writable in paths:
                     place = open_granted(source)
                     try:
@@ -211,8 +225,11 @@ class Template:
         return taken
 
     def make_place(self, path: str, *, folder: bool = True) -> None:
-        """Make sure that there is something in the skeleton to mount at."""
-        make_place(path[1:], self._skeleton, folder=folder)
+        """Make sure that there is something in the skeleton to mount at.
+
+        All calls have the skeleton in common, so that nobody may list the folders that are made on the way.
+        """
+        make_place(path[1:], self._skeleton, folder=folder, mode=0o111)
 
 
 def open_granted(path: str) -> int:
@@ -268,14 +285,14 @@ def copy_file(source: int, target: str) -> None:
     os.close(source)
 
 
-def make_place(path: str, root: int | None, *, folder: bool) -> None:
+def make_place(path: str, root: int | None, *, folder: bool, mode: int = 0o755) -> None:
     """Make a folder, or an empty file, with the folders above it; what is there already is good."""
     parts = path.split("/")
     for count in range(1, len(parts) + 1):
         part = "/".join(parts[:count])
         with contextlib.suppress(FileExistsError):
             if folder or count < len(parts):
-                os.mkdir(part, 0o755, dir_fd=root)
+                os.mkdir(part, mode, dir_fd=root)
             else:
                 os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644, dir_fd=root))
 

@@ -203,6 +203,7 @@ def write_spec(runtime_dir: Path, *, outbound: bool) -> tuple[Path, Skeleton]:
         "binds": [[bind.source, bind.target.lstrip("/")] for bind in skeleton.binds if not is_device(bind)],
         "devices": [bind.source.removeprefix("/dev/") for bind in skeleton.binds if is_device(bind)],
         "hostname": HOSTNAME,
+        "inner": INNER_UID,
         "host_network": outbound,
         "programs": ["usr", *SYSTEM_FOLDERS],
         "filters": {kind.value: compiled_filter(network=kind).hex() for kind in kinds},
@@ -238,7 +239,6 @@ def build(command: Command, resolver: Sequence[Bind] = ()) -> Request:
             "mount_at": command.mount_at,
             "network": access.network.value,
             "tmp": [limits.tmp_size, limits.tmp_files],
-            "inner": INNER_UID,
             "paths": [[path, path, False] for path in access.read]
             + [[path, path, True] for path in access.write]
             + [[bind.source, bind.target, False] for bind in resolver],
