@@ -92,6 +92,7 @@ class Settings(BaseSettings):
     call_max_memory: Bytes | None = Field(None, description="the most memory that a declaration can get")
     call_max_processes: int | None = Field(None, ge=1, description="the most processes that a declaration can get")
     call_max_output: Bytes | None = Field(None, description="the most stdout that a declaration can get")
+    call_max_stderr: Bytes | None = Field(None, description="the most stderr that a declaration can have kept")
     call_max_open_files: int | None = Field(None, ge=16, description="the most open files that a declaration can get")
     call_max_file_size: Bytes | None = Field(None, description="the largest size of a file that a declaration can get")
     call_max_tmp: Bytes | None = Field(None, description="the most room in /tmp that a declaration can get")

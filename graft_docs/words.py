@@ -83,6 +83,7 @@ def limits(of: MethodLimits) -> Iterator[tuple[str, str]]:
     for name, size in (
         ("memory", of.memory),
         ("output", of.output),
+        ("stderr that is kept", of.stderr),
         ("size of a file", of.file_size),
         ("private tmp", of.tmp),
     ):

@@ -45,6 +45,7 @@ RULES = (
     Rule("memory", "memory", format_size),
     Rule("processes", "processes", str),
     Rule("output", "output", format_size),
+    Rule("stderr", "stderr", format_size),
     Rule("open_files", "open_files", str),
     Rule("file_size", "file_size", format_size),
     Rule("tmp_size", "tmp", format_size),
@@ -78,7 +79,7 @@ class HostLimits:
                     f"{rule.setting} is {rule.format(value)}, which is more than {rule.ceiling}, "
                     f"{rule.format(ceiling)}. Lower the one or raise the other."
                 )
-        return cls(Limits(stderr=settings.call_stderr, **values), ceilings)
+        return cls(Limits(**values), ceilings)
 
 
 @dataclass(frozen=True, slots=True)

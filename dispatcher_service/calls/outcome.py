@@ -50,7 +50,7 @@ def value_of(outcome: Outcome, path: str, limits: CallLimits) -> Value:
 
 def exceeded(outcome: Outcome, limits: CallLimits) -> tuple[str, ...]:
     """Name the limits that an execution has run into, as settings and declarations do: `timeout`, `processes`."""
-    fields = [*outcome.refused, *([_EXCEEDED[outcome.verdict]] if outcome.verdict in _EXCEEDED else [])]
+    fields = [*_refusing(outcome, limits), *([_EXCEEDED[outcome.verdict]] if outcome.verdict in _EXCEEDED else [])]
     return tuple(limits.each[field].rule.name for field in fields)
 
 
@@ -74,8 +74,8 @@ def _not_well(outcome: Outcome, path: str, limits: CallLimits) -> GraftError:
             reason = "non-zero exit"
         case _:
             reason, details = _over(outcome, limits)
-    if outcome.refused:
-        details["refused"] = "; ".join(_refused(limits, name) for name in outcome.refused)
+    if refusing := _refusing(outcome, limits):
+        details["refused"] = "; ".join(_refused(outcome, limits, name) for name in refusing)
     return internal_error(path, reason, _shown(outcome.stdout), _text(outcome.stderr), details=details)
 
 
@@ -95,12 +95,23 @@ def _over(outcome: Outcome, limits: CallLimits) -> tuple[str, dict[str, str]]:
             told = f"memory exceeded: {peak} at most at once, limit {value} ({limit.set_by})"
             return told, details | {"peak": peak}
         case _:
-            return f"output exceeded {value} ({limit.set_by})", details
+            # It is killed as soon as there is more.
+            return f"output exceeded {value} ({limit.set_by})", details | {"peak": f"more than {value}"}
 
 
-def _refused(limits: CallLimits, field: str) -> str:
+def _refusing(outcome: Outcome, limits: CallLimits) -> tuple[str, ...]:
+    """Name the limits that have refused something, by their fields of `Limits`: for stderr, to keep all of it."""
+    return (*outcome.refused, *(("stderr",) if outcome.stderr_size > limits.limits.stderr else ()))
+
+
+def _refused(outcome: Outcome, limits: CallLimits, field: str) -> str:
     limit = limits.each[field]
-    return f"{limit.rule.name.replace('_', '-')}: limit {limit.shown} ({limit.set_by})"
+    peak = ""
+    if field == "stderr":
+        peak = f", {short_size(outcome.stderr_size)} written"
+    elif field == "processes" and outcome.usage.processes_peak:
+        peak = f", {outcome.usage.processes_peak} at most at once"
+    return f"{limit.rule.name.replace('_', '-')}: limit {limit.shown} ({limit.set_by}){peak}"
 
 
 def _shown(stdout: bytes) -> str:

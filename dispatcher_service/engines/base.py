@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -144,12 +145,14 @@ class Outcome:
     signal: int = 0
     stdout: bytes = b""
     stderr: bytes = b""
-    """The first 4 KiB and the last 28 KiB, with a line between them that tells how much is missing."""
+    """What is kept of it: its beginning and its end, with a line between them that tells how much is missing."""
     usage: Usage = field(default_factory=Usage)
     reason: str = ""
     refused: tuple[str, ...] = ()
     """Names of `Limits` that have refused something to the call without killing it, as far as that can be told:
-    `processes`, `file_size`, `memory`."""
+    `processes`, `file_size`."""
+    stderr_size: int = 0
+    """Bytes that it has written to stderr; of those beyond `Limits.stderr` some are not kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,13 +170,26 @@ class Finding:
     """For a wall: what it is made of here, `user namespace, Landlock ABI 7`; empty for what is no wall."""
 
 
+def fixes_once(fixes: Iterable[str]) -> list[str]:
+    """Leave out of what mends one thing the parts, between semicolons, that mend something told before as well."""
+    told: set[str] = set()
+    found = []
+    for fix in fixes:
+        new = [part for part in fix.split("; ") if part not in told]
+        told.update(part for part in new if part)
+        found.append("; ".join(new) if new else "as above")
+    return found
+
+
 class EngineUnavailable(Exception):  # noqa: N818  (a state of the host, not a mistake in the code)
     """The walls cannot be built here; the findings say what is missing and how to mend it."""
 
     def __init__(self, engine: str, findings: list[Finding]) -> None:
         self.engine = engine
         self.findings = findings
-        missing = "; ".join(f"{f.name}: {f.detail} (fix: {f.fix})" for f in findings if not f.ok)
+        lacking = [finding for finding in findings if not finding.ok]
+        fixes = fixes_once(finding.fix for finding in lacking)
+        missing = "; ".join(f"{f.name}: {f.detail} (fix: {fix})" for f, fix in zip(lacking, fixes, strict=True))
         super().__init__(f"the engine {engine} cannot isolate calls on this host: {missing}")
 
 

@@ -262,7 +262,7 @@ class LauncherEngine(ABC):
             await reader.wait_for_ends(LOST_SECONDS)
         stdout, stderr = reader.finish()
         outcome = self._outcome(command, head, running, ended, flooded=reader.exceeded, stdout=stdout, stderr=stderr)
-        return started.judge(command, head, outcome)
+        return started.judge(command, head, replace(outcome, stderr_size=reader.stderr_size))
 
     def _outcome(
         self,

@@ -90,6 +90,11 @@ class OutputReader:
         self._loop.add_reader(self._out_r, self._read_stdout)
         self._loop.add_reader(self._err_r, self._read_stderr)
 
+    @property
+    def stderr_size(self) -> int:
+        """Bytes of error that were read, kept or not."""
+        return self._stderr_seen
+
     def _read_stdout(self) -> bool:
         """Read once; False when there is nothing more now, or ever."""
         try:

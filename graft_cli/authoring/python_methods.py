@@ -41,6 +41,7 @@ _LIMITS: dict[str, Callable[[Any], Any]] = {
     "memory": units.size,
     "processes": int,
     "output": units.size,
+    "stderr": units.size,
     "open_files": int,
     "file_size": units.size,
     "tmp": units.size,

@@ -139,6 +139,7 @@ class Builder:
             memory=self._quantity(place, element, "memory", units.size),
             processes=self._quantity(place, element, "processes", int),
             output=self._quantity(place, element, "output", units.size),
+            stderr=self._quantity(place, element, "stderr", units.size),
             open_files=self._quantity(place, element, "open-files", int),
             file_size=self._quantity(place, element, "file-size", units.size),
             tmp=self._quantity(place, element, "tmp", units.size),

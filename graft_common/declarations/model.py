@@ -183,6 +183,8 @@ class MethodLimits:
     processes: int | None = None
     output: int | None = None
     """Bytes of stdout."""
+    stderr: int | None = None
+    """Bytes of stderr that are kept; a call may write more."""
     open_files: int | None = None
     file_size: int | None = None
     """Bytes of any one file written."""

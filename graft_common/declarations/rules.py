@@ -224,7 +224,13 @@ def _limits(place: Place, limits: MethodLimits) -> Iterator[Fault]:
     for name, seconds in (("timeout", limits.timeout), ("cpu", limits.cpu)):
         if seconds is not None and not 0.001 <= seconds <= MAX_SECONDS:
             yield here, f"{name} is {seconds:g} s; it lies between 1 ms and {MAX_SECONDS:.0f} s"
-    sizes = {"memory": limits.memory, "output": limits.output, "file-size": limits.file_size, "tmp": limits.tmp}
+    sizes = {
+        "memory": limits.memory,
+        "output": limits.output,
+        "stderr": limits.stderr,
+        "file-size": limits.file_size,
+        "tmp": limits.tmp,
+    }
     for name, size in sizes.items():
         if size is not None and not 1 <= size <= MAX_SIZE:
             yield here, f"{name} is {size} bytes; it lies between 1 and {MAX_SIZE}"

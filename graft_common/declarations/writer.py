@@ -145,6 +145,7 @@ def _limits(limits: MethodLimits) -> list[str]:
         "memory": _size(limits.memory),
         "processes": _number(limits.processes),
         "output": _size(limits.output),
+        "stderr": _size(limits.stderr),
         "open-files": _number(limits.open_files),
         "file-size": _size(limits.file_size),
         "tmp": _size(limits.tmp),

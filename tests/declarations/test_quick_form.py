@@ -36,7 +36,7 @@ FULL = f"""<methods xmlns="{NAMESPACE}">
     <error code="E"><param name="x"/><doc>d</doc></error>
     <lifecycle><prototyped release="1"/><published release="2">t</published><extended release="3"/><changed release="3"/>
       <deprecated release="4"/><removed release="5"/></lifecycle>
-    <limits timeout="1.5 s" cpu="2s" memory="64MiB" processes="4" output="1" open-files="5" file-size="6" tmp="7"/>
+    <limits timeout="1.5 s" cpu="2s" memory="64MiB" processes="4" output="1" stderr="8" open-files="5" file-size="6" tmp="7"/>
     <access network="outbound"><read path="/a"/><write path="/b"/><environment name="X"/><secret name="y"/></access>
     <example><doc>d</doc><argument name="p" value="x"/><result value="y"/></example>
     <example><argument name="p" value="x"/><error code="E"><param value="z"/></error></example>

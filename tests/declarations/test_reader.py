@@ -83,6 +83,7 @@ def test_what_the_schema_refuses(inner: str, says: str) -> None:
         (of_method('<limits timeout="0"/>'), "timeout is 0 s; it lies between 1 ms and"),
         (of_method('<limits memory="0"/>'), "memory is 0 bytes; it lies between"),
         (of_method('<limits memory="999999999999999GiB"/>'), "memory is"),
+        (of_method('<limits stderr="0"/>'), "stderr is 0 bytes; it lies between"),
         (of_method('<limits processes="2000000"/>'), "processes is 2000000; it lies between"),
         (of_method("", 'role="king"'), "x.xml:2: /methods/method[1]: there is no role king; the roles are pool-admin, "),
         ('<method name="A.b"/><method name="A.b"/>', "/methods/method[2]: there is a method A.b already"),
@@ -177,7 +178,7 @@ def test_what_is_taken_as_what() -> None:
     document = read(
         """<m:method xmlns:m="urn:graft:methods:1" name="A.b" role="anyone" zygote="0" resident=" true ">
           <example><error code="X"><param value=""/></error><argument name="a" value="1"/></example>
-          <limits tmp="1 MiB" timeout="1.5min" cpu="1ms" memory="1GB" open-files="7"/>
+          <limits tmp="1 MiB" timeout="1.5min" cpu="1ms" memory="1GB" open-files="7" stderr="64KiB"/>
           <access network="outbound"><secret name="key"/><read path="/a"/></access>
           <param name="a" type=" int "/>
           <doc>
@@ -191,7 +192,7 @@ def test_what_is_taken_as_what() -> None:
     assert method.doc == "First line.\n\n  Indented."
     assert (method.role, method.zygote, method.resident, method.file_name) == (ANYONE, False, True, "A.b")
     assert (method.class_name, method.short_name) == ("A", "b")
-    assert method.limits == MethodLimits(timeout=90.0, cpu=0.001, memory=10**9, open_files=7, tmp=2**20)
+    assert method.limits == MethodLimits(timeout=90.0, cpu=0.001, memory=10**9, open_files=7, tmp=2**20, stderr=2**16)
     assert method.access == Access("outbound", read=("/a",), secrets=("key",))
     assert method.examples == (Example(arguments=(Argument("a", "1"),), error=("X", "")),)
 

@@ -292,6 +292,12 @@ async def test_limits_are_those_of_the_declaration(site: Site) -> None:
     path.write_text("#!/bin/sh\nulimit -n >&2; ulimit -t >&2; exit 1\n")
     site.declare("a.xml", '<method name="Slow.one"><limits open-files="33" cpu="1500ms"/></method>')
     assert (await site.error("Slow.one"))[-1].split() == ["33", "2"]
+    path.write_text("#!/bin/sh\nprintf '%040d' 7 >&2; exit 1\n")
+    site.declare("a.xml", '<method name="Slow.one"><limits stderr="16"/></method>')
+    with pytest.raises(GraftError) as caught:
+        await site.call("Slow.one")
+    assert caught.value.params[-1] == "00\n[24 bytes left out]\n00000000000007"
+    assert caught.value.details["refused"] == "stderr: limit 16 bytes (the declaration's stderr), 40 bytes written"
 
 
 async def test_limits_beyond_a_ceiling_are_cut_down(site: Site) -> None:

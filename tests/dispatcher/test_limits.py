@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from dispatcher_service.calls.limits import RULES, HostLimits, in_force
@@ -27,6 +29,9 @@ from graft_common.settings import Settings
         ({"call_tmp": "1MiB"}, {}, "tmp_size", 1 << 20, "GRAFT_CALL_TMP", None),
         ({"call_open_files": 32}, {}, "open_files", 32, "GRAFT_CALL_OPEN_FILES", None),
         ({}, {"file_size": 5}, "file_size", 5, "the declaration's file-size", 5),
+        ({"call_stderr": "8KiB"}, {}, "stderr", 8 << 10, "GRAFT_CALL_STDERR", None),
+        ({"call_stderr": "8KiB"}, {"stderr": 5}, "stderr", 5, "the declaration's stderr", 5),
+        ({"call_max_stderr": "64KiB"}, {"stderr": 1 << 20}, "stderr", 64 << 10, "GRAFT_CALL_MAX_STDERR", 1 << 20),
     ],
 )
 def test_limits_in_force(
@@ -46,6 +51,14 @@ def test_what_is_cut_down_is_told() -> None:
         "the declaration's memory 2 GiB is cut down to 1 GiB (GRAFT_CALL_MAX_MEMORY)"
     )
     assert in_force(MethodLimits(timeout=1.0), host).cuts_told() == ""
+
+
+def test_every_limit_has_a_rule_and_all_that_goes_with_it() -> None:
+    """What a call may use is set by the host, by a declaration, and bounded by a ceiling."""
+    assert {rule.field for rule in RULES} == {field.name for field in dataclasses.fields(Limits)}
+    assert {rule.name for rule in RULES} == {field.name for field in dataclasses.fields(MethodLimits)}
+    names = {f"call_{kind}{rule.name}" for rule in RULES for kind in ("", "max_")}
+    assert names <= Settings.model_fields.keys()
 
 
 def test_what_is_set_by_default_is_the_protocols() -> None:

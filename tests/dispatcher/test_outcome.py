@@ -97,7 +97,7 @@ OK_TEXT = OK.decode()
         (
             Outcome(Verdict.OUTPUT_EXCEEDED, stdout=b"a", stderr=b""),
             ["output exceeded 8 MiB (GRAFT_CALL_OUTPUT)", "a", ""],
-            {"limit": "GRAFT_CALL_OUTPUT", "value": "8 MiB"},
+            {"limit": "GRAFT_CALL_OUTPUT", "value": "8 MiB", "peak": "more than 8 MiB"},
         ),
         (
             Outcome(Verdict.CPU_EXCEEDED, usage=USED),
@@ -116,6 +116,26 @@ OK_TEXT = OK.decode()
                 "exit_code": "1",
                 "refused": "processes: limit 64 (GRAFT_CALL_PROCESSES); file-size: limit 64 MiB (GRAFT_CALL_FILE_SIZE)",
             },
+        ),
+        (
+            Outcome(Verdict.EXITED, exit_code=1, refused=("processes",), usage=Usage(processes_peak=64)),
+            ["non-zero exit", "", ""],
+            {"exit_code": "1", "refused": "processes: limit 64 (GRAFT_CALL_PROCESSES), 64 at most at once"},
+        ),
+        (
+            Outcome(Verdict.TIMED_OUT, stderr=b"long", stderr_size=3 << 20, usage=USED),
+            ["timed out after 60 s (GRAFT_CALL_TIMEOUT)", "", "long"],
+            {
+                "limit": "GRAFT_CALL_TIMEOUT",
+                "value": "60 s",
+                "peak": "60.022 s",
+                "refused": "stderr: limit 32 KiB (GRAFT_CALL_STDERR), 3 MiB written",
+            },
+        ),
+        (
+            Outcome(Verdict.EXITED, exit_code=1, stderr=b"whole", stderr_size=32 << 10),
+            ["non-zero exit", "", "whole"],
+            {"exit_code": "1"},
         ),
         (Outcome(Verdict.KILLED, reason="the launcher died"), ["killed: the launcher died", "", ""], {}),
         (Outcome(Verdict.NOT_STARTED, reason="no fork"), ["non-zero exit", "", "no fork"], {}),
@@ -156,6 +176,7 @@ def test_signal_names(number: int, name: str) -> None:
         (Outcome(Verdict.MEMORY_EXCEEDED, refused=("processes",)), ("processes", "memory")),
         (Outcome(Verdict.SIGNALED, signal=25, refused=("file_size",)), ("file_size",)),
         (Outcome(Verdict.OUTPUT_EXCEEDED), ("output",)),
+        (Outcome(Verdict.EXITED, stderr_size=(32 << 10) + 1), ("stderr",)),
     ],
 )
 def test_limits_that_were_run_into(outcome: Outcome, names: tuple[str, ...]) -> None:

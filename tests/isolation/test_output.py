@@ -42,3 +42,9 @@ def test_ends(sandbox, script, stdin, limits, verdict, code, stdout):
     assert len(outcome.stderr) < 34 << 10
     if stdout is not None:
         assert outcome.stdout == stdout
+
+
+def test_errors_beyond_what_is_kept_are_counted(sandbox):
+    outcome = sandbox.script("#!/bin/sh\nhead -c 300000 /dev/zero >&2\necho ok\n", stderr=1000)
+    assert (outcome.verdict, outcome.stdout, outcome.stderr_size) == (Verdict.EXITED, b"ok\n", 300000), outcome
+    assert outcome.stderr == bytes(125) + b"\n[299000 bytes left out]\n" + bytes(875)

@@ -228,7 +228,9 @@ def methods(draw: st.DrawFn, name: str, known: Types) -> Method:
         result=result,
         errors=errors,
         lifecycle=draw(lifecycles()),
-        limits=draw(st.builds(MethodLimits, _seconds, _seconds, _sizes, _counts, _sizes, _counts, _sizes, _sizes)),
+        limits=draw(
+            st.builds(MethodLimits, _seconds, _seconds, _sizes, _counts, _sizes, _sizes, _counts, _sizes, _sizes)
+        ),
         access=draw(
             st.builds(Access, st.sampled_from(["none", "loopback", "outbound"]), _paths, _paths, _variables, _secrets)
         ),

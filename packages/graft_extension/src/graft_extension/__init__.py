@@ -109,6 +109,7 @@ def method(
     memory: "Union[str, int, None]" = None,
     processes: "Optional[int]" = None,
     output: "Union[str, int, None]" = None,
+    stderr: "Union[str, int, None]" = None,
     open_files: "Optional[int]" = None,
     file_size: "Union[str, int, None]" = None,
     tmp: "Union[str, int, None]" = None,
@@ -136,6 +137,7 @@ def method(
         memory: what a call may use at most, `"256MiB"`; so are the following.
         processes: how many at once.
         output: bytes of standard output.
+        stderr: bytes of standard error that are kept; it may write more.
         open_files: how many at once.
         file_size: bytes of any one file.
         tmp: bytes in /tmp.
@@ -145,8 +147,8 @@ def method(
         environment: names of variables.
         secrets: names of secrets.
     """
-    del role, idempotent, zygote, tag, lifecycle, since, secret, timeout, cpu, memory, processes, output, open_files
-    del file_size, tmp, network, read, write, environment, secrets
+    del role, idempotent, zygote, tag, lifecycle, since, secret, timeout, cpu, memory, processes, output, stderr
+    del open_files, file_size, tmp, network, read, write, environment, secrets
 
     def register(function: "Function") -> "Function":
         if name in _methods:
