@@ -25,6 +25,7 @@ from dispatcher_service.declarations.directory import DeclarationFiles
 from dispatcher_service.dropins.view import DropIns
 from dispatcher_service.engines import choice
 from dispatcher_service.engines.base import Engine, EngineUnavailable, Finding
+from dispatcher_service.engines.host import WEAKER_CHOICE
 from dispatcher_service.grants.giving import AccessGiver
 from dispatcher_service.grants.paths import OffLimits
 from dispatcher_service.grants.secrets import SecretFolder
@@ -247,7 +248,10 @@ async def _prepared(engine: Engine | None, names: Sequence[str]) -> Engine:
             return await choice.prepared(names)
         await engine.prepare()
     except EngineUnavailable as error:
-        raise StartupError(f"{error}. `graft doctor` tells more.") from error
+        text = f"{error}. `graft doctor` tells more."
+        if "confine" not in names and WEAKER_CHOICE not in text:
+            text += f" Where that cannot be mended, {WEAKER_CHOICE} asks for the weaker engine without namespaces."
+        raise StartupError(text) from error
     return engine
 
 

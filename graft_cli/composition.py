@@ -65,7 +65,7 @@ def run_all(options: Mapping[str, Any], *, demo: bool) -> None:
         if demo:
             await _check_demo_login(registry_clients)
         dispatcher_app = await _add_dispatcher(process, settings, registry_clients, dispatcher, choose=choose)
-        engine.extend(_told(dispatcher_app))
+        engine.append(_told(dispatcher_app))
         dispatcher_clients = DispatcherClients.local(dispatcher_app.services)
         registry_app.hooks.use(dispatcher_clients.hooks)
         await _add_gateway(process, settings, registry_clients, dispatcher_clients, http)
@@ -122,9 +122,10 @@ def run_dispatcher(options: Mapping[str, Any]) -> None:
         _add_metrics(process, metrics)
         channel = open_channel(settings.registry)
         process.add(ChannelPart("channel to the registry", channel))
-        await _add_dispatcher(process, settings, RegistryClients.remote(channel), address)
+        lines.append(_told(await _add_dispatcher(process, settings, RegistryClients.remote(channel), address)))
 
-    _run_one("dispatcher", settings, build, [f"  dispatcher  {address} (gRPC)"], metrics)
+    lines = [f"  dispatcher  {address} (gRPC)"]
+    _run_one("dispatcher", settings, build, lines, metrics)
 
 
 def run_gateway(options: Mapping[str, Any]) -> None:
@@ -168,18 +169,17 @@ async def _add_dispatcher(
     return app
 
 
-def _told(app: DispatcherApp) -> list[str]:
+def _told(app: DispatcherApp) -> str:
     """Say which engine runs calls, what its walls are made of, and what is to be known of weak ones."""
     from dispatcher_service.engines.base import IsolationLevel
     from dispatcher_service.engines.walls import summary
 
     weak = {
-        IsolationLevel.CONFINED: "weaker than namespaces; `graft doctor --engine native` tells what keeps them away",
-        IsolationLevel.NONE: "calls read, write and reach whatever Graft itself can",
+        IsolationLevel.CONFINED: ": weaker than namespaces; `graft doctor --engine native` tells what keeps them away",
+        IsolationLevel.NONE: ": calls read, write and reach whatever Graft itself can",
     }
-    note = weak.get(app.engine.level)
-    line = f"  engine      {app.engine.name} ({summary(app.engine.name, app.findings)})"
-    return [line, *([f"              {note}"] if note else [])]
+    note = weak.get(app.engine.level, "")
+    return f"  engine      {app.engine.name} ({summary(app.engine.name, app.findings)}){note}"
 
 
 async def _add_gateway(
@@ -194,8 +194,8 @@ async def _add_gateway(
 def _run_one(
     name: str, settings: Settings, build: Callable[[Process], Awaitable[None]], lines: list[str], metrics: list[str]
 ) -> None:
-    lines = ["ready", *lines, *(f"  metrics  {http_url(address)}/metrics" for address in metrics)]
-    run(name, settings, build, lambda: typer.echo("\n".join(lines)), health_timeout=None)
+    lines += [f"  metrics  {http_url(address)}/metrics" for address in metrics]
+    run(name, settings, build, lambda: typer.echo("\n".join(["ready", *lines])), health_timeout=None)
 
 
 def _prepare(settings: Settings) -> None:

@@ -355,7 +355,7 @@ async def _try_parts(launcher: Launcher, walls: Walls) -> list[Finding]:
     parts: list[tuple[str, list[str], str]] = [
         ("user namespaces", base, host.namespace_fix()),
         ("network namespaces", [*base, "--unshare-net"], host.namespace_fix()),
-        ("process namespaces with an own /proc", [*base, "--unshare-pid", "--proc", "/proc"], host.CONTAINER_FIX),
+        ("process namespaces with an own /proc", [*base, "--unshare-pid", "--proc", "/proc"], host.namespace_fix()),
         ("seccomp", [*base, "--seccomp", "3"], "a kernel with CONFIG_SECCOMP_FILTER"),
     ]
     findings: list[Finding] = []

@@ -113,6 +113,7 @@ class ConfineEngine(LauncherEngine):
                 ok=True,
                 detail=f"a folder for each call in {calls}, removed after it; nothing bounds what is in it but the "
                 "limit of each file and the room there",
+                by="a folder of its own",
                 fix="give the dispatcher a temporary folder of limited size (TMPDIR on a tmpfs or a quota)",
             )
         )

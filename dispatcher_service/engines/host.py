@@ -20,7 +20,8 @@ CONTAINER_FIX = (
     "in a container: security_opt seccomp:<deploy/seccomp-dispatcher.json of Graft's sources>, "
     "systempaths=unconfined and, on Ubuntu hosts, apparmor=unconfined"
 )
-WEAKER = "or choose the weaker engine that needs none of it, GRAFT_ENGINE=confine"
+WEAKER_CHOICE = "GRAFT_ENGINE=confine"
+WEAKER = f"or choose the weaker engine that needs none of it, {WEAKER_CHOICE}"
 APPARMOR = "kernel.apparmor_restrict_unprivileged_userns"
 EMPTY_MOUNT_POINTS = ("/proc/sys/fs/binfmt_misc", "/proc/fs/nfsd", "/proc/openprom")
 """Folders of procfs that are there to be mounted on, and hide nothing."""
@@ -108,13 +109,14 @@ def container_findings(proc: Path, answers: Mapping[str, int]) -> list[Finding]:
             )
         )
     masked = [place for place in mounts(proc) if place.startswith("/proc/") and place not in EMPTY_MOUNT_POINTS]
-    if masked and os.geteuid() != 0:
+    if masked and (os.geteuid() != 0 or not may_administer(proc)):
         shown = ", ".join(masked[:3]) + (" and more" if len(masked) > 3 else "")
         findings.append(
             Finding(
                 "masked /proc",
                 ok=False,
-                detail=f"parts of /proc are covered ({shown}): an ordinary user cannot mount one for each call then",
+                detail=f"parts of /proc are covered ({shown}): without CAP_SYS_ADMIN nobody can mount one for each "
+                "call then",
                 fix="in a container: security_opt systempaths=unconfined (podman: unmask=ALL)",
             )
         )

@@ -43,7 +43,8 @@ def walls(name: str, findings: Sequence[Finding]) -> list[Finding]:
         return [Finding(wall, ok=False, detail="nothing", fix="choose another engine") for wall in _WALLS]
     limits = next((finding for finding in findings if finding.name == "limits"), None)
     made_of = _confined() if name == "confine" else _own_kernel() if name == "oci:runsc" else _namespaces(name)
-    found = [Finding(wall, ok=True, detail=detail, by=by) for wall, (by, detail) in made_of.items()]
+    told = {finding.name for finding in findings}
+    found = [Finding(wall, ok=True, detail=detail, by=by) for wall, (by, detail) in made_of.items() if wall not in told]
     by = limits.by if limits else "resource limits"
     detail = limits.detail if limits else ""
     fix = limits.fix if limits else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -35,6 +36,7 @@ def doctor(
 
     The walls around calls and what each is made of, the drop-ins with their declarations, and the data directory.
     """
+    from dispatcher_service.engines.base import fixes_once
     from graft_cli.configuration import load
     from graft_cli.engine_examination import compare_engines, examine_engine
     from graft_cli.examination import examine_data_dir, examine_declarations, examine_drop_ins
@@ -53,7 +55,9 @@ def doctor(
         names = ("area", "name", "ok", "needed", "detail", "fix", "by")
         print_json([{name: getattr(found, name) for name in names} for found in findings])
     else:
-        rows = [(found.area, found.name, found.state, found.text) for found in findings]
+        fixes = fixes_once(found.fix for found in findings)
+        shown = [replace(found, fix=fix) for found, fix in zip(findings, fixes, strict=True)]
+        rows = [(found.area, found.name, found.state, found.text) for found in shown]
         print_table(("AREA", "WHAT", "STATE", "DETAIL"), rows, ("dim", "cyan", "bold"))
     if any(not found.ok and found.needed for found in findings):
         raise typer.Exit(FAILED)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -15,7 +16,7 @@ import pytest
 
 from cli.conftest import GRAFT, Graft
 from dispatcher_service.engines import choice, factory
-from dispatcher_service.engines.base import EngineUnavailable, Finding
+from dispatcher_service.engines.base import EngineUnavailable, Finding, fixes_once
 from dispatcher_service.engines.none import NoneEngine
 from graft_common.settings import ENGINES
 from support import without_namespaces
@@ -76,8 +77,21 @@ async def test_the_first_engine_that_works_is_taken(monkeypatch: pytest.MonkeyPa
         await choice.prepared(["native", "bubblewrap"])
     assert str(caught.value) == (
         "the engine native or bubblewrap cannot isolate calls on this host: "
-        "native, a wall: no way (fix: a fix); bubblewrap, a wall: no way (fix: a fix)"
+        "native, a wall: no way (fix: a fix); bubblewrap, a wall: no way (fix: as above)"
     )
+
+
+@pytest.mark.parametrize(
+    ("fixes", "told"),
+    [
+        ([], []),
+        (["", "a", "b", ""], ["", "a", "b", ""]),
+        (["a", "a", "", "a"], ["a", "as above", "", "as above"]),
+        (["a; b", "b; c", "c; a"], ["a; b", "c", "as above"]),
+    ],
+)
+def test_what_mends_several_things_is_told_once(fixes: list[str], told: list[str]) -> None:
+    assert fixes_once(fixes) == told
 
 
 def test_what_is_chosen_unasked_has_walls() -> None:
@@ -135,8 +149,32 @@ def test_a_host_that_forbids_namespaces_starts_nothing_weaker_unasked(
         up.process.kill()
         up.process.wait(10)
     assert "the engine native cannot isolate calls on this host" in up.log.read_text()
-    assert "GRAFT_ENGINE=confine" in up.log.read_text()
+    assert up.log.read_text().count("GRAFT_ENGINE=confine") == 1
     assert "ready" not in up.text.splitlines()
+
+
+@pytest.mark.skipif(shutil.which("unshare") is None, reason="a user namespace, in which it is set")
+def test_a_host_without_user_namespaces_is_told_what_to_do_and_what_else_there_is(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    setting = "/proc/sys/user/max_user_namespaces"
+    none = ["unshare", "--user", "--map-root-user", "sh", "-c", f'echo 0 > {setting} && exec "$@"', "sh"]
+    if subprocess.run([*none, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("no user namespace can be made here")
+    starter = tmp_path / "none"
+    starter.write_text(f'#!/bin/sh\nexec {shlex.join(none)} "$@"\n')
+    starter.chmod(0o755)
+    up = start_under([str(starter)], tmp_path, environment)
+    try:
+        assert up.process.wait(60) == 1
+    finally:
+        up.process.kill()
+        up.process.wait(10)
+    told = up.log.read_text().splitlines()[-1]
+    assert "the engine native cannot isolate calls on this host: user.max_user_namespaces: it is 0" in told
+    assert told.count("(fix: sysctl -w user.max_user_namespaces=15000)") == 1
+    assert told.count("GRAFT_ENGINE=confine") == 1
+    assert "graft doctor" in told
 
 
 def test_a_demonstration_takes_the_strongest_that_works_and_says_so(

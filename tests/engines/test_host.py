@@ -116,6 +116,8 @@ def test_masked_proc(proc, monkeypatch):
     assert "systempaths=unconfined" in finding.fix
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     assert host.settings_findings(folder, FREE) == []
+    proc(self__status="CapEff:\t00000000a80425fb\n")
+    assert [finding.name for finding in host.settings_findings(folder, FREE)] == ["masked /proc"]
 
 
 def test_mounts(proc):

@@ -97,7 +97,7 @@ class NativeEngine(LauncherEngine):
         wall = error.wall if isinstance(error, LauncherError) else ""
         if not wall:
             return super()._explain(error)
-        fix = host.CONTAINER_FIX if wall == PROC else host.namespace_fix()
+        fix = host.namespace_fix()
         if host.kernel_version() < KERNEL:
             fix = "Linux 5.12 or later; or the engine bubblewrap, which does with 5.9"
         elif wall == SECCOMP:

@@ -233,5 +233,8 @@ def _fix(problem: str) -> str:
             "mount control groups of one version only (kernel option systemd.unified_cgroup_hierarchy=1), or use runc"
         )
     if "cgroup" in problem:
-        return "let the dispatcher write to its control groups (systemd: Delegate=yes), or use the engine native"
+        return (
+            "mount control groups at /sys/fs/cgroup and let the dispatcher write to its own (systemd: Delegate=yes), "
+            "or use an engine that makes none"
+        )
     return host.namespace_fix()
