@@ -171,6 +171,7 @@ def _as_json(trial: Trial, checked: str | None) -> dict[str, Any]:
             "seconds": outcome.usage.wall,
             "cpu_seconds": outcome.usage.cpu,
             "memory_bytes": outcome.usage.memory_peak,
+            "processes": outcome.usage.processes_peak,
         }
     return {
         "method": trial.method,
@@ -206,8 +207,14 @@ def _show(trial: Trial, checked: str | None) -> None:
     if outcome is not None:
         usage = outcome.usage
         memory = format_size(usage.memory_peak >> 20 << 20) if usage.memory_peak >> 20 else "less than 1 MiB"
-        used = f"{usage.wall * 1000:.0f} ms, {usage.cpu * 1000:.0f} ms of CPU, {memory}; "
+        processes = _processes(usage.processes_peak)
+        used = f"{usage.wall * 1000:.0f} ms, {usage.cpu * 1000:.0f} ms of CPU, {memory}{processes}; "
     typer.echo(f"--- {used}{f'checked by {checked}' if checked else 'no declaration, so nothing is checked'}")
+
+
+def _processes(peak: int) -> str:
+    """Say how many there were at once, where that was counted."""
+    return f", {peak} process{'' if peak == 1 else 'es'}" if peak else ""
 
 
 def _mistake(trial: Trial) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -101,6 +102,7 @@ def test_success(graft: Graft, greet: Path) -> None:
     assert 0 < run["cpu_seconds"] < 10
     assert 0 < run["seconds"] < 10
     assert run["memory_bytes"] > 1 << 20
+    assert run["processes"] >= 1
 
 
 def test_what_people_are_shown(graft: Graft, greet: Path) -> None:
@@ -183,6 +185,16 @@ def test_a_file_of_several_methods(graft: Graft, greet: Path) -> None:
     unknown = add(greet.parent, "no-name", SHELL)
     assert "its name is no method name" in graft("try", str(unknown)).stderr
     assert tried(graft, str(unknown), "--method", "Any.name")[0] == 1
+
+
+def test_what_was_used_at_most(graft: Graft, greet: Path) -> None:
+    text = "#!/bin/sh\nfor i in 1 2 3; do sleep 1 & done; wait; exit 1\n"
+    many = add(greet.parent, "Many.one", text)
+    assert tried(graft, str(many))[1]["run"]["processes"] >= 4
+    last = graft("try", str(many)).stdout.splitlines()[-1]
+    assert re.fullmatch(
+        r"--- \d+ ms, \d+ ms of CPU, .* MiB, \d+ processes; no declaration, so nothing is checked", last
+    )
 
 
 def test_limits(graft: Graft, greet: Path) -> None:
