@@ -106,6 +106,7 @@ async def test_one_that_has_died_is_not_missed(again, waiting):
     await settled(waiting)
     for sandbox in waiting():
         sandbox.send_signal(signal.SIGKILL)
+    await settled(waiting, 0)
     for _round in range(3):
         outcome = await again()
         assert (outcome.verdict, outcome.exit_code) == (Verdict.EXITED, 0), outcome

@@ -12,6 +12,7 @@ import fcntl
 import os
 import signal
 import time
+from typing import NamedTuple
 
 from dispatcher_service.engines.launcher.cgroup_mounts import Home
 
@@ -21,6 +22,27 @@ STALE = 1 << 20
 KILL_ROUNDS = 64
 CLEAN_SECONDS = 1.0
 """How long what is left of a dead launcher may take to die."""
+
+
+CPU_SECONDS, MEMORY_PEAK, OOM_KILLS = "cpu", "memory", "oom"
+PROCESSES_PEAK, REFUSALS = "processes", "refusals"
+"""What may be counted of a group: processor time, bytes at most at once, processes killed because the group was at its
+limit of memory, processes and threads at most at once, and how often one was refused at the limit."""
+MAX_USAGE = "memory.max_usage_in_bytes"
+
+
+class Counter(NamedTuple):
+    """Where a number stands in a group's folder."""
+
+    file: str
+    key: bytes | None = None
+    """In front of it; None where the file holds nothing else."""
+    scale: float = 1
+
+    def read(self, fd: int) -> float:
+        """The number now, from the open file."""
+        text = os.pread(fd, 4096, 0)
+        return self.scale * (int(text) if self.key is None else _keyed(text, self.key))
 
 
 class Hierarchy:
@@ -66,7 +88,7 @@ class Hierarchy:
             os.close(trial)
         self.kills = "cgroup.kill" in here
         self.swap = {"memory.memsw.limit_in_bytes", "memory.swap.max"} & here
-        self.memory_peaks = bool({"memory.peak", "memory.max_usage_in_bytes"} & here)
+        self.memory_peaks = bool({"memory.peak", MAX_USAGE} & here)
         self.process_peaks = "pids.peak" in here
         self.cpu = self.unified or "cpuacct" in self.controllers
         # A peak that cannot be reset is the next call's too, unless that gets a new folder.
@@ -138,19 +160,27 @@ class Hierarchy:
         """The processes of a group, as far as this process could signal them."""
         return [int(pid) for pid in self.read(f"{name}/cgroup.procs").split() if pid != b"0"]
 
-    def cpu_time(self, name: str) -> float:
+    def counters(self) -> dict[str, Counter]:
+        """What is counted here, and where."""
+        found = {}
         if self.unified:
-            return _keyed(self.read(f"{name}/cpu.stat"), b"usage_usec") / 1e6
-        return int(self.read(f"{name}/cpuacct.usage")) / 1e9
+            found[CPU_SECONDS] = Counter("cpu.stat", b"usage_usec", 1e-6)
+        elif "cpuacct" in self.controllers:
+            found[CPU_SECONDS] = Counter("cpuacct.usage", None, 1e-9)
+        if "memory" in self.controllers:
+            found[OOM_KILLS] = Counter("memory.events" if self.unified else "memory.oom_control", b"oom_kill")
+            if self.memory_peaks:
+                found[MEMORY_PEAK] = Counter("memory.peak" if self.unified else MAX_USAGE)
+        if "pids" in self.controllers:
+            found[REFUSALS] = Counter("pids.events", b"max")
+            if self.process_peaks:
+                found[PROCESSES_PEAK] = Counter("pids.peak")
+        return found
 
-    def oom_kills(self, name: str) -> int:
-        return _keyed(self.read(f"{name}/{'memory.events' if self.unified else 'memory.oom_control'}"), b"oom_kill")
-
-    def refusals(self, name: str) -> int:
-        return _keyed(self.read(f"{name}/pids.events"), b"max")
-
-    def memory_peak(self, name: str) -> int:
-        return int(self.read(f"{name}/{'memory.peak' if self.unified else 'memory.max_usage_in_bytes'}"))
+    def renew_peak(self, name: str) -> None:
+        """Have the peak of memory be what is used now, where that can be had without a new group."""
+        if "memory" in self.controllers and self.memory_peaks and not self.renews:
+            self.write(f"{name}/{MAX_USAGE}", b"0")
 
     def is_stale(self, name: str) -> bool:
         """Whether something of a call that is over would be taken for the next one's."""

@@ -11,11 +11,22 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 
-from dispatcher_service.engines.launcher.cgroup_hierarchy import Hierarchy, remove_leftovers
+from dispatcher_service.engines.launcher.cgroup_hierarchy import (
+    CPU_SECONDS,
+    MEMORY_PEAK,
+    OOM_KILLS,
+    PROCESSES_PEAK,
+    REFUSALS,
+    Counter,
+    Hierarchy,
+    remove_leftovers,
+)
 from dispatcher_service.engines.launcher.cgroup_mounts import find_homes
 
 KEEP = 32
 """Groups that wait for the next call; more are removed when their call is over."""
+ROOM = 64 << 20
+"""Bytes of memory below which a limit is not set ahead: what only prepares a sandbox needs some."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +53,34 @@ class Group:
     owner: Cgroups
     fd: int | None = None
     """The folder in the unified hierarchy, for CLONE_INTO_CGROUP; None where there is none."""
-    before: GroupUsage = field(default_factory=GroupUsage)
+    _files: dict[str, int] = field(default_factory=dict)
+    _before: dict[str, float] = field(default_factory=dict)
+
+    def open(self) -> None:
+        """Get ready for a call; most likely it has the limits of the last one.
+
+        Raises:
+            OSError: somebody has removed the group, or a descriptor too many.
+        """
+        memory, processes = self.owner.usual
+        for hierarchy in self.owner.hierarchies:
+            if memory:
+                hierarchy.bound(self.name, memory=memory, processes=processes)
+            hierarchy.renew_peak(self.name)
+            if hierarchy.unified:
+                self.fd = os.open(self.name, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=hierarchy.fd)
+        for kind, (hierarchy, counter) in self.owner.counters.items():
+            self._files[kind] = os.open(f"{self.name}/{counter.file}", os.O_RDONLY | os.O_CLOEXEC, dir_fd=hierarchy.fd)
+            self._before[kind] = self._count(kind)
+
+    def close(self) -> None:
+        """Close what `open` has opened."""
+        for fd in self._files.values():
+            os.close(fd)
+        self._files.clear()
+        if self.fd is not None:
+            os.close(self.fd)
+            self.fd = None
 
     def begin(self, memory: int, processes: int) -> None:
         """Set the limits and count from now on.
@@ -56,9 +94,10 @@ class Group:
         """
         for hierarchy in self.owner.hierarchies:
             hierarchy.bound(self.name, memory=memory, processes=processes)
-            if hierarchy.memory_peaks and not hierarchy.renews:
-                hierarchy.write(f"{self.name}/memory.max_usage_in_bytes", b"0")
-        self.before = self._counts(peaks=False)
+        if memory >= ROOM:
+            self.owner.usual = memory, processes
+        if CPU_SECONDS in self._files:
+            self._before[CPU_SECONDS] = self._count(CPU_SECONDS)
 
     def attach(self, *, born_in: bool = False) -> None:
         """Move this process in; called in the child, before it closes the descriptors that it has inherited.
@@ -74,28 +113,27 @@ class Group:
                 hierarchy.attach(self.name)
 
     def usage(self) -> GroupUsage:
-        """What was used since `begin`."""
-        now, before = self._counts(peaks=True), self.before
-        cpu = None if now.cpu is None or before.cpu is None else max(0.0, now.cpu - before.cpu)
+        """What was used since `begin`.
+
+        Raises:
+            OSError: somebody has removed the group.
+        """
+        peak, processes = (self._count(kind) if kind in self._files else None for kind in (MEMORY_PEAK, PROCESSES_PEAK))
         return GroupUsage(
-            cpu,
-            now.memory_peak,
-            now.processes_peak,
-            now.oom_kills - before.oom_kills,
-            now.refusals - before.refusals,
+            self.cpu_time(),
+            None if peak is None else int(peak),
+            None if processes is None else int(processes),
+            self.oom_kills(),
+            int(self._since(REFUSALS) or 0),
         )
 
     def cpu_time(self) -> float | None:
         """Seconds since `begin`; None where that is not counted."""
-        by = self.owner.cpu_by
-        if by is None or self.before.cpu is None:
-            return None
-        return max(0.0, by.cpu_time(self.name) - self.before.cpu)
+        return self._since(CPU_SECONDS)
 
     def oom_kills(self) -> int:
-        """How many processes were killed at the limit of memory since `begin`."""
-        by = self.owner.memory_by
-        return by.oom_kills(self.name) - self.before.oom_kills if by else 0
+        """How many processes were killed at the limit of memory."""
+        return int(self._since(OOM_KILLS) or 0)
 
     def kill(self) -> None:
         """Kill every process in the group; never raises."""
@@ -108,19 +146,11 @@ class Group:
         """Let the next call have it; whatever is still in it is killed."""
         self.owner.take_back(self)
 
-    def _counts(self, *, peaks: bool) -> GroupUsage:
-        by = self.owner
-        return GroupUsage(
-            by.cpu_by.cpu_time(self.name) if by.cpu_by else None,
-            by.memory_by.memory_peak(self.name) if peaks and by.memory_by and by.memory_by.memory_peaks else None,
-            self._process_peak() if peaks and by.processes_by and by.processes_by.process_peaks else None,
-            by.memory_by.oom_kills(self.name) if by.memory_by else 0,
-            by.processes_by.refusals(self.name) if by.processes_by else 0,
-        )
+    def _count(self, kind: str) -> float:
+        return self.owner.counters[kind][1].read(self._files[kind])
 
-    def _process_peak(self) -> int | None:
-        by = self.owner.processes_by
-        return int(by.read(f"{self.name}/pids.peak")) if by else None
+    def _since(self, kind: str) -> float | None:
+        return max(0.0, self._count(kind) - self._before[kind]) if kind in self._files else None
 
 
 class Cgroups:
@@ -132,10 +162,20 @@ class Cgroups:
         """Why memory, processes or CPU time are not handled by groups, by that name."""
         self.memory_by = _first(hierarchies, "memory")
         self.processes_by = _first(hierarchies, "pids")
-        self.cpu_by = next((one for one in hierarchies if one.cpu), None)
+        self.counters: dict[str, tuple[Hierarchy, Counter]] = {}
+        for hierarchy in hierarchies:
+            for kind, counter in hierarchy.counters().items():
+                self.counters.setdefault(kind, (hierarchy, counter))
+        self.usual = (0, 0)
+        """Bytes of memory, and processes, that the last call might have; 0 for no limit."""
         self._idle: list[Group] = []
         self._dying: list[str] = []
         self._made = 0
+
+    @property
+    def counts_cpu(self) -> bool:
+        """Whether processor time is counted."""
+        return CPU_SECONDS in self.counters
 
     @property
     def kills_all_for_memory(self) -> bool:
@@ -170,7 +210,7 @@ class Cgroups:
         found = {
             "memory": self.memory_by,
             "processes": self.processes_by,
-            "cpu": self.cpu_by,
+            "cpu": self.counters[CPU_SECONDS][0] if CPU_SECONDS in self.counters else None,
             "kill": next((one for one in self.hierarchies if one.kills), None),
         }
         return {name: f"cgroup v{2 if by.unified else 1}" for name, by in found.items() if by is not None}
@@ -182,9 +222,7 @@ class Cgroups:
             OSError: none can be made.
         """
         if self._idle:
-            group = self._idle.pop()
-            self._open(group)
-            return group
+            return self._opened(self._idle.pop())
         group = Group(f"c{self._made}", self)
         self._made += 1
         made: list[Hierarchy] = []
@@ -192,18 +230,15 @@ class Cgroups:
             for hierarchy in self.hierarchies:
                 hierarchy.make(group.name)
                 made.append(hierarchy)
-            self._open(group)
         except OSError:
             for hierarchy in made:
                 hierarchy.remove(group.name)
             raise
-        return group
+        return self._opened(group)
 
     def take_back(self, group: Group) -> None:
         """See `Group.give_back`."""
-        if group.fd is not None:
-            os.close(group.fd)
-            group.fd = None
+        group.close()
         self._dying = [name for name in self._dying if not self._remove(name)]
         if len(self._idle) < KEEP and self._refresh(group):
             self._idle.append(group)
@@ -236,10 +271,15 @@ class Cgroups:
             return False
         return True
 
-    def _open(self, group: Group) -> None:
-        unified = next((one for one in self.hierarchies if one.unified), None)
-        if unified is not None:
-            group.fd = os.open(group.name, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=unified.fd)
+    def _opened(self, group: Group) -> Group:
+        try:
+            group.open()
+        except OSError:
+            group.close()
+            if not self._remove(group.name):
+                self._dying.append(group.name)
+            raise
+        return group
 
     def _remove(self, name: str) -> bool:
         """Remove a group from every hierarchy, killing what is in it; False when it is not dead yet."""

@@ -150,7 +150,7 @@ class Metering:
     def start(self, meter: Meter, first: int) -> None:
         """Begin to look at a call, whose first process has started."""
         groups = meter.group.owner if meter.group else None
-        counted = groups is not None and groups.memory_by is not None and groups.cpu_by is not None
+        counted = groups is not None and groups.memory_by is not None and groups.counts_cpu
         if (not counted or meter.bounds.sampled) and meter.bounds.memory:
             meter.sampler = Sampler(first, meter.own)
         now = time.monotonic()
