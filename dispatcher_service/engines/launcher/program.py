@@ -18,7 +18,7 @@ The line is a SOCK_SEQPACKET socket, one JSON object a message:
   (`none`, `loopback` or `outbound`), `"tmp"` (bytes and files of /tmp), `"paths"` (granted ones: on the host, inside,
   whether to be written to) and `"secrets"` (names and sizes). In mode `confined` descriptor 3 is the tree's folder too,
   those behind it are granted paths, `argv` begins with a path below the tree, and there are also `"tree"`, `"stage"`
-  (the call's user cannot walk there), `"folder"` (to be made, the call's own), `"rules"` and `"granted"` (Landlock's, by
+  (where the call's user cannot walk), `"folder"` (to be made, its own), `"rules"` and `"granted"` (Landlock's, by
   path and for those descriptors), `"network"` (whether TCP is allowed) and `"filter"` (a compiled seccomp filter, in
   hexadecimal).
   A call that `waits` is only made ready: its time runs from the next message on.
