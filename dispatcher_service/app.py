@@ -129,7 +129,7 @@ class DispatcherApp:
         dispatcher = DispatcherServicer(
             self._calls, state.tasks, self._methods_if_ready, self.declarations, state.audit, sessions, access, limits
         )
-        self._hooks = Hooks(engine, settings.data_dir / "cache" / "hooks", limits.limits, slots, state.audit)
+        self._hooks = Hooks(engine, settings.data_dir / "cache" / "hooks", limits, slots, state.audit)
         self._hooks.sweep()
         hooks = HookServicer(self._hooks, _token(settings))
         self.services: Sequence[RpcService] = (dispatcher.service(), hooks.service(), *state.services(sessions))

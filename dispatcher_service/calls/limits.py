@@ -12,6 +12,8 @@ from graft_common.errors import StartupError
 from graft_common.settings import Settings
 from graft_common.units import format_seconds, format_size
 
+DECLARATION = "the declaration"
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -33,10 +35,9 @@ class Rule:
         """The setting of the administrator's ceiling."""
         return f"GRAFT_CALL_MAX_{self.name.upper()}"
 
-    @property
-    def declaration(self) -> str:
-        """What the declaration's own value is called."""
-        return f"the declaration's {self.name.replace('_', '-')}"
+    def of(self, asker: str) -> str:
+        """What an asker's own value is called: `the declaration's open-files`."""
+        return f"{asker}'s {self.name.replace('_', '-')}"
 
 
 RULES = (
@@ -90,14 +91,20 @@ class LimitInForce:
     value: float | None
     """None where nothing limits it."""
     set_by: str
-    """A setting's name, or `the declaration's …`."""
+    """A setting's name, or `the declaration's …`, or of whoever else has asked."""
     asked: float | None = None
-    """What the declaration asks for, where it asks."""
+    """What is asked for, where it is."""
+    asker: str = DECLARATION
 
     @property
     def cut(self) -> bool:
-        """Whether the declaration has got less than it asks for."""
+        """Whether there is less than is asked for."""
         return self.asked is not None and self.value is not None and self.asked > self.value
+
+    @property
+    def asked_for(self) -> str:
+        """Who asks for how much, for people; empty where nobody does."""
+        return "" if self.asked is None else f"{self.rule.of(self.asker)} {self.rule.format(self.asked)}"
 
     @property
     def shown(self) -> str:
@@ -120,24 +127,27 @@ class CallLimits:
 
     def cuts_told(self) -> str:
         """Say in one sentence what a ceiling has cut down; empty for nothing."""
-        return ", ".join(
-            f"{limit.rule.declaration} {limit.rule.format(limit.asked)} is cut down to {limit.shown} ({limit.set_by})"
-            for limit in self.cut
-        )
+        return ", ".join(f"{limit.asked_for} is cut down to {limit.shown} ({limit.set_by})" for limit in self.cut)
 
 
-def in_force(declared: MethodLimits, host: HostLimits) -> CallLimits:
-    """Return what a method's call may use."""
-    each = {rule.field: _in_force(rule, declared, host) for rule in RULES}
+def in_force(asked: MethodLimits, host: HostLimits, asker: str = DECLARATION) -> CallLimits:
+    """Return what a call may use.
+
+    Args:
+        asked: what is asked for it.
+        host: what the host gives, and the ceilings.
+        asker: who asks, in words.
+    """
+    each = {rule.field: _in_force(rule, asked, host, asker) for rule in RULES}
     changes = {name: limit.value for name, limit in each.items()}
     return CallLimits(replace(host.limits, **changes), each)  # type: ignore[arg-type]  # each value is of its own field's type
 
 
-def _in_force(rule: Rule, declared: MethodLimits, host: HostLimits) -> LimitInForce:
-    asked: float | None = getattr(declared, rule.name)
+def _in_force(rule: Rule, by_asker: MethodLimits, host: HostLimits, asker: str) -> LimitInForce:
+    asked: float | None = getattr(by_asker, rule.name)
     own: float | None = getattr(host.limits, rule.field)
     ceiling = host.ceilings.get(rule.field)
-    value, set_by = (own, rule.setting) if asked is None else (asked, rule.declaration)
+    value, set_by = (own, rule.setting) if asked is None else (asked, rule.of(asker))
     if ceiling is not None and (value is None or value > ceiling):
         value, set_by = ceiling, rule.ceiling
-    return LimitInForce(rule, value, set_by, asked)
+    return LimitInForce(rule, value, set_by, asked, asker)

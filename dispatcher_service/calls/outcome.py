@@ -54,6 +54,11 @@ def exceeded(outcome: Outcome, limits: CallLimits) -> tuple[str, ...]:
     return tuple(limits.each[field].rule.name for field in fields)
 
 
+def is_over(outcome: Outcome) -> bool:
+    """Tell whether an execution was killed at one of its limits."""
+    return outcome.verdict in _EXCEEDED
+
+
 def signal_name(number: int) -> str:
     """Name a signal as xapi does: `SIGKILL`."""
     try:
@@ -73,14 +78,19 @@ def _not_well(outcome: Outcome, path: str, limits: CallLimits) -> GraftError:
             details = {"exit_code": str(outcome.exit_code)}
             reason = "non-zero exit"
         case _:
-            reason, details = _over(outcome, limits)
+            reason, details = over(outcome, limits)
     if refusing := _refusing(outcome, limits):
         details["refused"] = "; ".join(_refused(outcome, limits, name) for name in refusing)
     return internal_error(path, reason, _shown(outcome.stdout), _text(outcome.stderr), details=details)
 
 
-def _over(outcome: Outcome, limits: CallLimits) -> tuple[str, dict[str, str]]:
-    """Say which limit was exceeded, what it is and who has set it, and what was used."""
+def over(outcome: Outcome, limits: CallLimits) -> tuple[str, dict[str, str]]:
+    """Say which limit was exceeded, what it is and who has set it, and what was used; in details, too.
+
+    Args:
+        outcome: of an execution that was killed for what `is_over` tells.
+        limits: what it ran under.
+    """
     limit = limits.each[_EXCEEDED[outcome.verdict]]
     value, usage = limit.shown, outcome.usage
     details = {"limit": limit.set_by, "value": value}

@@ -16,10 +16,13 @@ from typing import TypeVar
 
 import structlog
 
+from dispatcher_service.calls.limits import HostLimits, in_force
+from dispatcher_service.calls.outcome import is_over, over
 from dispatcher_service.calls.record import AuditSink, CallRecord
 from dispatcher_service.calls.slots import Slots
-from dispatcher_service.engines.base import Command, Engine, Limits, Outcome, Usage, Verdict
+from dispatcher_service.engines.base import Command, Engine, Outcome, Usage, Verdict
 from dispatcher_service.hooks.unpacking import MAX_BYTES, unpack
+from graft_common.declarations.model import MethodLimits
 from graft_common.errors import GraftError, internal_error, server_busy, service_unavailable, value_not_supported
 from graft_common.rpc.chunks import Stalled, TooLarge, save
 
@@ -28,6 +31,7 @@ MAX_SECONDS = 600.0
 AT_ONCE = 2
 """Hooks whose folders are here."""
 WAITING = 8
+ASKER = "the hook"
 METHOD, CALLER = "hooks of management packs", "the registry"
 """What hooks count as among the calls of the host."""
 MOUNT_AT = "/opt/graft/mpack"
@@ -56,7 +60,7 @@ class Hook:
     interpreter: str
     """`PYTHON` or `SHELL`."""
     seconds: float | None = None
-    """The longest time that it may take; None for that of a call."""
+    """The longest time that it may take, up to `MAX_SECONDS` and the host's ceiling; None for that of a call."""
 
 
 class Hooks:
@@ -65,7 +69,7 @@ class Hooks:
     A script sees its folder read-only, as its working directory; all else is as for a call, the limits too.
     """
 
-    def __init__(self, engine: Engine, place: Path, limits: Limits, slots: Slots, audit: AuditSink) -> None:
+    def __init__(self, engine: Engine, place: Path, limits: HostLimits, slots: Slots, audit: AuditSink) -> None:
         self._engine = engine
         self._place = place
         self._limits = limits
@@ -166,7 +170,10 @@ class Hooks:
         await _to_the_end(lay_out)
 
     async def _execute(self, hook: Hook, tree: Path) -> Outcome:
-        seconds = self._limits.wall if hook.seconds is None else min(hook.seconds, MAX_SECONDS)
+        seconds = None if hook.seconds is None else min(hook.seconds, MAX_SECONDS)
+        limits = in_force(MethodLimits(timeout=seconds), self._limits, ASKER)
+        if limits.cut:
+            _log.warning("hook.limits_cut", hook=hook.name, cut=limits.cuts_told())
         command = Command(
             call_id=str(uuid.uuid4()),
             tree=tree,
@@ -174,14 +181,15 @@ class Hooks:
             executable=START,
             stdin=b"",
             arguments=(hook.interpreter, hook.script),
-            limits=replace(self._limits, wall=seconds),
+            limits=limits.limits,
         )
         async with self._slots.slot(METHOD, CALLER):
             self._running.add(command.call_id)
             try:
-                return await self._engine.run(command)
+                outcome = await self._engine.run(command)
             finally:
                 self._running.discard(command.call_id)
+        return replace(outcome, reason=over(outcome, limits)[0]) if is_over(outcome) else outcome
 
     def _record(
         self, hook: Hook, result: str, usage: Usage | None, duration: float, request_id: str, peer: str

@@ -15,14 +15,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from dispatcher_service.calls.bounds import Bound, Bounds
+from dispatcher_service.calls.limits import HostLimits
 from dispatcher_service.calls.record import CallRecord
 from dispatcher_service.calls.slots import Slots
-from dispatcher_service.engines.base import Engine, EngineUnavailable, Limits
+from dispatcher_service.engines.base import Engine, EngineUnavailable, Limits, Verdict
 from dispatcher_service.engines.factory import ENGINES, create
-from dispatcher_service.hooks import unpacking
-from dispatcher_service.hooks.hooks import Hooks
+from dispatcher_service.hooks import service, unpacking
+from dispatcher_service.hooks.hooks import SHELL, Hooks
+from dispatcher_service.hooks.hooks import Hook as HookToRun
 from dispatcher_service.hooks.service import HookServicer
 from dispatcher_service.hooks.unpacking import unpack
 from fakes.rpc import stub_of
@@ -114,7 +117,7 @@ async def make_site(name: str, tmp_path: Path) -> AsyncIterator[Site]:
     records, place = Records(), tmp_path / f"data of {name}" / "hooks"
     pack = tmp_path / f"pack for {name}"
     pack.mkdir()
-    site = Site(engine, Hooks(engine, place, Limits(wall=20.0), slots(), records), records, place, pack)
+    site = Site(engine, Hooks(engine, place, HostLimits(Limits(wall=20.0)), slots(), records), records, place, pack)
     try:
         yield site
         assert not list(place.glob("*")), "something was left behind"
@@ -197,10 +200,38 @@ async def test_the_environment_is_that_of_a_call(walled: Site, monkeypatch: pyte
 
 async def test_a_signal_and_a_time_that_is_over(site: Site) -> None:
     assert (await site.run("shell", "kill -SEGV $$")).exit_code == 128 + 11
-    site.hooks = Hooks(site.engine, site.place, Limits(wall=0.5), slots(), site.records)
+    site.hooks = Hooks(site.engine, site.place, HostLimits(Limits(wall=0.5)), slots(), site.records)
     late = await site.run("shell", "echo began; sleep 60")
     assert (late.exit_code, late.stdout) == (999, "began\n")
-    assert late.stderr == "killed: it did not end within 0.5 s"
+    assert late.stderr == "killed: timed out after 0.5 s (GRAFT_CALL_TIMEOUT)"
+
+
+@pytest.mark.parametrize(
+    ("ceilings", "script", "killed"),
+    [
+        ({"wall": 0.5}, "exec sleep 60", "timed out after 0.5 s (GRAFT_CALL_MAX_TIMEOUT)"),
+        ({"wall": 30.0}, "exec sleep 60", "timed out after 0.7 s (the hook's timeout)"),
+        ({"cpu": 0.1}, "while :; do :; done", "cpu exceeded: {} s used, limit 0.1 s (GRAFT_CALL_MAX_CPU)"),
+    ],
+)
+async def test_ceilings_are_for_hooks_too(bare: Site, ceilings: dict[str, float], script: str, killed: str) -> None:
+    """What the caller asks for is cut down as what a declaration asks for."""
+    bare.write("hooks/it", script)
+    hooks = Hooks(bare.engine, bare.place, HostLimits(Limits(wall=0.4), ceilings), slots(), bare.records)
+    seconds = 0.7 if ceilings.get("wall", 0.0) > 1 else 20.0
+    with capture_logs() as logs:
+        outcome = await hooks.run(
+            HookToRun("before-install", "hooks/it", SHELL, seconds), as_tar(bare.pack, CHUNK), "", ""
+        )
+    head, _, tail = killed.partition("{}")
+    assert outcome.reason.startswith(head), outcome
+    assert outcome.reason.endswith(tail), outcome
+    cut = [line["cut"] for line in logs if line["event"] == "hook.limits_cut"]
+    assert cut == (["the hook's timeout 20 s is cut down to 0.5 s (GRAFT_CALL_MAX_TIMEOUT)"] if "0.5" in killed else [])
+
+
+def test_every_end_can_be_told() -> None:
+    assert set(service._VERDICTS) == set(Verdict)
 
 
 async def test_the_dispatcher_ends_while_one_runs(site: Site) -> None:
@@ -220,7 +251,7 @@ async def test_the_dispatcher_ends_while_one_runs(site: Site) -> None:
 async def test_hooks_have_their_turns_among_the_calls_of_the_host(site: Site) -> None:
     site.write("hooks/it", "echo ran")
     turns = slots(1)
-    site.hooks = Hooks(site.engine, site.place, Limits(wall=20.0), turns, site.records)
+    site.hooks = Hooks(site.engine, site.place, HostLimits(Limits(wall=20.0)), turns, site.records)
     async with turns.slot("A.call", "somebody"):
         running = asyncio.create_task(site.run("shell"))
         await until("a waiting hook", lambda: turns.waiting == 1)
