@@ -109,4 +109,5 @@ async def test_launcher_is_small_and_alone(engine):
     assert launcher.memory_info().rss < 24 << 20
     assert launcher.num_threads() == 1
     assert launcher.environ() == {} or set(launcher.environ()) <= {"LC_CTYPE"}
-    assert launcher.num_fds() <= 16
+    # That of `native` holds what sandboxes are made of, a line to each that waits, and the counters of their groups.
+    assert launcher.num_fds() <= (128 if engine.name == "native" else 16)

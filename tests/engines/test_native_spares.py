@@ -33,7 +33,7 @@ def waiting(native):
     """The sandboxes in which nothing runs."""
 
     def find():
-        (launcher,) = psutil.Process(native.launcher_pid).children()
+        launcher = psutil.Process(native.launcher_pid)
         return [child for child in launcher.children() if child.is_running()]
 
     return find

@@ -71,36 +71,47 @@ def gone(processes):
 def test_nothing_that_the_launcher_holds_goes_on(sandbox):
     """Every descriptor of it closes when something is executed; the standard three are not the client's."""
     folder = Path(f"/proc/{sandbox.launcher_pid}")
+    for number, target, flags in opened(folder):
+        if number < 3:
+            assert "socket" not in target
+        else:
+            assert flags & os.O_CLOEXEC, f"{number}: {target}"
+
+
+def opened(folder):
+    """The descriptors of a process: number, what it is, flags. Some come and go meanwhile."""
     for fd in (folder / "fd").iterdir():
-        target = fd.readlink()
-        if int(fd.name) < 3:
-            assert "socket" not in str(target)
+        try:
+            target = str(fd.readlink())
+            lines = (folder / "fdinfo" / fd.name).read_text().splitlines()
+        except FileNotFoundError:
             continue
-        lines = (folder / "fdinfo" / fd.name).read_text().splitlines()
-        flags = next(int(line.split()[1], 8) for line in lines if line.startswith("flags:"))
-        assert flags & os.O_CLOEXEC, f"{fd.name}: {target}"
+        yield int(fd.name), target, next(int(line.split()[1], 8) for line in lines if line.startswith("flags:"))
 
 
 def test_something_within_is_killed(own):
     """Whoever ends processes of a waiting sandbox, out of memory or out of malice, makes no call fail for it."""
     own.script("#!/bin/sh\n")
     time.sleep(0.3)  # where sandboxes wait for calls, they are there by now; without, this is one more start
-    launcher = psutil.Process(own.launcher_pid)
-    for process in launcher.children(recursive=True):
+    within = psutil.Process(own.launcher_pid).children(recursive=True)
+    for process in within:
         try:
             process.kill()
         except psutil.NoSuchProcess:
             continue
+    psutil.wait_procs(within, 10)
     outcomes = [own.script("#!/bin/sh\necho serves\n") for _ in range(4)]
     assert outcomes[-1].stdout == b"serves\n", outcomes
     for outcome in outcomes:
         assert outcome.stdout == b"serves\n" or outcome.reason, outcome
 
 
-def test_the_launcher_is_killed(own):
+@pytest.mark.parametrize("whose", ["launcher", "warden"])
+def test_the_launcher_is_killed(own, whose):
+    """Or its parent, which stands by to end what it leaves, and with which it ends."""
     calls, processes = begin(own)
     first = own.launcher_pid
-    os.kill(first, signal.SIGKILL)
+    os.kill(first if whose == "launcher" else psutil.Process(first).ppid(), signal.SIGKILL)
     for call in calls:
         outcome = call.result(30)
         assert outcome.verdict is Verdict.KILLED, outcome
@@ -110,6 +121,34 @@ def test_the_launcher_is_killed(own):
     outcome = own.script("#!/bin/sh\necho again\n")
     assert outcome.stdout == b"again\n", outcome
     assert own.launcher_pid != first
+
+
+def test_both_are_killed_while_sandboxes_are_made(dispatcher):
+    """At no stage of its making does a sandbox outlive whoever makes it."""
+    made = Sandbox(dispatcher[0].engine, dispatcher[0].who)
+    try:
+        mark = f"300.{secrets.randbelow(10**8):08d}"
+        name = made.add(f"#!/bin/sh\nsleep {mark}\n")
+        dispatcher_pid, launcher_pid = made.do("pids")
+        for _call in range(3 * CALLS):
+            made.ask("run", made.command(name, wall=200.0))
+        eventually(lambda: len(family(made)) > 3)
+        known = family(made)
+        os.kill(launcher_pid, signal.SIGKILL)
+        os.kill(dispatcher_pid, signal.SIGKILL)
+        made.process.wait()
+        eventually(lambda: gone(known) and not whoever_names(name, mark, str(made.temporary)))
+    finally:
+        made.close()
+
+
+def whoever_names(*words):
+    """The processes in whose command lines one of these is; a sandbox's own paths are in bubblewrap's and runtimes'."""
+    found = []
+    for process in psutil.process_iter(["cmdline", "status"]):
+        if process.info["status"] != psutil.STATUS_ZOMBIE:
+            found += [process for part in process.info["cmdline"] or () if any(word in part for word in words)]
+    return found
 
 
 def test_the_dispatcher_is_killed(own):

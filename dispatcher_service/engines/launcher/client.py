@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import socket
+import struct
 import subprocess
 import sys
 from collections import deque
@@ -18,12 +19,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from dispatcher_service.engines.launcher.warden import GIVE_UP
+
 START_SECONDS = 15.0
 STOP_SECONDS = 15.0
 MAX_MESSAGE = 128 * 1024
 """Bytes of one message to the launcher: the command line, mostly."""
+CREDENTIALS = struct.Struct("iii")
+"""Process, user and group: `struct ucred`."""
 GRACE_SECONDS = 30.0
 """A call that is this long over its time has a launcher that does not answer; then the launcher is killed."""
+REAP_SECONDS = 12.0
+"""How long whoever stood by may take to kill what the launcher has left."""
 PROJECT_ROOT = Path(__file__).resolve().parents[3]
 BOOT = (
     "import sys; sys.path.append(sys.argv.pop(1)); "
@@ -107,6 +114,8 @@ class Launcher:
         self._watchdogs: dict[int, asyncio.TimerHandle] = {}
         self._outbox: deque[tuple[bytes, list[int]]] = deque()
         self._process: subprocess.Popen[bytes] | None = None
+        self.pid = 0
+        """The launcher's process id, as the dispatcher sees it; 0 before it has answered."""
         self._line: socket.socket | None = None
         self._ready: asyncio.Future[None] | None = None
         self.gone = asyncio.Event()
@@ -115,11 +124,6 @@ class Launcher:
     @property
     def alive(self) -> bool:
         return self._line is not None and not self.gone.is_set()
-
-    @property
-    def pid(self) -> int:
-        """The launcher's process id; 0 before the start."""
-        return self._process.pid if self._process else 0
 
     async def start(self) -> None:
         """Start the process and wait until it serves.
@@ -131,6 +135,7 @@ class Launcher:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             ours.setblocking(False)
+            ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
             uids = "drop" if self._drop_uids else "keep"
             arguments = [str(PROJECT_ROOT), str(theirs.fileno()), str(os.getpid()), str(self.runtime_dir), uids]
             arguments += self._spec
@@ -226,7 +231,7 @@ class Launcher:
         process = self._process
         if process is None:
             return
-        for _attempt in range(200):
+        for _attempt in range(int(REAP_SECONDS / 0.01)):
             if process.poll() is not None:
                 break
             await asyncio.sleep(0.01)
@@ -237,7 +242,7 @@ class Launcher:
 
     def _give_up(self) -> None:
         if self._process is not None:
-            self._process.kill()
+            self._process.send_signal(GIVE_UP)
         self._lose()
 
     def _post(self, message: bytes, fds: list[int]) -> None:
@@ -267,7 +272,7 @@ class Launcher:
         if self._line is None:
             return
         try:
-            data = self._line.recv(MAX_MESSAGE)
+            data = self._line.recv(MAX_MESSAGE) if self.pid else self._receive_first(self._line)
         except BlockingIOError:
             return
         except OSError:
@@ -292,6 +297,13 @@ class Launcher:
         end = self._pending.pop(number)
         if not end.done():
             end.set_result(End(**reply))
+
+    def _receive_first(self, line: socket.socket) -> bytes:
+        """Take a message and learn who has sent it: not the process that was started, but a child of that one."""
+        data, control, _flags, _sender = line.recvmsg(MAX_MESSAGE, socket.CMSG_SPACE(CREDENTIALS.size))
+        self.pid = next((CREDENTIALS.unpack(content)[0] for _level, _kind, content in control), 0)
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 0)
+        return data
 
     def _lose(self) -> None:
         """The launcher is dead or about to be: tell everybody who waits for it."""

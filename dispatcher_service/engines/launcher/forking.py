@@ -4,7 +4,8 @@ Nothing outlives a call, because of whose child it is. A call's first process (b
 of the other modes) is a child of the launcher, and the launcher is a child subreaper: when that process is gone, what
 it leaves behind becomes the launcher's own child. So a child that is no call's first process is an orphan, and is
 killed; only own children are ever signalled, so a reused pid can never be hit. The orphan of bubblewrap is pid 1 of its
-pid namespace, and the kernel lets it end only after everything in the namespace has. The standard library only.
+pid namespace, and the kernel lets it end only after everything in the namespace has. When the launcher itself is
+killed, all that becomes its warden's (`warden.py`). The standard library only.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ class ForkingLauncher(Launcher):
         super().__init__(line, parent_fd, runtime_dir, first_uid, cgroups)
         self.orphans: dict[int, list[Call]] = {}
         self.held: dict[int, Call] = {}
+        self.warden = os.getppid()
 
     def heard(self, fd: int) -> None:
         if fd in self.held:
@@ -127,6 +129,11 @@ class ForkingLauncher(Launcher):
                 call.report += data
         except BlockingIOError:
             pass
+
+    def reap(self) -> None:
+        super().reap()
+        if os.getppid() != self.warden:
+            self.running = False
 
     def reaped(self, pid: int, status: int, usage: resource.struct_rusage) -> None:
         del status

@@ -14,11 +14,11 @@ import os
 import signal
 import socket
 
+from dispatcher_service.engines.launcher import warden
 from dispatcher_service.engines.launcher.cgroups import Cgroups
 from dispatcher_service.engines.launcher.child import IGNORED
 from dispatcher_service.engines.launcher.cloning import CloningLauncher
 from dispatcher_service.engines.launcher.forking import ForkingLauncher
-from dispatcher_service.engines.launcher.kernel import PR_SET_CHILD_SUBREAPER, prctl
 from dispatcher_service.engines.launcher.native import NativeStarter
 from dispatcher_service.engines.launcher.processes import max_files, remove_folder, reserve_uids
 from dispatcher_service.engines.launcher.program import Launcher
@@ -39,8 +39,11 @@ def main(arguments: list[str]) -> None:
     cgroups = Cgroups.open()  # while the host's are to be seen
     _lock, first_uid = reserve_uids() if uids == "drop" else (None, None)
     if not spec:
-        prctl(PR_SET_CHILD_SUBREAPER, 1)
-        serve(ForkingLauncher(line, parent_fd, runtime_dir, first_uid, cgroups))
+        if warden.divide(line):
+            serve(ForkingLauncher(line, parent_fd, runtime_dir, first_uid, cgroups))
+        else:
+            remove_folder(runtime_dir)
+            cgroups.clear_homes()
         return
     with open(spec[0], "rb") as file:  # noqa: PTH123  (pathlib would double this small process)
         walls = json.load(file)
