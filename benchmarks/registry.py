@@ -104,7 +104,7 @@ async def log_in(clients: RegistryClients) -> Caller:
     while True:
         try:
             request = identity_pb2.LoginRequest(user=USER, password=PASSWORD)
-            answer = await call(clients.identity.Login, request, timeout=60, wait_for_ready=True)
+            answer = await call(clients.identity.Login, request, timeout=60)
             return Caller(clients, call_metadata(answer.session_ref))
         except GraftError:
             if time.monotonic() > deadline:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from graft.dispatcher.v1.dispatcher_pb2_grpc import DispatcherServiceAsyncStub
 
 AGE = 1.0
-"""Seconds for which an answer is good: the dispatcher is not asked more often."""
+"""Seconds for which an answer is good, and a dispatcher that has none is left alone by those who need none."""
 TIMEOUT = 30.0
 """Seconds in which a description must have come."""
 PATIENCE = 2.0
@@ -55,6 +55,9 @@ class Offer:
         Raises:
             GraftError: SERVICE_UNAVAILABLE, it has never answered yet.
         """
+        if self._failure is not None:
+            # It may be back by now: that it was away is nobody's answer.
+            self._until = 0.0
         self.look()
         if self._asking is not None:
             await asyncio.wait({self._asking}, timeout=PATIENCE if self._known else None)

@@ -13,30 +13,33 @@ from graft_common.rpc.client import call
 from graft_common.rpc.clients import DispatcherClients, RegistryClients
 
 CHECK_TIMEOUT = 2.0
-CHECK_AGE = 0.5
-"""Seconds for which a result is used again, so that many checks at once cost no more than one."""
 
 Report = dict[str, str]
 """Why each part is not ready; empty for a part that is."""
 
 
 class Readiness:
-    """Asks both services something cheap that needs no credentials."""
+    """Asks both services something cheap that needs no credentials.
+
+    Nothing is kept for later: what was asked before a service died says nothing of it. Many who ask at once share one
+    answer, and only one is being asked for at any time.
+    """
 
     def __init__(self, registry: RegistryClients, dispatcher: DispatcherClients) -> None:
         self._registry = registry
         self._dispatcher = dispatcher
         self._lock = asyncio.Lock()
         self._report: Report = {}
-        self._until = 0.0
+        self._began = 0.0
 
     async def report(self) -> Report:
-        """Return why each part is not ready, by its name."""
+        """Return why each part is not ready, by its name, as it was found at a moment after the question."""
+        asked = time.monotonic()
         async with self._lock:
-            if time.monotonic() >= self._until:
+            if self._began < asked:
+                began = time.monotonic()
                 registry, dispatcher = await asyncio.gather(_reason(self._ask_registry), _reason(self._ask_dispatcher))
-                self._report = {"registry": registry, "dispatcher": dispatcher}
-                self._until = time.monotonic() + CHECK_AGE
+                self._report, self._began = {"registry": registry, "dispatcher": dispatcher}, began
             return self._report
 
     async def _ask_registry(self) -> None:
@@ -46,6 +49,7 @@ class Readiness:
                 identity_pb2.WhoAmIRequest(),
                 timeout=CHECK_TIMEOUT,
                 service="registry",
+                patient=False,
             )
         except GraftError as error:
             # That there is no session is the registry's own word, and all that is wanted.
@@ -58,6 +62,7 @@ class Readiness:
             dispatcher_pb2.ListMethodsRequest(),
             timeout=CHECK_TIMEOUT,
             service="dispatcher",
+            patient=False,
         )
 
 

@@ -16,7 +16,7 @@ from graft_cli.exits import CliError
 from graft_cli.parts import ChannelPart, GrpcPart, MetricsPart
 from graft_cli.running import Process, run
 from graft_common.errors import GraftError, StartupError
-from graft_common.rpc.client import call, open_channel
+from graft_common.rpc.client import PATIENCE, call, open_channel
 from graft_common.rpc.clients import DispatcherClients, RegistryClients
 from graft_common.rpc.context import call_metadata
 from graft_common.settings import Settings
@@ -120,7 +120,7 @@ def run_dispatcher(options: Mapping[str, Any]) -> None:
 
     async def build(process: Process) -> None:
         _add_metrics(process, metrics)
-        channel = open_channel(settings.registry)
+        channel = open_channel(settings.registry, PATIENCE)
         process.add(ChannelPart("channel to the registry", channel))
         lines.append(_told(await _add_dispatcher(process, settings, RegistryClients.remote(channel), address)))
 
@@ -135,7 +135,7 @@ def run_gateway(options: Mapping[str, Any]) -> None:
     _prepare(settings)
 
     async def build(process: Process) -> None:
-        registry, dispatcher = open_channel(settings.registry), open_channel(settings.dispatcher)
+        registry, dispatcher = (open_channel(place, PATIENCE) for place in (settings.registry, settings.dispatcher))
         process.add(ChannelPart("channel to the registry", registry))
         process.add(ChannelPart("channel to the dispatcher", dispatcher))
         clients = RegistryClients.remote(registry), DispatcherClients.remote(dispatcher)

@@ -12,19 +12,21 @@ from dispatcher_service.sessions.session import Session
 from dispatcher_service.sessions.touches import TouchReporter
 from graft.registry.v1 import identity_pb2
 from graft_common.errors import GraftError, server_busy, service_unavailable, session_invalid
-from graft_common.rpc.client import call
+from graft_common.rpc.client import call, too_late
 from graft_common.rpc.clients import RegistryClients
 from graft_common.rpc.context import call_metadata, digest
 
 REVISION_WAIT = 1.0
 """Seconds that a call waits for a revision that its client has seen already."""
 LOOKUP_TIMEOUT = 2.0
+"""Seconds for an answer of the registry, the wait for the connection and for those who came before included."""
 MAX_LOOKUPS = 16
 """Questions to the registry at once."""
 MAX_WAITING = 1024
 """Calls that wait for answers of the registry."""
 _UNKNOWN_FOR = 2.0
 _AWAY_FOR = 1.0
+"""Seconds for which a registry that has not answered is not asked about what is known without it."""
 _FOUND_FOR = 5.0
 _MAX_CACHED = 10_000
 
@@ -50,7 +52,7 @@ class Authenticator:
         self._lookups: dict[str, asyncio.Task[_Answer]] = {}
         self._places = asyncio.Semaphore(MAX_LOOKUPS)
         self._waiting = 0
-        self._away: tuple[float, GraftError] | None = None
+        self._away_until = 0.0
 
     async def session_of(self, ref: str, min_revision: int = 0) -> Session:
         """Return the session that a reference opens, and note that it is used.
@@ -103,6 +105,8 @@ class Authenticator:
         cached = self._cached(key)
         if cached is not None and cached.session is None:
             return None
+        if known is not None and self._is_away():
+            return None if self._has_expired(known) else known
         try:
             answer = await self._lookup(key)
         except GraftError:
@@ -114,9 +118,10 @@ class Authenticator:
             return None
         return answer.session
 
+    def _is_away(self) -> bool:
+        return not self._follower.connected and time.monotonic() < self._away_until
+
     async def _lookup(self, key: str) -> _Answer:
-        if self._away is not None and self._away[0] > time.monotonic() and not self._follower.connected:
-            raise self._away[1]
         lookup = self._lookups.get(key)
         if lookup is None:
             if self._waiting >= MAX_WAITING:
@@ -136,23 +141,22 @@ class Authenticator:
         request = identity_pb2.LookupSessionRequest(digest=key)
         method = self._registry.identity.LookupSession
         try:
-            async with self._places:
+            async with asyncio.timeout(LOOKUP_TIMEOUT), self._places:
                 response = await call(
-                    method,
-                    request,
-                    timeout=LOOKUP_TIMEOUT,
-                    metadata=self._metadata,
-                    service="registry",
-                    wait_for_ready=True,
+                    method, request, timeout=LOOKUP_TIMEOUT, metadata=self._metadata, service="registry"
                 )
+        except TimeoutError:
+            raise self._not_answered(too_late("registry", LOOKUP_TIMEOUT)) from None
         except GraftError as error:
             if error.code == "SESSION_INVALID":
                 return self._remember(key, _Answer(None, 0, time.monotonic() + _UNKNOWN_FOR))
-            away = service_unavailable("registry", f"the session is not known here, and: {error}")
-            self._away = (time.monotonic() + _AWAY_FOR, away)
-            raise away from error
+            raise self._not_answered(error) from error
         session = read_session(response.session)
         return self._remember(key, _Answer(session, response.revision, time.monotonic() + _FOUND_FOR))
+
+    def _not_answered(self, error: GraftError) -> GraftError:
+        self._away_until = time.monotonic() + _AWAY_FOR
+        return service_unavailable("registry", f"the session is not known here, and: {error}")
 
     def _remember(self, key: str, answer: _Answer) -> _Answer:
         self._answers[key] = answer

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import aclosing, suppress
 
@@ -28,7 +29,8 @@ SESSIONS = Gauge("graft_sessions_known", "Sessions that the dispatcher knows of.
 SILENCE = 75.0
 """Seconds without a response, bookmarks included, after which the stream counts as dead; bookmarks come every 30."""
 _FIRST_DELAY = 0.1
-_LAST_DELAY = 5.0
+_LAST_DELAY = 2.0
+"""Seconds between the beginnings of two attempts at most; a registry that is back is waited for in between."""
 _KINDS = (
     registry_pb2.RESOURCE_KIND_SESSION,
     registry_pb2.RESOURCE_KIND_METHOD_BUNDLE,
@@ -90,6 +92,7 @@ class RegistryFollower:
     async def _follow_for_ever(self) -> None:
         delay, told = _FIRST_DELAY, ""
         while True:
+            began = time.monotonic()
             try:
                 async for _ in self._responses():
                     if not self.connected:
@@ -108,8 +111,10 @@ class RegistryFollower:
                 _log.warning("registry.lost", reason=f"nothing heard for {SILENCE:g} s", fix="")
             except Exception:  # noqa: BLE001  (calls of known sessions go on whatever the registry sends)
                 _log.exception("registry.misunderstood")
+            waited = 0.0 if self.connected else time.monotonic() - began
             self._set_connected(connected=False)
-            await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311  (spreads reconnections, no secret)
+            pause = delay * random.uniform(0.5, 1.0) - waited  # noqa: S311  (spreads reconnections, no secret)
+            await asyncio.sleep(max(pause, 0.0))
             delay = min(delay * 2, _LAST_DELAY)
 
     async def _responses(self) -> AsyncIterator[None]:

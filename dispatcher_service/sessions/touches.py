@@ -114,7 +114,10 @@ class TouchReporter:
             touch = request.touches.add(digest=digest, busy=digest in busy)
             touch.last_active.FromMicroseconds(int(last_used * 1e6))
         touch_sessions = self._registry.identity.TouchSessions
-        await call(touch_sessions, request, timeout=_TIMEOUT, metadata=self._metadata, service="registry")
+        # The next report repeats what this one could not tell.
+        await call(
+            touch_sessions, request, timeout=_TIMEOUT, metadata=self._metadata, service="registry", patient=False
+        )
 
     def _forget(self, now: float) -> None:
         """Drop what has nothing left to say."""

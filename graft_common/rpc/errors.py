@@ -117,10 +117,15 @@ def from_rpc_error(error: grpc.aio.AioRpcError, service: str) -> GraftError:
             while (key := f"param{len(params)}") in metadata:
                 params.append(metadata.pop(key))
             return GraftError(info.reason, *params, details=metadata)
-    # What gRPC says of a failed connection names internal addresses, which are no client's business.
-    away = error.code() is grpc.StatusCode.UNAVAILABLE
-    reason = "it cannot be reached" if away else error.details() or "no details"
-    return service_unavailable(service, f"{error.code().name}: {reason}")
+    if error.code() is grpc.StatusCode.UNAVAILABLE:
+        # What gRPC says of a failed connection names internal addresses, which are no client's business.
+        return away(service)
+    return service_unavailable(service, f"{error.code().name}: {error.details() or 'no details'}")
+
+
+def away(service: str) -> GraftError:
+    """Tell that there is no connection to a service."""
+    return service_unavailable(service, f"{grpc.StatusCode.UNAVAILABLE.name}: it cannot be reached")
 
 
 def _fit(params: list[str], limit: int) -> list[str]:

@@ -58,9 +58,7 @@ def _local_unary(handler: Callable[[Any, Any], Any]) -> Callable[..., Any]:
         *,
         timeout: float | None = None,  # noqa: ASYNC109  (gRPC's own signature)
         metadata: Sequence[tuple[str, str]] = (),
-        wait_for_ready: bool | None = None,
     ) -> Any:
-        del wait_for_ready  # what is in the same process is always connected
         context = LocalContext(metadata, timeout)
         try:
             # A TimeoutError that leaves is this one: the guard lets none of the handler's through.

@@ -9,7 +9,8 @@ from typing import Any, Generic, Self, TypeVar
 
 import grpc
 
-from graft_common.rpc.client import own_metadata, too_late
+from graft_common.rpc.client import missing_connection, own_metadata, too_late, wait_for
+from graft_common.rpc.connecting import Connection
 from graft_common.rpc.errors import from_rpc_error
 
 CHUNK = 256 << 10
@@ -37,6 +38,8 @@ async def upload(
     Raises:
         GraftError: as for `client.call`.
     """
+    if (connection := missing_connection(method)) is not None:
+        await _wait_for(connection, service, requests)
     sending = _Sending(requests)
     ended = _Ends(method(sending, timeout=timeout, metadata=own_metadata(metadata)))
     try:
@@ -70,6 +73,8 @@ async def exchange(
     Raises:
         GraftError: as for `client.call`.
     """
+    if (connection := missing_connection(method)) is not None:
+        await _wait_for(connection, service, requests)
     sending = _Sending(requests)
     ended = _Ends(method(sending, metadata=own_metadata(metadata)))
     try:
@@ -86,6 +91,15 @@ async def exchange(
         else:
             ended.call.cancel()
         await sending.close()
+
+
+async def _wait_for(connection: Connection, service: str, requests: AsyncGenerator[Any, None]) -> None:
+    """Wait for a connection; where none comes the requests are closed unread."""
+    try:
+        await wait_for(connection, service)
+    except BaseException:
+        await requests.aclose()
+        raise
 
 
 class _Sending(Generic[Request]):

@@ -14,7 +14,7 @@ import structlog
 from graft.dispatcher.v1 import hook_pb2 as pb
 from graft.dispatcher.v1 import hook_pb2_grpc
 from graft_common.errors import GraftError, service_unavailable
-from graft_common.rpc.client import open_channel
+from graft_common.rpc.client import PATIENCE, open_channel
 from graft_common.rpc.context import call_metadata
 from graft_common.rpc.uploads import CHUNK, upload
 from registry_service.hooks.folders import as_tar
@@ -86,7 +86,7 @@ class DispatcherHooks:
 
     def _connected(self) -> HookServiceAsyncStub:
         if self._stub is None:
-            self._channel = open_channel(self._address)
+            self._channel = open_channel(self._address, PATIENCE)
             # gRPC types its stubs for threads first.
             stub: Any = hook_pb2_grpc.HookServiceStub(self._channel)
             self._stub = stub

@@ -127,6 +127,31 @@ async def test_known_sessions_go_on_while_the_registry_is_away(following: Follow
     assert await following.code("new") == "SERVICE_UNAVAILABLE"
 
 
+async def test_a_session_that_is_new_since_the_registry_came_back_is_found_at_once(
+    following: Following, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though the stream is not there yet, and the registry was away a moment ago."""
+    monkeypatch.setattr(authenticator_module, "_AWAY_FOR", 60.0)
+    await following.registry.go_away()
+    await until(lambda: not following.follower.connected)
+    await following.follower.close()
+    assert await following.code("new") == "SERVICE_UNAVAILABLE"
+    following.registry.away = False
+    await following.registry.login("new")
+    assert await following.code("new") == "OK"
+    assert await following.code("old", min_revision=10**9) == "OK"
+    assert following.registry.lookups == [digest("new")], "who is known waits for nobody who did not answer just now"
+
+
+async def test_all_who_wait_for_a_silent_registry_are_told_together(
+    following: Following, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(authenticator_module, "LOOKUP_TIMEOUT", 0.5)
+    following.registry.lookup_gate = asyncio.Event()
+    asking = [following.code(f"none{number}") for number in range(40 * authenticator_module.MAX_LOOKUPS)]
+    assert set(await asyncio.wait_for(asyncio.gather(*asking), 10)) == {"SERVICE_UNAVAILABLE"}
+
+
 async def test_the_stream_is_resumed_where_it_broke(following: Following) -> None:
     await following.registry.go_away()
     await until(lambda: not following.follower.connected)

@@ -131,16 +131,7 @@ def test_calls_go_on_without_the_registry(own_platform: Platform) -> None:
     own_platform.wait_ready()
     assert session.xenapi.Alone.echo("after") == "after"
     fresh = own_platform.session()
-
-    def dispatcher_has_heard_of_it() -> bool:
-        try:
-            return bool(fresh.xenapi.Alone.echo("fresh") == "fresh")
-        except XenAPI.Failure as failure:
-            if failure.details[0] != "SERVICE_UNAVAILABLE":
-                raise
-            return False
-
-    wait_until("the dispatcher to follow the registry again", dispatcher_has_heard_of_it)
+    assert fresh.xenapi.Alone.echo("fresh") == "fresh"
 
 
 def test_sigterm_lets_running_calls_end(own_platform: Platform) -> None:

@@ -380,6 +380,8 @@ async def test_a_dispatcher_that_describes_nothing(http: httpx.AsyncClient, plat
     platform.describe_error = service_unavailable("dispatcher", "it is starting")
     answer = await http.get(METHODS)
     assert (answer.status_code, answer.json()["code"]) == (503, "SERVICE_UNAVAILABLE")
+    platform.describe_error = None
+    assert (await http.get(METHODS)).status_code == 200
 
 
 async def test_queries_have_bounds(http: httpx.AsyncClient, bearer: dict[str, str]) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from fakes import FakePlatform
-from gateway import readiness
 from gateway.app import GatewayApp
+from gateway.readiness import Readiness
 from gateway.server import HttpServer
 from graft_common.errors import GraftError
 from graft_common.rpc.client import open_channel
@@ -23,11 +26,6 @@ async def get(port: int, path: str, accept: str = "*/*") -> Reply:
     async with await Wire.open(port) as wire:
         await wire.send(f"GET {path} HTTP/1.1\r\nhost: x\r\naccept: {accept}\r\n\r\n".encode())
         return await wire.reply()
-
-
-@pytest.fixture(autouse=True)
-def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(readiness, "CHECK_AGE", 0.0)
 
 
 @pytest.fixture
@@ -66,6 +64,35 @@ async def test_a_dispatcher_that_is_not_ready(platform: FakePlatform, gateway: R
         "ready": False,
         "reason": "SERVICE_UNAVAILABLE: not in step with the registry yet",
     }
+
+
+async def test_readiness_is_of_this_moment(platform: FakePlatform, gateway: Running) -> None:
+    """What was found a moment ago tells nothing of a service that has died or come since."""
+    for error, status in [(None, 200), (GraftError("SERVICE_UNAVAILABLE", "dispatcher", "gone"), 503)] * 3:
+        platform.list_error = error
+        assert (await get(gateway.port, "/readyz")).status == status
+
+
+async def test_many_who_ask_for_readiness_at_once_share_the_answer() -> None:
+    asked: list[int] = []
+    answering = asyncio.Event()
+
+    async def ask(*_: object, **__: object) -> None:
+        asked.append(1)
+        await answering.wait()
+
+    registry: Any = SimpleNamespace(identity=SimpleNamespace(WhoAmI=ask))
+    dispatcher: Any = SimpleNamespace(dispatcher=SimpleNamespace(ListMethods=ask))
+    readiness = Readiness(registry, dispatcher)
+    first = asyncio.create_task(readiness.report())
+    while not asked:  # noqa: ASYNC110  (a few turns of the loop)
+        await asyncio.sleep(0)
+    later = [asyncio.create_task(readiness.report()) for _ in range(100)]
+    await asyncio.sleep(0)
+    first.cancel()
+    answering.set()
+    assert await asyncio.gather(*later) == [{"registry": "", "dispatcher": ""}] * 100
+    assert len(asked) == 4, "the first who asked has gone; all others share one answer, which began after they came"
 
 
 async def test_nobody_is_there(lonely: int) -> None:

@@ -122,7 +122,7 @@ async def log_in(clients: RegistryClients) -> Any:
     deadline = time.monotonic() + 60
     while True:
         try:
-            answer = await call(clients.identity.Login, request, timeout=60, wait_for_ready=True)
+            answer = await call(clients.identity.Login, request, timeout=60)
             return call_metadata(answer.session_ref)
         except GraftError as error:
             if error.code != "SERVICE_UNAVAILABLE" or time.monotonic() > deadline:
