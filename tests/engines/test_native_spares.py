@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import re
 import secrets
 import signal
+from pathlib import Path
 
 import psutil
 import pytest
@@ -34,9 +36,18 @@ def waiting(native):
 
     def find():
         launcher = psutil.Process(native.launcher_pid)
-        return [child for child in launcher.children() if child.is_running()]
+        return [child for child in launcher.children() if depth(child.pid) > depth(launcher.pid)]
 
     return find
+
+
+def depth(pid):
+    """In how many namespaces of processes one is; -1 for one that is gone."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return -1
+    return len(re.search("^NSpid:(.*)", status, re.MULTILINE)[1].split())
 
 
 @pytest.fixture
@@ -177,3 +188,16 @@ async def test_many_at_once_with_spares(native, tree):
         ]
         outcomes = await asyncio.gather(*calls)
         assert [outcome.stdout for outcome in outcomes] == [b"%d" % n for n in range(12)]
+
+
+async def test_without_what_makes_them_calls_go_on_with_another_launcher(native, again):
+    first = psutil.Process(native.launcher_pid)
+    await again()
+    (maker,) = (child for child in first.children() if depth(child.pid) == depth(first.pid))
+    maker.send_signal(signal.SIGKILL)
+    for _attempt in range(1000):
+        if native.launcher_pid not in (0, first.pid):
+            break
+        await asyncio.sleep(0.01)
+    assert (await again()).verdict is Verdict.EXITED
+    assert not first.is_running()

@@ -8,7 +8,9 @@ group that the launcher itself runs in, so that the bounds of a service or a con
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from dispatcher_service.engines.launcher.cgroup_hierarchy import (
@@ -52,7 +54,7 @@ class Group:
     name: str
     owner: Cgroups
     fd: int | None = None
-    """The folder in the unified hierarchy, for CLONE_INTO_CGROUP; None where there is none."""
+    """The folder in the unified hierarchy, for CLONE_INTO_CGROUP; None where there is none, or before `open_folder`."""
     _files: dict[str, int] = field(default_factory=dict)
     _before: dict[str, float] = field(default_factory=dict)
 
@@ -67,14 +69,22 @@ class Group:
             if memory:
                 hierarchy.bound(self.name, memory=memory, processes=processes)
             hierarchy.renew_peak(self.name)
-            if hierarchy.unified:
-                self.fd = os.open(self.name, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=hierarchy.fd)
         for kind, (hierarchy, counter) in self.owner.counters.items():
             self._files[kind] = os.open(f"{self.name}/{counter.file}", os.O_RDONLY | os.O_CLOEXEC, dir_fd=hierarchy.fd)
             self._before[kind] = self._count(kind)
 
+    def open_folder(self) -> None:
+        """Get ready for a process that is to be born in the group.
+
+        Raises:
+            OSError: as for `open`.
+        """
+        for hierarchy in self.owner.hierarchies:
+            if hierarchy.unified:
+                self.fd = os.open(self.name, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=hierarchy.fd)
+
     def close(self) -> None:
-        """Close what `open` has opened."""
+        """Close what was opened."""
         for fd in self._files.values():
             os.close(fd)
         self._files.clear()
@@ -235,6 +245,23 @@ class Cgroups:
                 hierarchy.remove(group.name)
             raise
         return self._opened(group)
+
+    @contextlib.contextmanager
+    def entrance(self, name: str | None) -> Iterator[Group | None]:
+        """A group as a process needs it that is to move in, or to be born in; None for none.
+
+        Raises:
+            OSError: somebody has removed it, or a descriptor too many.
+        """
+        if name is None:
+            yield None
+            return
+        group = Group(name, self)
+        try:
+            group.open_folder()
+            yield group
+        finally:
+            group.close()
 
     def take_back(self, group: Group) -> None:
         """See `Group.give_back`."""

@@ -17,6 +17,7 @@ from typing import Any
 
 from dispatcher_service.engines.launcher.call import Call
 from dispatcher_service.engines.launcher.cgroups import Cgroups
+from dispatcher_service.engines.launcher.making import Maker
 from dispatcher_service.engines.launcher.native import NativeStarter, Things, landlock_rules_of
 from dispatcher_service.engines.launcher.program import Launcher
 from dispatcher_service.engines.launcher.spares import Spare, Spares
@@ -37,6 +38,7 @@ class CloningLauncher(Launcher):
         cgroups: Cgroups,
         native: NativeStarter,
     ) -> None:
+        self.maker = Maker(native, cgroups)
         super().__init__(line, parent_fd, runtime_dir, first_uid, cgroups)
         self.native = native
         self.spares = Spares()
@@ -44,24 +46,30 @@ class CloningLauncher(Launcher):
         """By their users' slots, which no two have at once."""
         self.over: list[Call] = []
         """Calls that the dispatcher has been told the end of, and whose sandbox is to be killed."""
+        self.early: dict[int, tuple[int, resource.struct_rusage]] = {}
+        """Processes that were dead before the maker told of them."""
         self.poll.register(native.reports, select.EPOLLIN)
+        self.poll.register(self.maker.line.fileno(), select.EPOLLIN)
 
     def heard(self, fd: int) -> None:
-        del fd
-        self.read_reports()
+        if fd == self.native.reports:
+            self.read_reports()
+        elif self.maker.has_made():  # it may have been received meanwhile
+            with contextlib.suppress(OSError):
+                self.spares.add(self.collect())
 
     def due(self) -> float | None:
-        return 0.0 if self.spares.wanted or self.over else None
+        return 0.0 if self.over or self.spares.wanted else None
 
     def idle(self) -> None:
         for call in self.over:
             if not call.reaped:
                 os.kill(call.pid, signal.SIGKILL)
         self.over.clear()
-        if self.spares.wanted:
-            self.spares.wanted = False  # until the next call has ended, should it fail
-            with contextlib.suppress(OSError):
-                self.spares.add(self.make(self.native.network))
+        with contextlib.suppress(OSError):
+            while self.spares.wanted and self.spares.few:
+                self.order(self.native.network)
+        self.spares.wanted = False  # until the next call has ended, should they fail
 
     def launch(self, request: dict[str, Any], fds: list[int]) -> Call:
         folder = os.fstat(fds[3])
@@ -74,28 +82,60 @@ class CloningLauncher(Launcher):
                     if waiting is None:
                         raise
 
-    def make(self, network: str) -> Spare:
-        """Clone a sandbox.
+    def order(self, network: str) -> Call:
+        """Ask the maker for a sandbox.
 
         Raises:
             OSError: something that it needs cannot be had.
         """
         call = self.begin()
+        group = call.meter.group
         try:
-            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            self.maker.order(call.slot, network, self.user_of(call), group.name if group else None)
         except OSError:
             self.let_go(call)
+            self.running = False
             raise
+        self.spares.ordered[call.slot] = call
+        return call
+
+    def collect(self) -> Spare:
+        """Take from the maker what it has made.
+
+        Raises:
+            OSError: it could not.
+        """
         try:
-            call.pid, mounts = self.native.start(call.slot, network, self.user_of(call), call.meter.group, theirs)
+            made = self.maker.receive()
         except OSError:
-            ours.close()
-            self.let_go(call)
+            self.running = False  # nothing can be run without it; the dispatcher starts another launcher
             raise
-        finally:
-            theirs.close()
+        call = self.spares.ordered.pop(made.number)
+        if made.line is None:
+            self.let_go(call)
+            raise OSError(0, made.error)
+        call.pid = made.pid
         self.firsts[call.pid] = self.sandboxes[call.slot] = call
-        return Spare(call, ours, mounts)
+        spare = Spare(call, made.line, made.mounts)
+        if (early := self.early.pop(call.pid, None)) is not None:
+            spare.close()
+            self.reaped(call.pid, *early)
+            raise OSError(0, "its first process has died")
+        return spare
+
+    def make(self, network: str) -> Spare:
+        """Have a sandbox made, and wait for it.
+
+        Raises:
+            OSError: something that it needs cannot be had.
+        """
+        usual = network == self.native.network
+        ordered = None if usual and self.spares.ordered else self.order(network)
+        while True:
+            spare = self.collect()
+            if ordered is None or spare.call is ordered:
+                return spare
+            self.spares.add(spare)
 
     def give(self, spare: Spare, request: dict[str, Any], things: Things, fds: list[int]) -> Call:
         """Give a sandbox its call.
@@ -134,11 +174,15 @@ class CloningLauncher(Launcher):
                 self.over.append(call)
             else:
                 os.kill(call.pid, signal.SIGKILL)
-            self.spares.replenish()
+            self.spares.wanted = True
 
     def reaped(self, pid: int, status: int, usage: resource.struct_rusage) -> None:
         call = self.firsts.pop(pid, None)
         if call is None:
+            if pid == self.maker.pid:
+                self.running = False
+            elif self.spares.ordered:
+                self.early[pid] = status, usage
             return
         call.reaped = True
         self.spares.forget(call)
@@ -149,7 +193,7 @@ class CloningLauncher(Launcher):
                 call.use(usage, orphan=False)
                 call.started, call.signal = True, os.WTERMSIG(status) if os.WIFSIGNALED(status) else signal.SIGKILL
             self.tell(call)
-            self.spares.replenish()
+            self.spares.wanted = True
         self.let_go(call)
 
     def stop(self) -> None:

@@ -16,6 +16,7 @@ import struct
 CLONE_NEWNS, CLONE_NEWCGROUP, CLONE_NEWUTS, CLONE_NEWIPC = 0x20000, 0x2000000, 0x4000000, 0x8000000
 CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
 CLONE_CHILD_CLEARTID, CLONE_CHILD_SETTID, CLONE_INTO_CGROUP = 0x200000, 0x1000000, 0x200000000
+CLONE_PARENT = 0x8000
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 0x1, 0x2, 0x4, 0x8
 MS_REMOUNT, MS_REC, MS_PRIVATE, MS_SLAVE = 0x20, 0x4000, 0x40000, 0x80000
 MNT_DETACH = 2
@@ -190,14 +191,16 @@ def clone(flags: int, tid_place: int, cgroup: int = -1) -> int:
     right by the kernel. Handlers of `pthread_atfork` do not run: in a process of one thread no lock can be held.
 
     Args:
-        flags: the namespaces.
+        flags: the namespaces; and CLONE_PARENT for a child of this process's parent, which it tells of its end as this
+            process does.
         tid_place: what `tid_address` has said.
         cgroup: a descriptor of the control group's folder (version 2); -1 for the parent's.
     """
+    end_signal = 0 if flags & CLONE_PARENT else signal.SIGCHLD
     flags |= CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID
     if cgroup != -1:
         flags |= CLONE_INTO_CGROUP
-    packed = struct.pack("=11Q", flags, 0, tid_place, 0, signal.SIGCHLD, 0, 0, 0, 0, 0, cgroup if cgroup != -1 else 0)
+    packed = struct.pack("=11Q", flags, 0, tid_place, 0, end_signal, 0, 0, 0, 0, 0, cgroup if cgroup != -1 else 0)
     size = ctypes.c_size_t(8 * CLONE_ARGUMENTS)
     ctypes.pythonapi.PyOS_BeforeFork()
     pid = int(_syscall(SYS_CLONE3, packed, size))

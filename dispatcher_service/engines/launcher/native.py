@@ -72,6 +72,8 @@ class NativeStarter:
         """Of calls that get no other."""
         self.covered = tuple(f"/{target}/" for _source, target in spec["binds"])
         self.tid_place = kernel.tid_address() if kernel.has_clone3() else 0
+        self.clones_for_parent = self.tid_place != 0
+        """Whether a sandbox becomes a child of the parent of the process that clones it, as only clone3 can do."""
         # Calls may share a network in which there is nothing, unless they could meet at its abstract unix sockets.
         meet = "abstract unix sockets" in landlock.missing()
         self.own_networks = {"loopback", "none"} if meet else {"loopback"}
@@ -171,9 +173,9 @@ class NativeStarter:
             yield Report(sandbox, code, number, data[REPORT.size :].decode(errors="replace"), cpu, maxrss)
 
     def clone(self, flags: int, cgroup: int) -> int:
-        """Fork into namespaces, by whichever way this host has."""
+        """Fork into namespaces, by whichever way this host has; in the maker, a child of the launcher."""
         if self.tid_place:
-            return kernel.clone(flags, self.tid_place, cgroup)
+            return kernel.clone(flags | kernel.CLONE_PARENT, self.tid_place, cgroup)
         return kernel.fork_into(flags, self.template.pids)
 
     def make_place(self, path: str, *, folder: bool) -> None:

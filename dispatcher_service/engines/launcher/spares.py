@@ -46,24 +46,26 @@ class Spare(NamedTuple):
 
 
 class Spares:
-    """Those that wait."""
+    """Those that wait, and those that were ordered."""
 
     def __init__(self) -> None:
         self._waiting: list[Spare] = []
+        self.ordered: dict[int, Call] = {}
+        """What is being made, by the sandboxes' numbers."""
         self.wanted = True
-        """Whether another is to be made."""
+        """Whether more are to be made, as soon as nothing else is to do."""
+
+    @property
+    def few(self) -> bool:
+        """Whether there are less than there should be."""
+        return len(self._waiting) + len(self.ordered) < MOST
 
     def add(self, spare: Spare) -> None:
         self._waiting.append(spare)
-        self.wanted = len(self._waiting) < MOST
 
     def take(self) -> Spare | None:
         """One for a call, which the caller closes."""
         return self._waiting.pop(0) if self._waiting else None
-
-    def replenish(self) -> None:
-        """A call has ended, so that there is time to make another."""
-        self.wanted = len(self._waiting) < MOST
 
     def forget(self, call: Call) -> None:
         """One has died."""
