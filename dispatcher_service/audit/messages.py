@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC
 
 from dispatcher_service.audit.log import AuditLog
@@ -49,4 +50,5 @@ def record_message(stored: StoredCall) -> audit_pb2.AuditRecord:
         peer=record.peer,
         host=stored.host,
         task=record.task,
+        access=None if record.access is None else audit_pb2.AuditAccess(**asdict(record.access)),
     )

@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 
 import structlog
@@ -339,6 +339,7 @@ class Calls:
             originator=session.originator if session else "",
             peer=request.peer,
             task=call.caller.task_ref,
+            access=call.meter.access,
         )
         self._audit.record(record)
         metrics.count(record, call.source, call.meter.exceeded)
@@ -352,6 +353,7 @@ class Calls:
             task=record.task,
             request_id=record.request_id,
             **({"exceeded": call.meter.exceeded} if call.meter.exceeded else {}),
+            **({"access": asdict(record.access)} if record.access else {}),
         )
 
 

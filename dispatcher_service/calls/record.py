@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, Self
 
-from dispatcher_service.engines.base import Usage
+from dispatcher_service.engines.base import NO_ACCESS, Access, Usage
 
 MAX_ACTION = 256
 NO_PLAIN_NAME = "(not a plain name)"
@@ -23,6 +23,32 @@ def action_of(method: str) -> str:
     if len(head) > MAX_ACTION or not _PLAIN_NAME.fullmatch(head):
         return NO_PLAIN_NAME
     return f"{head}{colon}"
+
+
+@dataclass(frozen=True, slots=True)
+class GivenAccess:
+    """What a call was given beyond its sandbox: names and numbers, and never a value."""
+
+    network: str
+    read_paths: int
+    write_paths: int
+    environment: tuple[str, ...]
+    """Names of variables."""
+    secrets: tuple[str, ...]
+    """Names of secrets."""
+
+    @classmethod
+    def of(cls, access: Access) -> Self | None:
+        """Tell what there is to record; None where nothing was given."""
+        if access == NO_ACCESS:
+            return None
+        return cls(
+            network=access.network.value,
+            read_paths=len(access.read),
+            write_paths=len(access.write),
+            environment=tuple(name for name, _value in access.environment),
+            secrets=tuple(name for name, _content in access.secrets),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +77,8 @@ class CallRecord:
     peer: str = ""
     task: str = ""
     """The task's reference for asynchronous calls."""
+    access: GivenAccess | None = None
+    """None where nothing was given to it, or nothing was executed."""
 
 
 class AuditSink(Protocol):

@@ -14,6 +14,7 @@ import structlog
 from dispatcher_service.calls.limits import CallLimits, HostLimits, in_force
 from dispatcher_service.calls.metrics import HELD_BACK, RUNNING, WAITING
 from dispatcher_service.calls.outcome import exceeded, value_of
+from dispatcher_service.calls.record import GivenAccess
 from dispatcher_service.calls.slots import Slots, Turn
 from dispatcher_service.declarations.sources import LinkedBundle
 from dispatcher_service.dropins.view import DropIns
@@ -36,11 +37,13 @@ _LARGE = 64 << 10
 
 
 class ExecutionMeter:
-    """Takes down what an execution has used, also of one that fails."""
+    """Takes down what an execution was given and has used, also of one that fails."""
 
     usage: Usage | None = None
     exceeded: tuple[str, ...] = ()
     """The limits that it has run into, as settings and declarations name them."""
+    access: GivenAccess | None = None
+    """What it was given beyond its sandbox."""
 
 
 def _as_it_is(value: Value) -> Value:
@@ -121,13 +124,16 @@ class Runner:
                     limits=limits.limits,
                     access=access,
                 )
+                meter.access = GivenAccess.of(access)
                 self._running.add(command.call_id)
                 try:
                     with span("graft.run", **{"graft.method": execution.method}):
                         outcome = await self._engine.run(command)
                 finally:
                     self._running.discard(command.call_id)
-        if outcome.verdict is not Verdict.NOT_STARTED:
+        if outcome.verdict is Verdict.NOT_STARTED:
+            meter.access = None
+        else:
             meter.usage, meter.exceeded = outcome.usage, exceeded(outcome, limits)
         if outcome.verdict is Verdict.KILLED and self._stopping:
             outcome = replace(outcome, reason="the dispatcher is stopping")

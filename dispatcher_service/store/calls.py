@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Row, delete, func, insert, select
 
-from dispatcher_service.calls.record import CallRecord
+from dispatcher_service.calls.record import CallRecord, GivenAccess
 from dispatcher_service.engines.base import Usage
 from dispatcher_service.store import schema
 from dispatcher_service.store.access import Access
@@ -83,6 +83,7 @@ def _row(host: str, record: CallRecord) -> dict[str, Any]:
         "peer": plain_text(record.peer, _MAX_TEXT),
         "host": host,
         "task": plain_text(record.task, _MAX_TEXT),
+        "access": None if record.access is None else asdict(record.access),
     }
 
 
@@ -101,5 +102,11 @@ def _stored(row: Row[Any]) -> StoredCall:
         originator=row.originator,
         peer=row.peer,
         task=row.task,
+        access=None if row.access is None else _access(row.access),
     )
     return StoredCall(row.id, row.host, record)
+
+
+def _access(kept: dict[str, Any]) -> GivenAccess:
+    names = {name: tuple(kept[name]) for name in ("environment", "secrets")}
+    return GivenAccess(**{**kept, **names})

@@ -96,6 +96,7 @@ call = Table(
     Column("peer", Text, nullable=False),
     Column("host", Text, nullable=False),
     Column("task", Text, nullable=False),
+    Column("access", JSON(none_as_null=True)),
     Index("dispatcher_call_time", "time"),
     sqlite_autoincrement=True,
 )

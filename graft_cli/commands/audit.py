@@ -152,4 +152,12 @@ def _record(record: Any) -> dict[str, Any]:
             "memory_peak_bytes": record.usage.memory_peak_bytes,
             "processes_peak": record.usage.processes_peak,
         }
+    if record.HasField("access"):
+        row["access"] = {
+            "network": record.access.network,
+            "read_paths": record.access.read_paths,
+            "write_paths": record.access.write_paths,
+            "environment": list(record.access.environment),
+            "secrets": list(record.access.secrets),
+        }
     return row

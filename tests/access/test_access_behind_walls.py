@@ -92,6 +92,8 @@ async def test_calls_reach_what_is_granted_and_no_more(
         timeout=10,
         metadata=site.metadata,
     )
+    given = {record.action: list(record.access.secrets) for record in reversed(audit.records)}
+    assert (given["Secret.show"], given["Path.read"]) == (["key"], [])
     metrics = prometheus_client.generate_latest().decode()
     kept = [path.read_bytes() for path in site.settings.data_dir.rglob("*") if path.is_file()]
     for where in (str(logs), str(told), str(audit), metrics, *capsys.readouterr()):

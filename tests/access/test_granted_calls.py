@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from structlog.testing import capture_logs
 
 from dispatcher_service.app import DispatcherApp
 from graft.dispatcher.v1 import dispatcher_pb2
@@ -188,6 +189,38 @@ async def test_a_variable_that_is_not_set_is_left_out(site: Site, monkeypatch: p
     site.drop_in("Env.show", "echo ${REGION-unset}", ENVIRONMENT)
     await site.grant("Env.show")
     assert await site.call("Env.show") == "unset;"
+
+
+async def test_the_audit_tells_what_a_call_was_given(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names and numbers, of calls that were given something: neither values nor paths."""
+    monkeypatch.setenv("REGION", "swordfish")
+    monkeypatch.delenv("ZONE", raising=False)
+    asked = (
+        '<access network="outbound"><read path="/etc"/><read path="/var"/><write path="/srv"/>'
+        '<environment name="REGION"/><environment name="ZONE"/></access>'
+    )
+    site.drop_in("All.show", "echo $REGION", asked)
+    assert await site.call("All.show") == ";"
+    await site.grant("All.show")
+    with capture_logs() as logs:
+        assert await site.call("All.show") == "swordfish;"
+        (site.settings.extensions_path / "All.show").write_text("#!/bin/sh\nexit 3\n")
+        await site.error("All.show")
+    answer = await call(
+        site.clients.dispatcher.ListCallRecords,
+        dispatcher_pb2.ListCallRecordsRequest(),
+        timeout=10,
+        metadata=site.metadata,
+    )
+    failed, given, before = (record for record in answer.records if record.action == "All.show")
+    assert not before.HasField("access")
+    for record in (given, failed):
+        told = record.access
+        assert (told.network, told.read_paths, told.write_paths) == ("outbound", 2, 1)
+        assert (list(told.environment), list(told.secrets)) == (["REGION"], [])
+    assert "swordfish" not in str(answer) + str(logs)
+    finished = [line for line in logs if line["event"] == "call.finished"]
+    assert [line["access"]["environment"] for line in finished if line["method"] == "All.show"] == [("REGION",)] * 2
 
 
 async def test_a_changed_request_needs_a_new_grant(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

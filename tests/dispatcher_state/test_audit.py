@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from dispatcher_service.audit.log import AuditBounds, AuditLog
 from dispatcher_service.audit.messages import list_call_records
-from dispatcher_service.calls.record import CallRecord
+from dispatcher_service.calls.record import CallRecord, GivenAccess
 from dispatcher_service.engines.base import Usage
 from dispatcher_service.store.access import Access
 from dispatcher_service.store.store import DispatcherStore
@@ -18,6 +18,7 @@ from graft.dispatcher.v1 import dispatcher_pb2
 from graft_common.database import open_database
 from graft_common.errors import GraftError
 
+GIVEN = GivenAccess("outbound", 2, 1, ("REGION",), ("key", "other"))
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 
 
@@ -67,6 +68,7 @@ async def test_the_message_has_everything(store):
             originator="o",
             peer="p",
             task="t",
+            access=GIVEN,
         )
     )
     response = await list_call_records(log, dispatcher_pb2.ListCallRecordsRequest())
@@ -80,9 +82,12 @@ async def test_the_message_has_everything(store):
     assert message.usage.wall.ToMicroseconds() == 1_500_000
     assert (message.request_id, message.originator, message.peer) == ("r", "o", "p")
     assert (message.host, message.task) == ("OpaqueRef:host", "t")
+    assert (message.access.network, message.access.read_paths, message.access.write_paths) == ("outbound", 2, 1)
+    assert (list(message.access.environment), list(message.access.secrets)) == (["REGION"], ["key", "other"])
     log.record(record(2))
     newest = (await list_call_records(log, dispatcher_pb2.ListCallRecordsRequest(page_size=1))).records[0]
     assert not newest.HasField("usage")
+    assert not newest.HasField("access")
     assert newest.decision == audit_pb2.AUDIT_DECISION_ALLOWED
     await log.close()
 

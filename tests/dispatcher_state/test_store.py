@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import inspect
 
-from dispatcher_service.calls.record import CallRecord
+from dispatcher_service.calls.record import CallRecord, GivenAccess
 from dispatcher_service.engines.base import Usage
 from dispatcher_service.hosts.host import HostFacts
 from dispatcher_service.store import schema
@@ -251,6 +251,7 @@ async def test_the_pool_is_made_once(store):
 
 async def test_records_are_kept_as_they_are_and_trimmed(store):
     full = record("A.0", usage=Usage(0.5, 2**33, 1.5), request_id="r", originator="o", peer="p", task="OpaqueRef:t")
+    full = replace(full, access=GivenAccess("loopback", 1, 2, ("REGION",), ("key", "other")))
     await store.calls.append(
         "OpaqueRef:host", [full, *(record(f"A.{number}", allowed=False) for number in range(1, 20))]
     )
@@ -258,6 +259,7 @@ async def test_records_are_kept_as_they_are_and_trimmed(store):
     assert [stored.record.action for stored in page] == [f"A.{number}" for number in range(19, 14, -1)]
     rest = await store.calls.page(100, before=page[-1].id)
     assert rest[-1].record == full
+    assert rest[0].record.access is None
     assert rest[-1].host == "OpaqueRef:host"
     await store.calls.append("h", [record("new", time=datetime(2027, 1, 1, tzinfo=UTC))])
     assert [stored.record.action for stored in await store.calls.page(9, since=datetime(2026, 6, 1, tzinfo=UTC))] == ["new"]  # fmt: skip
