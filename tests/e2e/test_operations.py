@@ -95,6 +95,7 @@ def test_a_killed_dispatcher_comes_back(own_platform: Platform) -> None:
     time.sleep(0.3)
     own_platform.start(own_platform.runner())
     own_platform.wait_ready()
+    assert session.xenapi.Crash.echo("ready") == "ready"
     answered = len(seen)
     wait_until("answers after the restart", lambda: "x" in seen[answered:], 20)
     stop.set()
