@@ -14,6 +14,7 @@ import pytest_asyncio
 from structlog.testing import capture_logs
 
 from dispatcher_service.app import DispatcherApp
+from dispatcher_service.calls.limits import RULES
 from dispatcher_service.declarations.sources import LinkedBundle
 from graft.common.v1 import audit_pb2
 from graft.dispatcher.v1 import dispatcher_pb2
@@ -138,6 +139,7 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
         service_token="token",
         engine="none",
         call_max_processes=1000,
+        call_max_stderr="64KiB",
     )
     settings.extensions_path.mkdir()
     settings.declarations_path.mkdir()
@@ -304,21 +306,28 @@ async def test_limits_beyond_a_ceiling_are_cut_down(site: Site) -> None:
     site.executable("Big.one")
     site.executable("Bare.one")
     site.declare(
-        "a.xml", '<method name="Big.one"><limits processes="2000" timeout="5s"/><result type="string"/></method>'
+        "a.xml",
+        '<method name="Big.one"><limits processes="2000" timeout="5s" stderr="1MiB"/><result type="string"/></method>',
     )
     [explained] = (await site.explain("Big.one")).methods
     limits = {limit.name: (limit.asked, limit.in_force, limit.set_by, limit.cut) for limit in explained.limits}
     assert limits["processes"] == ("2000", "1000", "GRAFT_CALL_MAX_PROCESSES", True)
     assert limits["timeout"] == ("5 s", "5 s", "the declaration's timeout", False)
     assert limits["cpu"] == ("", "", "GRAFT_CALL_CPU", False)
+    assert limits["stderr"] == ("1 MiB", "64 KiB", "GRAFT_CALL_MAX_STDERR", True)
+    assert len(limits) == len(RULES)
     cut = {method.name: [limit.name for limit in method.limits] for method in (await site.explain()).methods}
-    assert cut["Big.one"] == ["processes"]
+    assert cut["Big.one"] == ["processes", "stderr"]
     assert cut["Bare.one"] == cut["task.cancel"] == []
     with capture_logs() as logs:
         for _ in range(3):
             await site.call("Big.one")
     told = [line["cut"] for line in logs if line["event"] == "call.limits_cut"]
-    assert told == ["the declaration's processes 2000 is cut down to 1000 (GRAFT_CALL_MAX_PROCESSES)"]
+    [told_once] = told
+    assert told_once == (
+        "the declaration's processes 2000 is cut down to 1000 (GRAFT_CALL_MAX_PROCESSES), "
+        "the declaration's stderr 1 MiB is cut down to 64 KiB (GRAFT_CALL_MAX_STDERR)"
+    )
 
 
 async def test_a_failed_call_tells_what_it_has_used(site: Site) -> None:
