@@ -7,7 +7,6 @@ import os
 import platform
 import stat
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Literal
 
 ELF_MACHINES = {"x86_64": 62, "aarch64": 183}
@@ -34,8 +33,7 @@ def read_head(tree_fd: int, executable: str) -> bytes:
     Raises:
         CannotRun: it is missing, no regular file, not executable, or in no format that the kernel runs.
     """
-    parts = Path(executable).parts
-    if not parts or executable.startswith("/") or ".." in parts or "\0" in executable:
+    if executable in ("", ".") or executable.startswith("/") or ".." in executable.split("/") or "\0" in executable:
         raise CannotRun(f"{executable!r} is not a path below the extension's folder")
     try:
         fd = os.open(executable, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=tree_fd)

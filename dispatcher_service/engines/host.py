@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import functools
 import os
 import platform
 import re
@@ -20,6 +21,8 @@ CONTAINER_FIX = (
     "in a container: security_opt seccomp:<deploy/seccomp-dispatcher.json of Graft's sources>, "
     "systempaths=unconfined and, on Ubuntu hosts, apparmor=unconfined"
 )
+ELSEWHERE_FIX = "elsewhere let the host's security module (AppArmor, SELinux) allow Graft user namespaces and mounts"
+PROC_FIX = "mount -t proc proc /proc"
 WEAKER_CHOICE = "GRAFT_ENGINE=confine"
 WEAKER = f"or choose the weaker engine that needs none of it, {WEAKER_CHOICE}"
 APPARMOR = "kernel.apparmor_restrict_unprivileged_userns"
@@ -143,13 +146,15 @@ def mounts(proc: Path = PROC) -> dict[str, str]:
 
 def namespace_fix(proc: Path = PROC) -> str:
     """What most likely helps when a user namespace could not be created, or has no power inside."""
+    if not (PROC / "self").exists():
+        return PROC_FIX
     fixes = [finding.fix for finding in settings_findings(proc)]
     if os.geteuid() == 0 and not may_administer(proc):
         fixes.append(
             "root has no CAP_SYS_ADMIN here: start the dispatcher as an ordinary user (in a container "
             'user: "65534:65534"), which needs none'
         )
-    return "; ".join(fixes) or CONTAINER_FIX
+    return "; ".join(fixes) or f"{CONTAINER_FIX}; {ELSEWHERE_FIX}"
 
 
 def may_administer(proc: Path = PROC) -> bool:
@@ -161,6 +166,7 @@ def may_administer(proc: Path = PROC) -> bool:
     return found is None or bool(int(found[1], 16) & CAP_SYS_ADMIN)
 
 
+@functools.cache
 def kernel_version() -> tuple[int, int]:
     """Major and minor of the running kernel."""
     found = re.match(r"(\d+)\.(\d+)", platform.release())

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import math
 import os
 import resource
 import tempfile
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from dispatcher_service.engines import host
 from dispatcher_service.engines.base import Command, Finding, IsolationLevel, Limits, Outcome, Usage, Verdict
 from dispatcher_service.engines.bwrap import allows_execution, reachable_by_others
 from dispatcher_service.engines.executables import CannotRun, check_variables, interpreter_hint, read_head
@@ -42,7 +45,8 @@ class _Running:
     killed: bool = False
 
 
-def rlimits(limits: Limits) -> list[tuple[int, int, int]]:
+@functools.lru_cache(maxsize=256)
+def rlimits(limits: Limits) -> Sequence[tuple[int, int, int]]:
     """The resource limits of every process of a call, as (resource, soft, hard).
 
     That of address space holds only where no control group bounds memory. That of CPU time is a second line behind the
@@ -61,7 +65,7 @@ def rlimits(limits: Limits) -> list[tuple[int, int, int]]:
         resource.RLIMIT_NICE: 0,
         resource.RLIMIT_RTPRIO: 0,
     }
-    return [(number, value, value) for number, value in same.items()] + [(resource.RLIMIT_CPU, cpu, cpu + 1)]
+    return (*((number, value, value) for number, value in same.items()), (resource.RLIMIT_CPU, cpu, cpu + 1))
 
 
 class LauncherEngine(ABC):
@@ -107,7 +111,10 @@ class LauncherEngine(ABC):
 
     def _make_runtime_dir(self) -> Path:
         """A new folder that calls' users can reach, on a file system that programs may be run from."""
-        for base in dict.fromkeys((tempfile.gettempdir(), "/run", "/var/tmp", "/dev/shm")):  # noqa: S108  (mkdtemp below)
+        bases = ["/run", "/var/tmp", "/dev/shm"]  # noqa: S108  (mkdtemp below)
+        with contextlib.suppress(FileNotFoundError):  # no temporary folder can be written
+            bases.insert(0, tempfile.gettempdir())
+        for base in dict.fromkeys(bases):
             folder = Path(base)
             fits = folder.is_dir() and os.access(folder, os.W_OK) and allows_execution(folder)
             if fits and (not self._drops_uids() or reachable_by_others(folder)):
@@ -116,7 +123,8 @@ class LauncherEngine(ABC):
                 return made
         raise LauncherError(
             "no folder to work in: neither the temporary folder nor /run, /var/tmp or /dev/shm can be written, "
-            "reached, and run programs from; mount one of them without noexec"
+            "reached, and run programs from; mount one of them writable and without noexec, or set TMPDIR to a folder "
+            "that is"
         )
 
     def _make_launcher(self, runtime_dir: Path) -> Launcher:
@@ -125,7 +133,15 @@ class LauncherEngine(ABC):
 
     def _explain(self, error: Exception) -> list[Finding]:
         """What it means that the launcher did not start."""
-        return [Finding("launcher", ok=False, detail=str(error), fix="see the message; then start again")]
+        if not Path("/proc/self").exists():
+            return [Finding("/proc", ok=False, detail="it is not mounted", fix=host.PROC_FIX)]
+        if isinstance(error, OSError) and error.filename:
+            detail = f"{error.filename}: {error.strerror}"
+            return [Finding("launcher", ok=False, detail=detail, fix=f"let user {os.geteuid()} reach and use it")]
+        detail, _, fix = str(error).partition("; ")
+        return [
+            Finding("launcher", ok=False, detail=detail, fix=fix or "see what it has said before this; start again")
+        ]
 
     async def _launcher_for(self, command: Command) -> Launcher | None:
         """The launcher that is to run a command; None when the engine is being closed.
@@ -254,8 +270,8 @@ class LauncherEngine(ABC):
         running.launcher, running.number = started.launcher, started.number
         reader = started.reader
         try:
-            ended = await _wait_until_dead(started.end, started.launcher, running)
-        except BaseException:
+            ended = await started.end
+        except BaseException:  # the wait was cancelled, which has killed the call
             reader.finish()
             raise
         if ended.verdict == "lost":
@@ -326,20 +342,6 @@ class LauncherEngine(ABC):
         launcher, self._launcher = self._launcher, None
         if launcher is not None:
             await launcher.stop()
-
-
-async def _wait_until_dead(end: asyncio.Future[End], launcher: Launcher, running: _Running) -> End:
-    """Wait for a call's end; when this is cancelled, kill the call and wait all the same before passing that on."""
-    cancelled: asyncio.CancelledError | None = None
-    while not end.done():
-        try:
-            await asyncio.wait([end])
-        except asyncio.CancelledError as error:
-            cancelled = error
-            launcher.kill(running.number)
-    if cancelled is not None:
-        raise cancelled
-    return end.result()
 
 
 def _not_started(reason: str) -> Outcome:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from dispatcher_service.engines.base import Command, Limits, Outcome
-from dispatcher_service.engines.launcher.client import End, Launcher, Request
+from dispatcher_service.engines.launcher.client import Ending, Launcher, Request
 from dispatcher_service.engines.stdio import OutputReader
 
 
@@ -16,7 +14,7 @@ class Started:
         OSError: a descriptor too many.
     """
 
-    end: asyncio.Future[End]
+    end: Ending
 
     def __init__(self, launcher: Launcher, limits: Limits) -> None:
         self.launcher = launcher

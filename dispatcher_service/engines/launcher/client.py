@@ -5,6 +5,7 @@ from __future__ import annotations
 import array
 import asyncio
 import contextlib
+import functools
 import itertools
 import json
 import os
@@ -14,7 +15,7 @@ import struct
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,7 @@ class Request:
     """`bubblewrap`, `native` or `plain`."""
     wall: float
     env: dict[str, str]
-    rlimits: list[tuple[int, int, int]]
+    rlimits: Sequence[tuple[int, int, int]]
     processes: int = 0
     """How many processes the call may have; 0 is no limit."""
     open: Sequence[str] = ()
@@ -89,6 +90,21 @@ class End:
     wall: float = 0.0
 
 
+class Ending(asyncio.Future[End]):
+    """A call's end to be. To cancel the wait for it is to kill the call, and to wait all the same."""
+
+    def __init__(self, kill: Callable[[], None]) -> None:
+        super().__init__()
+        self._kill = kill
+
+    def cancel(self, msg: Any | None = None) -> bool:
+        """Kill the call; False, so that who waits is cancelled only when everything of it is dead."""
+        del msg
+        if not self.done():
+            self._kill()
+        return False
+
+
 class Launcher:
     """One launcher process. It does not come back once it is gone; make a new one.
 
@@ -110,9 +126,10 @@ class Launcher:
         """Why they are not used for more."""
         self._drop_uids = drop_uids
         self._ids = itertools.count(1)
-        self._pending: dict[int, asyncio.Future[End]] = {}
+        self._pending: dict[int, Ending] = {}
         self._watchdogs: dict[int, asyncio.TimerHandle] = {}
         self._outbox: deque[tuple[bytes, list[int]]] = deque()
+        self._waits_to_write = False
         self._process: subprocess.Popen[bytes] | None = None
         self.pid = 0
         """The launcher's process id, as the dispatcher sees it; 0 before it has answered."""
@@ -133,7 +150,8 @@ class Launcher:
         """
         loop = asyncio.get_running_loop()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
+        with contextlib.ExitStack() as unstarted, theirs:
+            unstarted.enter_context(ours)
             ours.setblocking(False)
             ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
             uids = "drop" if self._drop_uids else "keep"
@@ -148,6 +166,7 @@ class Launcher:
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
             )
+            unstarted.pop_all()
         self._line = ours
         self._ready = loop.create_future()
         loop.add_reader(ours.fileno(), self._receive)
@@ -159,15 +178,14 @@ class Launcher:
         if self.gone.is_set():
             raise self._failure or LauncherError(f"the launcher ended at once (exit status {self._process.poll()})")
 
-    def run(self, request: Request, fds: list[int]) -> tuple[int, asyncio.Future[End]]:
+    def run(self, request: Request, fds: list[int]) -> tuple[int, Ending]:
         """Have the launcher run something; takes the descriptors over and closes them.
 
         Returns:
             The call's number for `kill`, and its end, which always comes.
         """
-        loop = asyncio.get_running_loop()
         number = next(self._ids)
-        end: asyncio.Future[End] = loop.create_future()
+        end = Ending(functools.partial(self.kill, number))
         message = json.dumps(
             {
                 "op": "run",
@@ -229,10 +247,8 @@ class Launcher:
 
     async def _reap(self) -> None:
         process = self._process
-        if process is None:
-            return
         for _attempt in range(int(REAP_SECONDS / 0.01)):
-            if process.poll() is not None:
+            if process is None or process.poll() is not None:
                 break
             await asyncio.sleep(0.01)
         else:
@@ -259,14 +275,16 @@ class Launcher:
                 self._line.sendmsg([message], control)
             except BlockingIOError:
                 loop.add_writer(self._line.fileno(), self._flush)
+                self._waits_to_write = True
                 return
             except OSError:
                 self._lose()
                 return
             self._outbox.popleft()
             _close(fds)
-        if self._line is not None:
+        if self._line is not None and self._waits_to_write:
             loop.remove_writer(self._line.fileno())
+            self._waits_to_write = False
 
     def _receive(self) -> None:
         if self._line is None:
