@@ -60,6 +60,10 @@ class Bind(NamedTuple):
     """To be read and written; everything else is read-only."""
 
 
+CHECKED = 1024
+"""How many places are remembered at which something may be mounted."""
+
+
 class Skeleton:
     """The root folder of all calls of one launcher, and how bubblewrap is to mount it.
 
@@ -75,6 +79,7 @@ class Skeleton:
         self.binds: list[Bind] = []
         """What is mounted on the root, in this order."""
         self._ready: set[str] = set()
+        self._checked: set[str] = set()
         self._build_system()
         self._build_etc()
         self._build_rest()
@@ -156,6 +161,8 @@ class Skeleton:
             ValueError: it may not, and why.
         """
         pure = PurePosixPath(path)
+        if path in self._checked:  # what follows takes longer than all that is done for most calls
+            return pure
         if not pure.is_absolute() or ".." in pure.parts or str(pure) != path or path == "/" or path.startswith("//"):
             raise ValueError(f"{path!r} is not an absolute, normal path below /")
         for kept in KEPT:
@@ -164,6 +171,8 @@ class Skeleton:
         for mounted in (*self._mounted, "/etc", *(f"/{name}" for name in SYSTEM_FOLDERS)):
             if PurePosixPath(mounted).is_relative_to(pure):
                 raise ValueError(f"a folder mounted at {path} would hide the system's {mounted}")
+        if len(self._checked) < CHECKED:
+            self._checked.add(path)
         return pure
 
     def mount_point(self, path: str, *, file: bool = False) -> str:
