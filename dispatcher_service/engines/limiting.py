@@ -11,8 +11,8 @@ from dispatcher_service.engines.launcher.client import End
 
 DELEGATE = (
     "for the kernel to bound whole calls, let Graft have a control group: `Delegate=yes` in a systemd unit; "
-    "`systemd-run --user --scope -p Delegate=yes graft …` by hand; in Docker 28 or later "
-    "security_opt writable-cgroups=true (cgroup v2), in podman security_opt unmask=/sys/fs/cgroup"
+    "`systemd-run --user --scope -p Delegate=yes graft …` by hand; in Docker 28 or later, as "
+    "root, security_opt writable-cgroups=true (cgroup v2), in podman security_opt unmask=/sys/fs/cgroup"
 )
 SHELL_SIGNAL = 128
 """What a shell adds to the number of the signal that has killed its last command."""

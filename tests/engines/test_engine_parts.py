@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import shutil
+import sys
 
 import psutil
 import pytest
 
-from dispatcher_service.engines import bwrap, canary, host
+from dispatcher_service.engines import bwrap, canary, host, spawning
 from dispatcher_service.engines.base import EngineUnavailable, IsolationLevel
 from dispatcher_service.engines.bubblewrap import BubblewrapEngine
 from dispatcher_service.engines.executables import format_problem, interpreter_hint
@@ -316,6 +318,28 @@ async def test_probe_names_every_wall(engine):
     if engine.name == "bubblewrap":
         names = {finding.name for finding in findings}
         assert names >= {"user", "landlock", "limits", "launcher", "bwrap", "user namespaces", "seccomp", "canary"}
+
+
+def refuse():
+    raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
+
+
+async def test_a_host_without_a_folder_to_work_in_is_told_what_to_do(monkeypatch):
+    monkeypatch.setattr(spawning.tempfile, "gettempdir", refuse)
+    monkeypatch.setattr(spawning, "allows_execution", lambda _folder: False)
+    [told] = [finding for finding in await create("native").probe() if not finding.ok]
+    assert told.name == "launcher"
+    assert told.detail.startswith("no folder to work in: neither the temporary folder nor /run")
+    assert "without noexec, or set TMPDIR" in told.fix
+
+
+async def test_an_interpreter_that_cannot_be_run_is_named(monkeypatch, open_folder):
+    monkeypatch.setattr(sys, "executable", "/no/python3")
+    monkeypatch.setattr(spawning.tempfile, "tempdir", str(open_folder))
+    [told] = [finding for finding in await create("native").probe() if not finding.ok]
+    assert (told.name, told.detail) == ("launcher", "/no/python3: No such file or directory")
+    assert f"let user {os.geteuid()} reach" in told.fix
+    assert list(open_folder.iterdir()) == []
 
 
 def test_sealed_input():

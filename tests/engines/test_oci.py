@@ -222,30 +222,35 @@ def test_exec_failure(stderr, reason):
 def test_control_groups_of_the_dead_and_of_the_living(tmp_path):
     (tmp_path / "self").mkdir()
     (tmp_path / "self" / "cgroup").write_text("9:name=systemd:/own\n4:memory:/own\n0::/\n")
-    own, dead = leftovers.owner_text(os.getpid()), f"{os.getpid()}-1"
-    names = [f"graft-{own}-live", f"graft-{own}-lost", f"graft-{dead}-x", "graft-calls-a1b2", "other"]
+    own, dead, elsewhere = leftovers.owner_text(os.getpid()), f"{os.getpid()}-1", f"{os.getpid()}-1_1"
+    kept = {f"graft-{own}-live", f"graft-{elsewhere}-x", "graft-calls-a1b2", "other"}
+    names = [*kept, f"graft-{own}-lost", f"graft-{dead}-x"]
     folders = [tmp_path / "systemd" / "own", tmp_path / "memory" / "own", tmp_path / "unified"]
     for folder in folders:
         for name in names:
             (folder / name).mkdir(parents=True)
     leftovers.remove_groups({f"graft-{own}-live"}, tmp_path, tmp_path)
     for folder in folders:
-        assert {path.name for path in folder.iterdir()} == {f"graft-{own}-live", "graft-calls-a1b2", "other"}
+        assert {path.name for path in folder.iterdir()} == kept
 
 
 def test_leftovers_of_the_dead_and_of_the_living(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.setattr(leftovers, "MEMORY", tmp_path)
-    dead, living, foreign = (tmp_path / f"graft-launcher-{name}" for name in ("dead", "living", "foreign"))
-    for folder in (dead, living, foreign):
+    names = ("dead", "living", "foreign", "elsewhere")
+    dead, living, foreign, elsewhere = (tmp_path / f"graft-launcher-{name}" for name in names)
+    for folder in (dead, living, foreign, elsewhere):
         folder.mkdir()
     leftovers.claim(living)
-    (dead / leftovers.OWNER).write_text(f"{os.getpid()}-1")
+    (dead / leftovers.OWNER).write_text(f"{os.getpid()}-1_{Path('/proc/self/ns/pid').stat().st_ino}")
+    (elsewhere / leftovers.OWNER).write_text(f"{os.getpid()}-1_1")
     kept = tmp_path / f"{leftovers.SECRETS_PREFIX}{leftovers.owner_text(os.getpid())}-x"
     lost = tmp_path / f"{leftovers.SECRETS_PREFIX}{os.getpid()}-1-x"
-    for folder in (kept, lost):
+    shown = tmp_path / f"{leftovers.SECRETS_PREFIX}{os.getpid()}-1_1-x"
+    for folder in (kept, lost, shown):
         folder.mkdir()
     assert [folder for folder in leftovers.abandoned() if folder.parent == tmp_path] == [dead]
     leftovers.remove_secrets()
     assert kept.exists()
+    assert shown.exists()
     assert not lost.exists()

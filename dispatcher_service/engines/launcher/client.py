@@ -246,14 +246,8 @@ class Launcher:
         await self._reap()
 
     async def _reap(self) -> None:
-        process = self._process
-        for _attempt in range(int(REAP_SECONDS / 0.01)):
-            if process is None or process.poll() is not None:
-                break
-            await asyncio.sleep(0.01)
-        else:
-            process.kill()
-            process.wait()
+        if self._process is not None:
+            await _end_of(self._process)
         shutil.rmtree(self.runtime_dir, ignore_errors=True)
 
     def _give_up(self) -> None:
@@ -345,6 +339,16 @@ class Launcher:
         self.gone.set()
         if self._ready is not None and not self._ready.done():
             self._ready.set_result(None)
+
+
+async def _end_of(process: subprocess.Popen[bytes]) -> None:
+    """Wait for a process that is about to end, and kill it when that takes too long."""
+    for _attempt in range(int(REAP_SECONDS / 0.01)):
+        if process.poll() is not None:
+            return
+        await asyncio.sleep(0.01)
+    process.kill()
+    process.wait()
 
 
 def _close(fds: list[int]) -> None:

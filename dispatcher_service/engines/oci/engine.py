@@ -215,8 +215,9 @@ async def _try_canary(launcher: Launcher, bundles: Bundles) -> Finding:
         failed = failure(container)
         await _delete(launcher, bundles, container)
         if outcome.verdict is not Verdict.EXITED or outcome.exit_code != 0:
-            said = outcome.reason or outcome.stderr.decode(errors="replace").strip() or outcome.verdict.value
-            return Finding("canary", ok=False, detail=f"it did not run: {failed or said}", fix=_fix(failed or said))
+            said = outcome.reason or outcome.stderr.decode(errors="replace").strip() or f"exit code {outcome.exit_code}"
+            problem = failed or said.partition("\n\n")[0]  # without the stack of a runtime that has panicked
+            return Finding("canary", ok=False, detail=f"it did not run: {problem}", fix=_fix(problem))
         escaped = canary.escapes(
             outcome.stdout, reached=bait.was_reached(), own_kernel=bundles.walls.runtime.own_kernel
         )

@@ -19,12 +19,20 @@ MEMORY = Path("/dev/shm")  # noqa: S108  (mkdir with a random name, for the own 
 
 
 def owner_text(pid: int) -> str:
-    """A process id and when it began, so that another process of the same number is not taken for it; or nothing."""
+    """A process id, when it began, and where such numbers count, so that no other is taken for it; or nothing."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        space = Path("/proc/self/ns/pid").stat().st_ino
     except OSError:
         return ""
-    return f"{pid}-{fields[19]}"
+    return f"{pid}-{fields[19]}_{space}"
+
+
+def is_dead(owner: str) -> bool:
+    """Whether a process is gone; of one in another process namespace, as of a container, that cannot be told."""
+    pid, _, begun = owner.partition("-")
+    own, space = owner_text(os.getpid()).rpartition("_")[2], begun.partition("_")[2]
+    return pid.isdigit() and space in ("", own) and owner_text(int(pid)) != owner
 
 
 def claim(runtime_dir: Path) -> None:
@@ -63,14 +71,9 @@ def remove_groups(live: Collection[str], proc: Path = Path("/proc"), cgroups: Pa
             for base in {cgroups / mounted, cgroups} if number == "0" else {cgroups / mounted}:
                 for group in (base / path.lstrip("/")).glob(f"{CONTAINER_PREFIX}*-*-*"):
                     owner = group.name.removeprefix(CONTAINER_PREFIX).rpartition("-")[0]
-                    if group.name not in live if owner == own else not _is_alive(owner):
+                    if group.name not in live if owner == own else is_dead(owner):
                         with contextlib.suppress(OSError):
                             group.rmdir()
-
-
-def _is_alive(owner: str) -> bool:
-    pid = owner.partition("-")[0]
-    return not pid.isdigit() or owner_text(int(pid)) == owner
 
 
 def abandoned() -> Iterator[Path]:
@@ -87,7 +90,7 @@ def _is_abandoned(folder: Path) -> bool:
         owner = (folder / OWNER).read_text()
     except OSError:
         return False  # another engine's, or one that is just being made
-    return bool(owner) and owner_text(int(owner.partition("-")[0])) != owner
+    return is_dead(owner)
 
 
 def _is_own(folder: Path) -> bool:
@@ -100,6 +103,5 @@ def remove_secrets() -> None:
     with contextlib.suppress(OSError):
         for folder in MEMORY.glob(f"{SECRETS_PREFIX}*"):
             owner = "-".join(folder.name.removeprefix(SECRETS_PREFIX).split("-")[:2])
-            with contextlib.suppress(ValueError, OSError):
-                if owner_text(int(owner.partition("-")[0])) != owner:
-                    shutil.rmtree(folder, ignore_errors=True)
+            if is_dead(owner):
+                shutil.rmtree(folder, ignore_errors=True)
