@@ -88,5 +88,4 @@ def without_hybrid(argv: Sequence[str], *, root: bool) -> list[str]:
     unshare = ["/usr/bin/unshare", "--mount", "--propagation", "private"]
     if not root:
         unshare += ["--user", "--map-root-user"]
-    hide = f"umount {UNIFIED}" if root else f"mount -t tmpfs none {UNIFIED}"
-    return [*unshare, "/bin/sh", "-c", f'{hide} && exec "$@"', "sh", *argv]
+    return [*unshare, "/bin/sh", "-c", f'mount -t tmpfs none {UNIFIED} && exec "$@"', "sh", *argv]
