@@ -176,9 +176,24 @@ def test_seccomp_profile(network):
     assert families == expected[network]
 
 
-def test_seccomp_profile_of_an_unknown_machine():
+@pytest.mark.parametrize("make", [lambda machine: seccomp.profile(Network.NONE, machine), seccomp.refusals])
+def test_seccomp_profile_of_an_unknown_machine(make):
     with pytest.raises(ValueError, match="no seccomp table for riscv64"):
-        seccomp.profile(Network.NONE, "riscv64")
+        make("riscv64")
+
+
+def test_a_kernel_of_its_own_refuses_only_what_lends_a_user():
+    profile = seccomp.refusals("x86_64")
+    assert profile["defaultAction"] == "SCMP_ACT_ALLOW"
+    refused = {name for rule in profile["syscalls"] for name in rule["names"]}
+    assert refused == {
+        *("chmod", "fchmod", "fchmodat", "fchmodat2", "creat", "mkdir", "mkdirat", "mknod", "mknodat"),
+        *("open", "openat", "openat2"),
+    }
+    of_open = [rule["args"] for rule in profile["syscalls"] if rule["names"] == ["open"]]
+    found = {tuple((arg["index"], arg["value"]) for arg in args) for args in of_open}
+    assert found == {((1, made), (2, bit)) for made in (0o100, 0o20000000) for bit in (0o4000, 0o2000)}
+    assert all(arg["value"] == arg["valueTwo"] for args in of_open for arg in args)
 
 
 @pytest.mark.parametrize(

@@ -125,6 +125,9 @@ def planted(sandbox: Sandbox) -> Iterator[dict]:
     (folder / "drop").chmod(0o1777)
     (folder / "program").write_text(PROGRAM)
     (folder / "program").chmod(0o755)
+    (folder / "dispatchers").write_text("the dispatcher's\n")
+    if sandbox.who == "user" and os.geteuid() == 0:
+        os.chown(folder / "dispatchers", OTHER_USER, OTHER_USER)
     (sandbox.tree / "link").symlink_to(folder / "secret")
     powerful = os.geteuid() == 0
     if powerful:
@@ -151,7 +154,9 @@ def planted(sandbox: Sandbox) -> Iterator[dict]:
             "name": "secret",
             "secret": str(folder / "secret"),
             "closed secret": str(folder / "closed" / "secret"),
+            "own": str(folder / "dispatchers"),
             "drop": str(folder / "drop"),
+            "given": "",
             "program": str(folder / "program"),
             "handle": file_handle(folder / "secret"),
             "disk": disk_below(Path("/")),

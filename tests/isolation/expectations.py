@@ -11,12 +11,17 @@ ROOT_OF_NOTHING = (
     "it is the dispatcher's user"
 )
 BUFFERS = "the kernel's own buffers are counted by control groups alone; else the number of open files bounds them"
+BESIDE = "runc puts a container into a group of version 2 beside the call's, whose processors' time is sampled then"
+UNSEEN = "without control groups samples see what processes have mapped and use at that moment, and not what is hidden"
 IN_SIGHT = "without a namespace of processes, that one of some number exists can be told, and nothing else of it"
 ONE_USER = "the kernel counts all processes of the user, who is the dispatcher's: what its others may have comes on top"
 NOT_PROMISED: list[tuple[str, str, str, str]] = [
     # engine, user, attack (each may have *), why
     ("bubblewrap", "*", "exhaustion: makes many files", "bubblewrap bounds the bytes of a tmpfs, not its inodes"),
     ("*", "user", "exhaustion: takes memory in sockets", BUFFERS),
+    ("*", "user", "exhaustion: takes memory and lets go of it", UNSEEN),
+    ("*", "user", "exhaustion: spins in children that nobody waits for", UNSEEN),
+    ("oci:runc", "root", "exhaustion: spins in children that nobody waits for", BESIDE),
     ("confine", "*", "descriptors: finds something in its environment", "TMPDIR and the like name its own folder"),
     ("confine", "*", "proc: finds planted pids", IN_SIGHT),
     ("confine", "user", "exhaustion: has many *", ONE_USER),

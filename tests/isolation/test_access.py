@@ -17,6 +17,12 @@ for _subject in ("network", "files"):
     importlib.import_module(f"isolation.attacks.{_subject}")
 NETWORK = [attack.name for attack in table.of_subject("network")]
 TO_LISTENERS = [name for name in NETWORK if " TCP on " in name or " UDP on " in name]
+LEAVES = [
+    attack.name
+    for attack in table.of_subject("files")
+    if any(word in attack.name for word in (" lends its user ", " gives a file ", " makes a device", " makes the disk"))
+]
+"""What would be somebody else's door on the host."""
 STILL_REFUSED = [
     name for name in NETWORK
     if any(kind in name for kind in ("netlink", "packet", "raw", "vsock", "crypto", "key", "xdp", "abstract", "ring", "path", "CAN"))
@@ -139,7 +145,7 @@ def test_writes_what_it_was_given(granted, may):
     assert not (kept / "y").exists()
 
 
-def test_makes_no_program_of_power_there(granted, may, sandbox):
+def test_makes_no_program_of_power_there(granted, may):
     """A set-user-id program or a device that a call leaves in a folder of the host would be somebody else's door."""
     given = granted / "given"
     script = f"#!/bin/sh\ncp /usr/bin/id {given}/id; chmod 4755 {given}/id; {given}/id -u; mknod {given}/d c 1 3 && echo device\nid -u\n"
@@ -148,8 +154,19 @@ def test_makes_no_program_of_power_there(granted, may, sandbox):
     assert lines[0] == lines[-1], outcome
     assert "device" not in lines
     assert (given / "id").stat().st_uid != 0 or os.geteuid() != 0
-    if "runsc" not in sandbox.engine:  # its own kernel answers to all system calls
-        assert not (given / "id").stat().st_mode & 0o6000
+    assert not (given / "id").stat().st_mode & 0o6000
+
+
+def test_leaves_nothing_of_power_there(granted, sandbox, bait, may):
+    given = str(granted / "given")
+    access = Access(write=(given,))
+    may("#!/bin/sh\n", access)
+    found = sandbox.attack(LEAVES, {**bait, "given": given}, access=access)
+    assert not [name for name, (result, _detail) in found.items() if result == "broken"], found
+    assert expectations.unexpected(sandbox.engine, sandbox.who, found) == {}
+    made = {path: path.lstat().st_mode for path in (granted / "given").rglob("*")}
+    assert len(made) > len(LEAVES), "it could not even try"
+    assert [path for path, mode in made.items() if mode & 0o6000] == []
 
 
 def test_has_the_environment_it_was_given(sandbox, may):

@@ -86,11 +86,14 @@ def is_zombie(process):
 
 def census(sandbox):
     dispatcher, launcher = (psutil.Process(pid) for pid in sandbox.do("pids"))
+    warden = launcher.parent() or launcher
     children = dispatcher.children(recursive=True)
     return {
         "descriptors of the dispatcher": dispatcher.num_fds(),
         "threads of the dispatcher": dispatcher.num_threads(),
         "descriptors of the launcher": launcher.num_fds(),
+        "descriptors of the warden": warden.num_fds(),
+        "inodes that the launcher alone sees": private_inodes(launcher),
         "processes": len(children),
         "zombies": [child.pid for child in children if is_zombie(child)],
         "mounts": len(Path("/proc/self/mounts").read_text().splitlines()),
@@ -98,6 +101,17 @@ def census(sandbox):
         "mounts of the launcher": len(Path(f"/proc/{launcher.pid}/mounts").read_text().splitlines()),
         "files": sorted(str(path) for path in sandbox.temporary.rglob("*")),
     }
+
+
+def private_inodes(process):
+    """How many a process's root has in use, where that is no file system of the host's."""
+    try:
+        root, host = os.statvfs(f"/proc/{process.pid}/root"), Path("/").stat()
+        if Path(f"/proc/{process.pid}/root/.").stat().st_dev == host.st_dev:
+            return 0
+    except OSError:
+        return 0
+    return root.f_files - root.f_ffree
 
 
 def left(sandbox, before):
@@ -148,14 +162,16 @@ def test_nothing_is_left(sandbox):
     run_many(sandbox, (1 if sandbox.engine in SLOWEST else 2) * len(KINDS))
     before = at_rest(sandbox)
     strays = stray_groups()
-    memory = psutil.Process(sandbox.launcher_pid).memory_info().rss
+    processes = dict(zip(("dispatcher", "launcher"), sandbox.do("pids"), strict=True))
+    memory = {name: psutil.Process(pid).memory_info().rss for name, pid in processes.items()}
     verdicts = run_many(sandbox, how_many(sandbox))
     assert set(verdicts) == ENDED
     assert left(sandbox, before) == {}
     assert stay(stray_groups() - strays) == set()
     assert len(own_groups(psutil.Process(sandbox.launcher_pid))) <= MANY_GROUPS
-    grown = psutil.Process(sandbox.launcher_pid).memory_info().rss - memory
-    assert grown < 4 << 20, f"the launcher has grown by {grown} bytes"
+    for name, pid in processes.items():
+        grown = psutil.Process(pid).memory_info().rss - memory[name]
+        assert grown < 4 << 20, f"the {name} has grown by {grown} bytes"
 
 
 @pytest.mark.many

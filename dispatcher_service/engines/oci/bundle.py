@@ -51,7 +51,7 @@ class Walls:
     counted: bool
     limits: bool
     filters: dict[Network, dict[str, Any]] = field(default_factory=dict)
-    """By what a call reaches of the network; empty where the runtime's own kernel has no use for one."""
+    """By what a call reaches of the network."""
     state: Path = field(init=False)
     """Where the runtime keeps its notes about containers."""
     bundles: Path = field(init=False)
@@ -166,7 +166,7 @@ class Bundles:
             mapping=mapping,
             uid=uid,
             gid=gid,
-            seccomp=walls.filters.get(command.access.network),
+            seccomp=walls.filters[command.access.network],
             groups=walls.limits,
             counted=walls.counted,
         )

@@ -125,11 +125,13 @@ class OciEngine(LauncherEngine):
         await self._remove_leftovers(launcher, walls)
         by = f"{runtime.name} {version}" + (f", platform {runtimes.platform(version)}" if runtime.own_kernel else "")
         found = [Finding(runtime.name, ok=True, detail=binary, by=by)]
-        if not runtime.own_kernel:
-            try:
+        try:
+            if runtime.own_kernel:
+                walls.filters = dict.fromkeys(Network, seccomp.refusals())
+            else:
                 walls.filters = {kind: seccomp.profile(kind) for kind in Network}
-            except ValueError as error:
-                return [Finding("seccomp", ok=False, detail=str(error), fix="run the dispatcher on x86-64 or aarch64")]
+        except ValueError as error:
+            return [Finding("seccomp", ok=False, detail=str(error), fix="run the dispatcher on x86-64 or aarch64")]
         bundles = Bundles(walls)
         found.append(await _try_canary(launcher, bundles))
         self._bundles[launcher] = bundles

@@ -46,7 +46,7 @@ class Runtime:
         if self.name == "crun":
             options.append("--cgroup-manager=disabled")
         elif self.name == "runsc":
-            options += ["--ignore-cgroups", f"--platform={platform(version)}"]
+            options += ["--ignore-cgroups", "--oci-seccomp", f"--platform={platform(version)}"]
             if not root:
                 options.append("--rootless")
         return options

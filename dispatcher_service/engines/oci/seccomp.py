@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 import platform
+from collections.abc import Sequence
 from typing import Any
 
 from dispatcher_service.engines.base import Network
-from dispatcher_service.engines.seccomp.assembler import Action, Condition, Decision
-from dispatcher_service.engines.seccomp.filter import Shares, rules
+from dispatcher_service.engines.seccomp.assembler import Action, Check, Condition, Decision
+from dispatcher_service.engines.seccomp.filter import CHECKS, SPECIAL_BITS, Shares, rules
 
 EPERM, ENOSYS = 1, 38
 LOW_WORD = 0xFFFFFFFF
@@ -24,18 +25,59 @@ def profile(network: Network, machine: str | None = None) -> dict[str, Any]:
     Raises:
         ValueError: the architecture has no table.
     """
-    name = machine or platform.machine()
-    if name not in ARCHITECTURES:
-        raise ValueError(f"no seccomp table for {name}; there are tables for {', '.join(ARCHITECTURES)}")
+    architecture = _architecture(machine)
     table = rules(network, Shares.NETWORK)
     freely = sorted(call for call, decision in table.items() if decision is Action.ALLOW)
     checked = [rule for call, decision in table.items() for rule in _rules(call, decision)]
     return {
         "defaultAction": "SCMP_ACT_ERRNO",
         "defaultErrnoRet": EPERM,
-        "architectures": [ARCHITECTURES[name]],
+        "architectures": [architecture],
         "syscalls": [{"names": freely, "action": "SCMP_ACT_ALLOW"}, *checked],
     }
+
+
+def refusals(machine: str | None = None) -> dict[str, Any]:
+    """The same for a runtime that answers system calls itself: it need refuse only what reaches the host all the same.
+
+    That is what becomes of files in folders that a call has been granted: they must not lend its user to others.
+
+    Raises:
+        ValueError: the architecture has no table.
+    """
+    refused = [
+        {"names": [call], "action": "SCMP_ACT_ERRNO", "errnoRet": EPERM, "args": [_has(*bit) for bit in bits]}
+        for call, decision in CHECKS.items()
+        if isinstance(decision, Check) and _minds_special_bits(decision)
+        for bits in itertools.product(*(_forbidden(conditions) for conditions in decision.alternatives))
+    ]
+    refused += _rules("openat2", CHECKS["openat2"])
+    return {"defaultAction": "SCMP_ACT_ALLOW", "architectures": [_architecture(machine)], "syscalls": refused}
+
+
+def _architecture(machine: str | None) -> str:
+    name = machine or platform.machine()
+    if name not in ARCHITECTURES:
+        raise ValueError(f"no seccomp table for {name}; there are tables for {', '.join(ARCHITECTURES)}")
+    return ARCHITECTURES[name]
+
+
+def _minds_special_bits(check: Check) -> bool:
+    return any(condition.forbidden_bits == SPECIAL_BITS for found in check.alternatives for condition in found)
+
+
+def _forbidden(conditions: Sequence[Condition]) -> list[tuple[int, int]]:
+    """Each bit, with its argument's place, that an alternative does not allow."""
+    return [
+        (condition.argument, 1 << bit)
+        for condition in conditions
+        for bit in range(condition.forbidden_bits.bit_length())
+        if condition.forbidden_bits >> bit & 1
+    ]
+
+
+def _has(argument: int, bit: int) -> dict[str, Any]:
+    return {"index": argument, "value": bit, "valueTwo": bit, "op": "SCMP_CMP_MASKED_EQ"}
 
 
 def _rules(call: str, decision: Decision) -> list[dict[str, Any]]:

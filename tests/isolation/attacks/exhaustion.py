@@ -117,6 +117,25 @@ def takes_memory_in_many_processes(bait: Bait) -> str | None:
     return beyond(hold_in_children(4, lambda: take(share)) * share, bait, "bytes in four processes")
 
 
+def share_and_forget(size: int) -> list[mmap.mmap]:
+    """Memory that is really there, and in the account of no process: whoever has mapped it has let go of its pages."""
+    held = []
+    for _chunk in range(size // (4 * MIB)):
+        memory = mmap.mmap(-1, 4 * MIB, flags=mmap.MAP_SHARED | mmap.MAP_ANONYMOUS)
+        for offset in range(0, len(memory), mmap.PAGESIZE):
+            memory[offset] = 1
+        memory.madvise(mmap.MADV_DONTNEED)
+        held.append(memory)
+    return held
+
+
+@attack(PLAIN)
+def takes_memory_and_lets_go_of_it(bait: Bait) -> str | None:
+    share = int(bait["bar"] * 0.4)
+    got = hold_in_children(4, lambda: share_and_forget(share)) * share
+    return beyond(got, bait, "bytes that four processes have shared with nobody")
+
+
 @attack(PLAIN)
 def takes_memory_as_files(bait: Bait) -> str | None:
     """Memory that is in nobody's address space."""
@@ -190,6 +209,22 @@ def spins_in_many_processes(bait: Bait) -> str | None:
         os.waitpid(pid, 0)
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return beyond(int((used.ru_utime + used.ru_stime) * 1000), bait, "milliseconds on processors")
+
+
+@attack(PLAIN)
+def spins_in_children_that_nobody_waits_for(bait: Bait) -> str | None:
+    """Each is gone before anybody looks, and what it has used is told to nobody, since its end is ignored."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    read_end, write_end = os.pipe()
+    got = 0
+    while got < bait["bar"] * 2.5:
+        if os.fork() == 0:
+            while time.process_time() < 0.005:
+                pass
+            os.write(write_end, b"1")
+            os._exit(0)
+        got += 5 * len(os.read(read_end, 1))
+    return beyond(got, bait, "milliseconds on processors")
 
 
 @attack(PLAIN)

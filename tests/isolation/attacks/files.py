@@ -7,6 +7,8 @@ import ctypes
 import os
 import signal
 import stat
+import struct
+from collections.abc import Callable
 
 from .table import PLAIN, PROCESS, ROOT, Absent, Bait, attack, errors, syscall
 
@@ -25,6 +27,7 @@ DEVICES = (
     "mem", "kmsg", "kvm", "fuse", "net/tun", "loop-control", "vda", "sda", "nvme0n1", "ptmx", "vsock",
     "userfaultfd", "vhost-net", "port",
 )  # fmt: skip
+LENT = 0o4755
 AT_EMPTY_PATH, RENAME_EXCHANGE = 0x1000, 2
 OWN = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 """The extension's own folder, beside which the secret lies on the host."""
@@ -41,8 +44,11 @@ def read(bait: Bait, path: str) -> str | None:
 
 
 def own_folder(bait: Bait) -> str:
-    """A folder of the attacker's, anew; where others must be able to walk to it when there are no walls."""
-    path = f"{'/tmp' if bait['inside'] else bait['drop']}/{os.getpid()}"
+    """A folder of the attacker's, anew; where others must be able to walk to it when there are no walls.
+
+    Inside, in what it has been given of the host, if anything, else where every call may write.
+    """
+    path = f"{bait['given'] or os.environ.get('TMPDIR', '/tmp') if bait['inside'] else bait['drop']}/{os.getpid()}"
     os.mkdir(path)
     return path
 
@@ -255,6 +261,113 @@ for _path in CLOSED:
     _lists(_path)
 for _path in DEVICES:
     _opens_device(_path)
+
+
+def _changes(name: str, act: Callable[[str], object]) -> None:
+    @attack(PLAIN, f"changes {name} of what is the dispatcher's")
+    def run(bait: Bait) -> str:
+        """To what it is, or nearly: no permission on the file is asked for, only whose it is."""
+        try:
+            act(bait["own"])
+        except OSError as error:
+            if not bait["inside"] and error.errno in errors("EOPNOTSUPP"):
+                raise Absent(f"the file system has none: {error.strerror}") from None
+            raise
+        return "changed"
+
+
+def _by_place(act: Callable[[str], object]) -> Callable[[str], object]:
+    """Do something to a file that is not opened, only held on to, which many rules let pass."""
+    return lambda path: act(f"/proc/self/fd/{os.open(path, os.O_PATH)}")
+
+
+def _sets_times_as_they_are(path: str) -> None:
+    status = os.stat(path)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def _owns_again(path: str) -> None:
+    status = os.stat(path)
+    os.chown(path, status.st_uid, status.st_gid)
+
+
+for _name, _act in (
+    ("the mode", lambda path: os.chmod(path, 0o644)),
+    ("the times", os.utime),
+    ("the times, to what they are,", _sets_times_as_they_are),
+    ("the owner", _owns_again),
+    ("an attribute", lambda path: os.setxattr(path, "user.graft", b"x")),
+    ("the length", lambda path: os.truncate(path, 0)),
+):
+    _changes(_name, _act)
+    if _name != "the length":
+        _changes(f"{_name} by its place", _by_place(_act))
+
+
+def _lends(name: str, make: Callable[[str], object]) -> None:
+    @attack(PLAIN, f"lends its user to a file by {name}")
+    def run(bait: Bait) -> str | None:
+        """Whoever runs that file later is the call's user, who may be the dispatcher's."""
+        path = f"{own_folder(bait)}/lent"
+        os.umask(0)
+        made = make(path)
+        mode = (os.fstat(made) if isinstance(made, int) else os.stat(path)).st_mode
+        return f"mode {mode:o}" if mode & (stat.S_ISUID | stat.S_ISGID) else None
+
+
+def _plain_file(path: str) -> int:
+    return os.open(path, os.O_CREAT | os.O_RDWR, 0o700)
+
+
+def _two_steps(change: Callable[[str, int], object]) -> Callable[[str], object]:
+    def make(path: str) -> None:
+        change(path, _plain_file(path))
+
+    return make
+
+
+def _makes_a_node(name: str, *folder: int) -> Callable[[str], object]:
+    def make(path: str) -> None:
+        syscall(name, *folder, path.encode(), stat.S_IFREG | LENT, 0)
+
+    return make
+
+
+def _opens_the_new_way(path: str) -> object:
+    how = ctypes.create_string_buffer(struct.pack("QQQ", os.O_CREAT | os.O_WRONLY, LENT, 0))
+    return syscall("openat2", -100, path.encode(), how, 24)
+
+
+for _name, _make in (
+    ("chmod", _two_steps(lambda path, _fd: os.chmod(path, LENT))),
+    ("chmod of its group", _two_steps(lambda path, _fd: os.chmod(path, 0o2755))),
+    ("fchmod", _two_steps(lambda _path, fd: os.fchmod(fd, LENT))),
+    ("fchmodat", _two_steps(lambda path, _fd: os.chmod(os.path.basename(path), LENT, dir_fd=os.open(os.path.dirname(path), os.O_PATH)))),
+    ("fchmodat2", _two_steps(lambda path, _fd: syscall("fchmodat2", -100, path.encode(), LENT, 0))),
+    ("open", lambda path: os.open(path, os.O_CREAT | os.O_WRONLY, LENT)),
+    ("openat2", _opens_the_new_way),
+    ("a file without a name", lambda path: os.open(os.path.dirname(path), os.O_TMPFILE | os.O_WRONLY, LENT)),
+    ("creat", lambda path: syscall("creat", path.encode(), LENT)),
+    ("mknod", _makes_a_node("mknod")),
+    ("mknodat", _makes_a_node("mknodat", -100)),
+):  # fmt: skip
+    _lends(_name, _make)
+
+
+@attack(ROOT)
+def gives_a_file_powers(bait: Bait) -> str:
+    path = f"{own_folder(bait)}/powers"
+    _plain_file(path)
+    os.setxattr(path, "security.capability", struct.pack("<5I", 0x02000001, 1 << 10, 0, 0, 0))
+    return "it has a capability"
+
+
+@attack(ROOT)
+def gives_a_file_away(bait: Bait) -> str:
+    path = f"{own_folder(bait)}/given"
+    _plain_file(path)
+    os.chown(path, 1, 1)
+    return "it is another's"
 
 
 @attack(ROOT)

@@ -134,6 +134,15 @@ def has_memory_that_even_the_kernel_cannot_read(bait: Bait) -> str:
         raise
 
 
+@attack(PLAIN)
+def lends_pages_to_a_pipe(_bait: Bait) -> str:
+    """They stay when nobody has them mapped any more, huge ones whole, and no limit counts them."""
+    memory = mmap.mmap(-1, mmap.PAGESIZE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    memory[0] = 1
+    vector = (ctypes.c_size_t * 2)(ctypes.addressof(ctypes.c_char.from_buffer(memory)), 1)
+    return f"vmsplice = {syscall('vmsplice', os.pipe()[1], vector, 1, 0)}"
+
+
 @attack(ROOT)
 def watches_all_files(_bait: Bait) -> str:
     return f"fanotify {syscall('fanotify_init', 0, 0)}"

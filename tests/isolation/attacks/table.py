@@ -78,12 +78,12 @@ libc = ctypes.CDLL(None, use_errno=True)
 NUMBERS: dict[str, tuple[int | None, int | None]] = {
     "acct": (163, 89), "add_key": (248, 217), "adjtimex": (159, 171), "bpf": (321, 280), "capset": (126, 91),
     "chroot": (161, 51), "clone": (56, 220), "clone3": (435, 435), "delete_module": (176, 106),
-    "fanotify_init": (300, 262), "finit_module": (313, 273), "fsopen": (430, 430), "init_module": (175, 105),
+    "creat": (85, None), "fanotify_init": (300, 262), "fchmodat2": (452, 452), "finit_module": (313, 273), "fsopen": (430, 430), "init_module": (175, 105),
     "io_uring_setup": (425, 425), "ioperm": (173, None), "iopl": (172, None), "ioprio_set": (251, 30),
     "kcmp": (312, 272), "kexec_file_load": (320, 294), "kexec_load": (246, 104), "keyctl": (250, 219),
     "memfd_secret": (447, 447), "mount": (165, 40), "mount_setattr": (442, 442), "mq_open": (240, 180),
-    "mq_unlink": (241, 181), "msgctl": (71, 187), "msgget": (68, 186), "open_by_handle_at": (304, 265),
-    "open_tree": (428, 428), "perf_event_open": (298, 241), "personality": (135, 92), "pidfd_getfd": (438, 438),
+    "mknod": (133, None), "mknodat": (259, 33), "mq_unlink": (241, 181), "msgctl": (71, 187), "msgget": (68, 186), "open_by_handle_at": (304, 265),
+    "open_tree": (428, 428), "openat2": (437, 437), "perf_event_open": (298, 241), "personality": (135, 92), "pidfd_getfd": (438, 438),
     "pidfd_open": (434, 434), "pidfd_send_signal": (424, 424), "pivot_root": (155, 41), "prctl": (157, 167),
     "process_vm_readv": (310, 270), "process_vm_writev": (311, 271), "ptrace": (101, 117), "quotactl": (179, 60),
     "reboot": (169, 142), "renameat2": (316, 276), "request_key": (249, 218), "rt_sigqueueinfo": (129, 138),
@@ -91,6 +91,7 @@ NUMBERS: dict[str, tuple[int | None, int | None]] = {
     "sethostname": (170, 161), "setns": (308, 268), "shmat": (30, 196), "shmctl": (31, 195), "shmget": (29, 194),
     "swapoff": (168, 225), "swapon": (167, 224), "syslog": (103, 116), "tgkill": (234, 131), "umount2": (166, 39),
     "unshare": (272, 97), "userfaultfd": (323, 282), "vhangup": (153, 58),
+    "vmsplice": (278, 75),
 }  # fmt: skip
 """x86-64 and aarch64, from the kernel's `asm/unistd_64.h` and `asm-generic/unistd.h`."""
 
