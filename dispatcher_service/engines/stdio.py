@@ -13,6 +13,8 @@ CHUNK = 64 * 1024
 STDERR_CALM = 256 * 1024
 """Beyond this many bytes of stderr, reading is slowed down, so that a flood costs the dispatcher next to nothing."""
 STDERR_PAUSE = 0.005
+PATIENCE = 0.003
+"""Seconds after which a call's output is followed."""
 DRAIN_CHUNKS = 4096
 """Reads that empty any pipe: it holds at most 1 MiB (/proc/sys/fs/pipe-max-size), a read takes a page or more."""
 
@@ -70,7 +72,6 @@ class OutputReader:
         self._tail = bytearray()
         self._stderr_seen = 0
         self._finishing = False
-        self._pause: asyncio.TimerHandle | None = None
         self.exceeded = False
         self._out_r = self._err_r = -1
         self.write_ends: list[int] = []
@@ -87,6 +88,13 @@ class OutputReader:
             raise
         os.set_blocking(self._out_r, False)
         os.set_blocking(self._err_r, False)
+        # What a short call writes fits into the pipes, and is read when it has ended.
+        self._look = self._loop.call_later(PATIENCE, self._follow)
+        self._followed = False
+        self._pause: asyncio.TimerHandle | None = None
+
+    def _follow(self) -> None:
+        self._followed = True
         self._loop.add_reader(self._out_r, self._read_stdout)
         self._loop.add_reader(self._err_r, self._read_stderr)
 
@@ -149,10 +157,12 @@ class OutputReader:
         """
         if self._out_r == -1:
             raise RuntimeError("finish() is called once")
-        self._loop.remove_reader(self._out_r)
-        self._loop.remove_reader(self._err_r)
+        self._look.cancel()
         if self._pause is not None:
             self._pause.cancel()
+        if self._followed:
+            self._loop.remove_reader(self._out_r)
+            self._loop.remove_reader(self._err_r)
         self._finishing = True
         self._on_excess = _nothing
         for read in (self._read_stdout, self._read_stderr):
