@@ -11,8 +11,9 @@ from collections.abc import Callable
 
 CHUNK = 64 * 1024
 STDERR_CALM = 256 * 1024
-"""Beyond this many bytes of stderr, reading is slowed down, so that a flood costs the dispatcher next to nothing."""
-STDERR_PAUSE = 0.005
+"""Beyond this many bytes of stderr, reading pauses now and then, so that a flood costs the dispatcher little."""
+STDERR_READS, STDERR_PAUSE = 16, 0.005
+"""How often it is read then, before how many seconds of pause."""
 PATIENCE = 0.003
 """Seconds after which a call's output is followed."""
 DRAIN_CHUNKS = 4096
@@ -71,7 +72,6 @@ class OutputReader:
         self._head = bytearray()
         self._tail = bytearray()
         self._stderr_seen = 0
-        self._finishing = False
         self.exceeded = False
         self._out_r = self._err_r = -1
         self.write_ends: list[int] = []
@@ -96,7 +96,7 @@ class OutputReader:
     def _follow(self) -> None:
         self._followed = True
         self._loop.add_reader(self._out_r, self._read_stdout)
-        self._loop.add_reader(self._err_r, self._read_stderr)
+        self._loop.add_reader(self._err_r, self._hear_stderr)
 
     @property
     def stderr_size(self) -> int:
@@ -133,14 +133,21 @@ class OutputReader:
         self._tail += data[room:]
         if len(self._tail) > self._tail_room:
             del self._tail[: -self._tail_room]
-        if self._stderr_seen > STDERR_CALM and self._pause is None and not self._finishing:
-            self._loop.remove_reader(self._err_r)
-            self._pause = self._loop.call_later(STDERR_PAUSE, self._resume)
         return True
+
+    def _hear_stderr(self) -> None:
+        """Read once, or in a flood as much as there is, and then let it wait."""
+        if not self._read_stderr() or self._stderr_seen <= STDERR_CALM:
+            return
+        reads = 1
+        while reads < STDERR_READS and self._read_stderr():
+            reads += 1
+        self._loop.remove_reader(self._err_r)
+        self._pause = self._loop.call_later(STDERR_PAUSE, self._resume)
 
     def _resume(self) -> None:
         self._pause = None
-        self._loop.add_reader(self._err_r, self._read_stderr)
+        self._loop.add_reader(self._err_r, self._hear_stderr)
 
     async def wait_for_ends(self, seconds: float) -> None:
         """Wait until nobody holds the other ends any more, for a bounded time; for when the launcher is gone."""
@@ -163,7 +170,6 @@ class OutputReader:
         if self._followed:
             self._loop.remove_reader(self._out_r)
             self._loop.remove_reader(self._err_r)
-        self._finishing = True
         self._on_excess = _nothing
         for read in (self._read_stdout, self._read_stderr):
             chunks = 0
