@@ -54,8 +54,11 @@ def test_without_namespaces_the_canary_expects_less(name):
 async def test_canary_without_walls_reaches_whose_user_it_is(open_folder):
     """As the same user as its victim, without walls, it can do to it what it must not."""
     other_user = ["setpriv", "--reuid", "65534", "--clear-groups"] if os.geteuid() == 0 else []
-    victim = await asyncio.create_subprocess_exec(*other_user, "sleep", "60")
+    victim = await asyncio.create_subprocess_exec(
+        *other_user, "sh", "-c", "echo; exec sleep 60", stdout=asyncio.subprocess.PIPE
+    )
     try:
+        await victim.stdout.readline()  # it is that user now
         with canary.planted(open_folder) as bait:
             process = await asyncio.create_subprocess_exec(
                 *other_user, bait.tree / canary.NAME, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
