@@ -123,6 +123,20 @@ class Hierarchy:
 
     def make(self, name: str) -> None:
         os.mkdir(name, 0o755, dir_fd=self.fd)
+        self.forget(name)
+
+    def renew(self, name: str) -> None:
+        """Make a group that is as none had ever been there.
+
+        Raises:
+            OSError: it cannot be made, or something in the old one is not dead yet.
+        """
+        if not self.remove(name):
+            raise OSError(errno.EBUSY, f"the control group {name} is still in use")
+        self.make(name)
+
+    def forget(self, name: str) -> None:
+        """Take note that somebody else has made a group anew."""
         self._bounds.pop(name, None)
         self._killed.discard(name)
 
@@ -206,8 +220,7 @@ class Hierarchy:
 
     def remove(self, name: str) -> bool:
         """Remove a group, killing what is in it; False when something of that is not dead yet."""
-        self._bounds.pop(name, None)
-        self._killed.discard(name)
+        self.forget(name)
         try:
             os.rmdir(name, dir_fd=self.fd)
         except FileNotFoundError:

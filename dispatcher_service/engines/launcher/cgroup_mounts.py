@@ -6,7 +6,7 @@ The standard library only: the launcher imports it.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from typing import NamedTuple
 
 LEAF = "graft-services"
 """Where the processes of a delegated group go: below a group that has processes no controller can be enabled."""
@@ -17,8 +17,7 @@ MOVE_ROUNDS = 16
 """How often a group is looked at for processes that have come meanwhile."""
 
 
-@dataclass(frozen=True)
-class Mount:
+class Mount(NamedTuple):
     """One mounted hierarchy."""
 
     unified: bool
@@ -29,8 +28,7 @@ class Mount:
     point: str
 
 
-@dataclass(frozen=True)
-class Home:
+class Home(NamedTuple):
     """A folder in which groups can be made."""
 
     path: str

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from dispatcher_service.engines.launcher.cgroup_hierarchy import (
     CPU_SECONDS,
@@ -31,8 +31,7 @@ ROOM = 64 << 20
 """Bytes of memory below which a limit is not set ahead: what only prepares a sandbox needs some."""
 
 
-@dataclass(frozen=True)
-class GroupUsage:
+class GroupUsage(NamedTuple):
     """What the processes of a group have used since `Group.begin`."""
 
     cpu: float | None = None
@@ -47,23 +46,27 @@ class GroupUsage:
     """How often a process or thread was refused because the group was at its limit."""
 
 
-@dataclass
 class Group:
     """The group of one call. `begin` it, move the call's first process in, read `usage`, and give it back."""
 
-    name: str
-    owner: Cgroups
-    fd: int | None = None
-    """The folder in the unified hierarchy, for CLONE_INTO_CGROUP; None where there is none, or before `open_folder`."""
-    _files: dict[str, int] = field(default_factory=dict)
-    _before: dict[str, float] = field(default_factory=dict)
+    def __init__(self, name: str, owner: Cgroups, stale: Sequence[int] = ()) -> None:
+        self.name = name
+        self.owner = owner
+        self.stale = stale
+        """See `Cgroups.renew`."""
+        self.fd: int | None = None
+        """The folder in the unified hierarchy, for CLONE_INTO_CGROUP; None without one, or before `open_folder`."""
+        self._files: dict[str, int] = {}
+        self._before: dict[str, float] = {}
 
     def open(self) -> None:
-        """Get ready for a call; most likely it has the limits of the last one.
+        """Get ready for a call, as a group that is renewed; most likely the call has the limits of the last one.
 
         Raises:
             OSError: somebody has removed the group, or a descriptor too many.
         """
+        for number in self.stale:
+            self.owner.hierarchies[number].forget(self.name)
         memory, processes = self.owner.usual
         for hierarchy in self.owner.hierarchies:
             if memory:
@@ -231,31 +234,42 @@ class Cgroups:
         Raises:
             OSError: none can be made.
         """
-        if self._idle:
-            return self._opened(self._idle.pop())
-        group = Group(f"c{self._made}", self)
-        self._made += 1
-        made: list[Hierarchy] = []
+        group = self.reserve()
         try:
-            for hierarchy in self.hierarchies:
-                hierarchy.make(group.name)
-                made.append(hierarchy)
+            self.renew(group.name, group.stale)
+            group.open()
         except OSError:
-            for hierarchy in made:
-                hierarchy.remove(group.name)
+            self.take_back(group)
             raise
-        return self._opened(group)
+        return group
+
+    def reserve(self) -> Group:
+        """Return a group that is still to be renewed, by whoever has the time for it, and then opened."""
+        if self._idle:
+            return self._idle.pop()
+        self._made += 1
+        return Group(f"c{self._made - 1}", self, range(len(self.hierarchies)))
+
+    def renew(self, name: str, stale: Sequence[int]) -> None:
+        """Make a group fit for the next call; making and removing them may wait for all other groups of the host.
+
+        Args:
+            name: the group's.
+            stale: numbers of the hierarchies in which something of another call is left, or nothing is yet.
+
+        Raises:
+            OSError: it cannot be made.
+        """
+        for number in stale:
+            self.hierarchies[number].renew(name)
 
     @contextlib.contextmanager
-    def entrance(self, name: str | None) -> Iterator[Group | None]:
-        """A group as a process needs it that is to move in, or to be born in; None for none.
+    def entrance(self, name: str) -> Iterator[Group]:
+        """A group as a process needs it that is to move in, or to be born in.
 
         Raises:
             OSError: somebody has removed it, or a descriptor too many.
         """
-        if name is None:
-            yield None
-            return
         group = Group(name, self)
         try:
             group.open_folder()
@@ -267,9 +281,15 @@ class Cgroups:
         """See `Group.give_back`."""
         group.close()
         self._dying = [name for name in self._dying if not self._remove(name)]
-        if len(self._idle) < KEEP and self._refresh(group):
-            self._idle.append(group)
-            return
+        if len(self._idle) < KEEP:
+            try:
+                if not any(hierarchy.processes(group.name) for hierarchy in self.hierarchies):
+                    stale = (n for n, hierarchy in enumerate(self.hierarchies) if hierarchy.is_stale(group.name))
+                    group.stale = tuple(stale)
+                    self._idle.append(group)
+                    return
+            except OSError:
+                pass  # somebody has removed it
         if not self._remove(group.name):
             self._dying.append(group.name)
 
@@ -283,30 +303,6 @@ class Cgroups:
         """Remove what this launcher has left, for who stands by when it has ended without `close`."""
         for hierarchy in self.hierarchies:
             remove_leftovers(hierarchy.home)
-
-    def _refresh(self, group: Group) -> bool:
-        """Make a group fit for the next call; False where that does not work now."""
-        try:
-            for hierarchy in self.hierarchies:
-                if hierarchy.processes(group.name):
-                    return False
-                if hierarchy.is_stale(group.name):
-                    if not hierarchy.remove(group.name):
-                        return False
-                    hierarchy.make(group.name)
-        except OSError:
-            return False
-        return True
-
-    def _opened(self, group: Group) -> Group:
-        try:
-            group.open()
-        except OSError:
-            group.close()
-            if not self._remove(group.name):
-                self._dying.append(group.name)
-            raise
-        return group
 
     def _remove(self, name: str) -> bool:
         """Remove a group from every hierarchy, killing what is in it; False when it is not dead yet."""

@@ -13,8 +13,10 @@ import resource
 import select
 import signal
 import socket
+import time
 from typing import Any
 
+from dispatcher_service.engines.launcher import spares
 from dispatcher_service.engines.launcher.call import Call
 from dispatcher_service.engines.launcher.cgroups import Cgroups
 from dispatcher_service.engines.launcher.making import Maker
@@ -23,7 +25,9 @@ from dispatcher_service.engines.launcher.program import Launcher
 from dispatcher_service.engines.launcher.spares import Spare, Spares
 
 MAX_DYING = 16
-"""Sandboxes, spares too, that may be left when their calls have been told of: beyond that, calls wait for them."""
+"""Sandboxes that may be left when their calls have been told of: beyond that, calls wait for them."""
+MAX_OVER = 8
+"""Those of them that nobody has killed yet; it has time, but not for ever."""
 
 
 class CloningLauncher(Launcher):
@@ -46,6 +50,10 @@ class CloningLauncher(Launcher):
         """By their users' slots, which no two have at once."""
         self.over: list[Call] = []
         """Calls that the dispatcher has been told the end of, and whose sandbox is to be killed."""
+        self.dying: set[Call] = set()
+        """These, and those whose sandbox is killed, but not reaped."""
+        self.active_at = time.monotonic()
+        """When there was something to do for a call the last time."""
         self.early: dict[int, tuple[int, resource.struct_rusage]] = {}
         """Processes that were dead before the maker told of them."""
         self.poll.register(native.reports, select.EPOLLIN)
@@ -56,22 +64,36 @@ class CloningLauncher(Launcher):
             self.read_reports()
         elif self.maker.has_made():  # it may have been received meanwhile
             with contextlib.suppress(OSError):
-                self.spares.add(self.collect())
+                self.spares.waiting.append(self.collect())
 
     def due(self) -> float | None:
-        return 0.0 if self.over or self.spares.wanted else None
+        if self.spares.are_scarce:
+            return 0.0
+        if self.over or self.spares.missing > 0:
+            return self.active_at + spares.QUIET
+        return self.active_at + spares.LIFE if len(self.spares.waiting) > spares.FEW else None
 
     def idle(self) -> None:
+        passed = time.monotonic() - self.active_at
+        if passed > spares.LIFE:
+            self.spares.let_go()
+        if passed >= spares.QUIET:
+            self.bury()
+        try:
+            while self.spares.are_scarce or (self.spares.missing > 0 and passed >= spares.QUIET):
+                self.order(self.native.network)
+        except OSError:
+            self.spares.wanted = 0  # until the next call has ended
+
+    def bury(self) -> None:
+        """Kill the sandboxes of calls that are over."""
         for call in self.over:
             if not call.reaped:
                 os.kill(call.pid, signal.SIGKILL)
         self.over.clear()
-        with contextlib.suppress(OSError):
-            while self.spares.wanted and self.spares.few:
-                self.order(self.native.network)
-        self.spares.wanted = False  # until the next call has ended, should they fail
 
     def launch(self, request: dict[str, Any], fds: list[int]) -> Call:
+        self.active_at = time.monotonic()
         folder = os.fstat(fds[3])
         while True:
             with self.native.take(request, (folder.st_dev, folder.st_ino)) as things:
@@ -89,9 +111,8 @@ class CloningLauncher(Launcher):
             OSError: something that it needs cannot be had.
         """
         call = self.begin()
-        group = call.meter.group
         try:
-            self.maker.order(call.slot, network, self.user_of(call), group.name if group else None)
+            self.maker.order(call.slot, network, self.user_of(call), call.meter.group)
         except OSError:
             self.let_go(call)
             self.running = False
@@ -117,6 +138,12 @@ class CloningLauncher(Launcher):
         call.pid = made.pid
         self.firsts[call.pid] = self.sandboxes[call.slot] = call
         spare = Spare(call, made.line, made.mounts)
+        if call.meter.group is not None:
+            try:
+                call.meter.group.open()
+            except OSError:
+                spare.close()  # which ends it
+                raise
         if (early := self.early.pop(call.pid, None)) is not None:
             spare.close()
             self.reaped(call.pid, *early)
@@ -135,7 +162,7 @@ class CloningLauncher(Launcher):
             spare = self.collect()
             if ordered is None or spare.call is ordered:
                 return spare
-            self.spares.add(spare)
+            self.spares.waiting.append(spare)
 
     def give(self, spare: Spare, request: dict[str, Any], things: Things, fds: list[int]) -> Call:
         """Give a sandbox its call.
@@ -169,12 +196,16 @@ class CloningLauncher(Launcher):
             call.started, call.code, call.signal, call.error = not report.error, *report[1:4]
             call.cpu, call.maxrss = report.cpu, report.maxrss
             call.reported = True
-            if len(self.firsts) - len(self.calls) < MAX_DYING:
+            if len(self.dying) < MAX_DYING:
                 self.tell(call)
                 self.over.append(call)
+                self.dying.add(call)
             else:
                 os.kill(call.pid, signal.SIGKILL)
-            self.spares.wanted = True
+            self.active_at = time.monotonic()
+            self.spares.wanted = spares.MOST
+        if len(self.over) > MAX_OVER:
+            self.bury()
 
     def reaped(self, pid: int, status: int, usage: resource.struct_rusage) -> None:
         call = self.firsts.pop(pid, None)
@@ -185,6 +216,7 @@ class CloningLauncher(Launcher):
                 self.early[pid] = status, usage
             return
         call.reaped = True
+        self.dying.discard(call)
         self.spares.forget(call)
         self.read_reports()
         del self.sandboxes[call.slot]
@@ -193,7 +225,7 @@ class CloningLauncher(Launcher):
                 call.use(usage, orphan=False)
                 call.started, call.signal = True, os.WTERMSIG(status) if os.WIFSIGNALED(status) else signal.SIGKILL
             self.tell(call)
-            self.spares.wanted = True
+            self.spares.wanted = spares.MOST
         self.let_go(call)
 
     def stop(self) -> None:

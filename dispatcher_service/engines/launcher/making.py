@@ -6,14 +6,16 @@ calls wait; so it has this child, which does nothing else. What is cloned is the
 
 The line is a SOCK_SEQPACKET socket, one JSON object a message:
 
-- in, `{"number", "network", "uid", "group"}`: what the sandbox calls itself in its report, its kind of network, the
-  user that it becomes (null for the launcher's), the name of its control group (null where there are none).
+- in, `{"number", "network", "uid", "group", "stale"}`: what the sandbox calls itself in its report, its network, the
+  user that it becomes (null for the launcher's), the name of its control group (null where there are none) and in which
+  hierarchies that is to be renewed: the kernel may take its time for that.
 - out, in the same order, `{"number", "pid"}` with two descriptors, the line on which the sandbox waits for its call and
   its namespace of mounts; or `{"number", "error"}`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import gc
 import json
@@ -23,7 +25,7 @@ import socket
 from collections.abc import Callable
 from typing import NamedTuple
 
-from dispatcher_service.engines.launcher.cgroups import Cgroups
+from dispatcher_service.engines.launcher.cgroups import Cgroups, Group
 from dispatcher_service.engines.launcher.native import NativeStarter
 
 MAX_MESSAGE = 4096
@@ -71,13 +73,16 @@ class Maker:
                 os._exit(1)
         theirs.close()
 
-    def order(self, number: int, network: str, uid: int | None, group: str | None) -> None:
+    def order(self, number: int, network: str, uid: int | None, group: Group | None) -> None:
         """Ask for a sandbox.
 
         Raises:
             OSError: the maker is dead.
         """
-        self.line.send(json.dumps({"number": number, "network": network, "uid": uid, "group": group}).encode())
+        order = {"number": number, "network": network, "uid": uid, "group": None}
+        if group is not None:
+            order |= {"group": group.name, "stale": list(group.stale)}
+        self.line.send(json.dumps(order).encode())
         if self._own is not None:
             self._own()
 
@@ -111,8 +116,11 @@ def answer(line: socket.socket, starter: NativeStarter, cgroups: Cgroups) -> boo
     asked = json.loads(data)
     number = asked["number"]
     try:
+        name = asked["group"]
+        if name is not None:
+            cgroups.renew(name, asked["stale"])
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with ours, theirs, cgroups.entrance(asked["group"]) as group:
+        with ours, theirs, contextlib.nullcontext() if name is None else cgroups.entrance(name) as group:
             pid, mounts = starter.start(number, asked["network"], asked["uid"], group, theirs)
             try:
                 socket.send_fds(line, [json.dumps({"number": number, "pid": pid}).encode()], [ours.fileno(), mounts])

@@ -11,8 +11,7 @@ import heapq
 import os
 import resource
 import time
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from dispatcher_service.engines.launcher.cgroups import Cgroups, Group
 from dispatcher_service.engines.launcher.sampling import Sampler
@@ -31,8 +30,7 @@ CPU_SECONDS = 0.01
 """The shortest time between two looks at CPU time."""
 
 
-@dataclass(frozen=True)
-class Bounds:
+class Bounds(NamedTuple):
     """What is metered of one call; 0 is no limit."""
 
     memory: int = 0
@@ -53,21 +51,21 @@ class Bounds:
         )
 
 
-@dataclass(eq=False)
 class Meter:
     """Counts what one call uses."""
 
-    call: int
-    """The number of the call."""
-    bounds: Bounds
-    group: Group | None
-    own: int
-    """How many processes of the call are Graft's or bubblewrap's, and do not count."""
-    sampler: Sampler | None = None
-    exceeded: str = ""
-    """`cpu` or `memory`, once that limit is exceeded."""
-    over: bool = False
-    """Whether the call has ended."""
+    def __init__(self, call: int, bounds: Bounds, group: Group | None, own: int) -> None:
+        self.call = call
+        """The number of the call."""
+        self.bounds = bounds
+        self.group = group
+        self.own = own
+        """How many processes of the call are Graft's or bubblewrap's, and do not count."""
+        self.sampler: Sampler | None = None
+        self.exceeded = ""
+        """`cpu` or `memory`, once that limit is exceeded."""
+        self.over = False
+        """Whether the call has ended."""
 
     @property
     def bounds_memory(self) -> bool:
@@ -85,14 +83,14 @@ class Meter:
             self.group.kill()
 
 
-@dataclass
 class Metering:
     """The meters of a launcher's calls."""
 
-    cgroups: Cgroups | None
-    processors: int = field(default_factory=lambda: len(os.sched_getaffinity(0)))
-    _due: list[tuple[float, int, Meter]] = field(default_factory=list)
-    _count: int = 0
+    def __init__(self, cgroups: Cgroups | None) -> None:
+        self.cgroups = cgroups
+        self.processors = len(os.sched_getaffinity(0))
+        self._due: list[tuple[float, int, Meter]] = []
+        self._count = 0
 
     def take(self, request: dict[str, Any], own: int) -> Meter:
         """Make a meter for a call that is about to start.
@@ -109,7 +107,7 @@ class Metering:
         """
         if self.cgroups is None or not Bounds.of(request).memory:
             return Meter(request["id"], Bounds.of(request), None, own)
-        meter = self.blank(own)
+        meter = Meter(0, Bounds(), self.cgroups.take(), own)
         try:
             self.bind(meter, request)
         except OSError:
@@ -118,12 +116,11 @@ class Metering:
         return meter
 
     def blank(self, own: int) -> Meter:
-        """Make a meter for a sandbox that waits for its call; `bind` it when that comes.
+        """Make a meter for a sandbox that is to wait for its call.
 
-        Raises:
-            OSError: as for `take`.
+        Its group is to be renewed and opened; `bind` it when the call comes.
         """
-        return Meter(0, Bounds(), self.cgroups.take() if self.cgroups is not None else None, own)
+        return Meter(0, Bounds(), self.cgroups.reserve() if self.cgroups is not None else None, own)
 
     def bind(self, meter: Meter, request: dict[str, Any]) -> None:
         """Have a meter count for a call, from now on; see `take`.

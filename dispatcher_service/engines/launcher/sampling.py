@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
+from typing import NamedTuple
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -18,8 +18,7 @@ EXACT_SHARE = 0.05
 """How much of the time exact looks at memory may take; they walk the pages of every process."""
 
 
-@dataclass(frozen=True)
-class Process:
+class Process(NamedTuple):
     """One process at one moment."""
 
     pid: int
@@ -33,7 +32,6 @@ class Process:
     """Bytes in memory, what it shares with others included."""
 
 
-@dataclass
 class Sampler:
     """Follows one call's processes.
 
@@ -43,11 +41,10 @@ class Sampler:
         proc: where procfs is mounted.
     """
 
-    first: int
-    own: int = 0
-    proc: str = "/proc"
-
-    def __post_init__(self) -> None:
+    def __init__(self, first: int, own: int = 0, proc: str = "/proc") -> None:
+        self.first = first
+        self.own = own
+        self.proc = proc
         self.cpu = 0.0
         """Seconds of all processes, so far."""
         self.memory = 0

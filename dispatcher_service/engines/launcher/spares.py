@@ -13,8 +13,12 @@ from typing import Any, NamedTuple
 
 from dispatcher_service.engines.launcher.call import Call
 
-MOST = 4
-"""Spares at once; each is a process that waits."""
+FEW, MOST = 4, 16
+"""How many wait at any time, and how many while calls come: each is a process of 2 MiB."""
+QUIET = 0.005
+"""Seconds without anything to do after which more than a few are made: they are not to slow down calls."""
+LIFE = 3.0
+"""Seconds without a call after which all but a few are let go."""
 
 
 class Spare(NamedTuple):
@@ -49,26 +53,36 @@ class Spares:
     """Those that wait, and those that were ordered."""
 
     def __init__(self) -> None:
-        self._waiting: list[Spare] = []
+        self.waiting: list[Spare] = []
         self.ordered: dict[int, Call] = {}
         """What is being made, by the sandboxes' numbers."""
-        self.wanted = True
-        """Whether more are to be made, as soon as nothing else is to do."""
+        self.wanted = FEW
+        """How many there are to be."""
 
     @property
-    def few(self) -> bool:
-        """Whether there are less than there should be."""
-        return len(self._waiting) + len(self.ordered) < MOST
+    def missing(self) -> int:
+        """How many are to be made when there is time."""
+        return self.wanted - len(self.waiting) - len(self.ordered)
 
-    def add(self, spare: Spare) -> None:
-        self._waiting.append(spare)
+    @property
+    def are_scarce(self) -> bool:
+        """Whether so many are missing that the next ones are to be made at once."""
+        return self.missing > max(0, self.wanted - FEW)
 
     def take(self) -> Spare | None:
         """One for a call, which the caller closes."""
-        return self._waiting.pop(0) if self._waiting else None
+        return self.waiting.pop(0) if self.waiting else None
+
+    def let_go(self) -> None:
+        """Keep a few."""
+        self.wanted = FEW
+        for spare in self.waiting[FEW:]:
+            spare.close()
+        del self.waiting[FEW:]
 
     def forget(self, call: Call) -> None:
-        """One has died."""
-        for spare in [spare for spare in self._waiting if spare.call is call]:
-            self._waiting.remove(spare)
+        """One has died. No others are made until a call has ended, lest that goes on and on."""
+        for spare in [spare for spare in self.waiting if spare.call is call]:
+            self.waiting.remove(spare)
             spare.close()
+            self.wanted = 0
