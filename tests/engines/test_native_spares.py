@@ -69,7 +69,7 @@ async def settled(waiting, count=spares.FEW):
 
 
 async def test_they_wait_from_the_start_and_are_replaced(again, waiting):
-    await settled(waiting)
+    await settled(waiting)  # what was needed to try the engine is let go then
     first = set(waiting())
     await again()
     await settled(waiting, spares.MOST)
@@ -114,7 +114,8 @@ async def test_each_gets_its_own_limits(again, waiting, tree):
 
 
 async def test_one_that_has_died_is_not_missed(again, waiting):
-    await settled(waiting)
+    await again()
+    await settled(waiting, spares.MOST)
     for sandbox in waiting():
         sandbox.send_signal(signal.SIGKILL)
     await settled(waiting, 0)

@@ -27,6 +27,7 @@ from typing import NamedTuple
 
 from dispatcher_service.engines.launcher.cgroups import Cgroups, Group
 from dispatcher_service.engines.launcher.native import NativeStarter
+from dispatcher_service.engines.launcher.processes import receive
 
 MAX_MESSAGE = 4096
 SECONDS = 10.0
@@ -96,7 +97,7 @@ class Maker:
         Raises:
             OSError: the maker is dead, or stuck.
         """
-        data, fds, _flags, _address = socket.recv_fds(self.line, MAX_MESSAGE, 2, socket.MSG_CMSG_CLOEXEC)
+        data, fds, _flags = receive(self.line, MAX_MESSAGE, 2)
         if not data:
             raise ConnectionResetError("the process that makes sandboxes has died")
         answer = json.loads(data)

@@ -7,17 +7,42 @@ import os
 import resource
 import signal
 import socket
+import struct
 import time
 
 from dispatcher_service.engines.launcher import kernel
 from dispatcher_service.engines.launcher.removal import remove_tree
 
+DESCRIPTOR = struct.Struct("i")
 MAX_CALLS = 256
 """How many calls a launcher runs at once."""
 KILL_PAUSE = 0.005
 """Seconds between two looks whether the last processes are dead."""
 FIRST_UID, UID_BLOCKS = 60000, 21
 """Calls of a root launcher run as users 60000 to 65375: a block of 256 a launcher, one user a running call."""
+
+
+def receive(line: socket.socket, size: int, most: int) -> tuple[bytes, list[int], int]:
+    """Take a message with descriptors, which no program that is executed inherits.
+
+    `socket.recv_fds` does not pass its flags on (Python 3.11).
+
+    Args:
+        line: what it comes on.
+        size: bytes that it has at most.
+        most: descriptors that come at most.
+
+    Returns:
+        The message, the descriptors, and flags such as MSG_TRUNC.
+    """
+    room = socket.CMSG_SPACE(most * DESCRIPTOR.size)
+    data, found, flags, _address = line.recvmsg(size, room, socket.MSG_CMSG_CLOEXEC)
+    fds: list[int] = []
+    for level, kind, content in found:
+        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+            whole = len(content) - len(content) % DESCRIPTOR.size
+            fds += [fd for (fd,) in DESCRIPTOR.iter_unpack(content[:whole])]
+    return data, fds, flags
 
 
 def bind_privately(binds: list[tuple[int, str]]) -> None:

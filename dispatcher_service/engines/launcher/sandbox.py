@@ -27,6 +27,7 @@ from dispatcher_service.engines.launcher.kernel import (
     MS_NOSUID,
     MS_RDONLY,
 )
+from dispatcher_service.engines.launcher.processes import receive
 from dispatcher_service.engines.launcher.template import write
 
 MAX_MESSAGE = 1 << 18
@@ -178,7 +179,7 @@ class Sandbox:
         # that much of that is over when one comes.
         json.loads(LIKE_A_CALL)
         end_the_rest()
-        message, self.fds, _flags, _address = socket.recv_fds(self.line, MAX_MESSAGE, 3, socket.MSG_CMSG_CLOEXEC)
+        message, self.fds, _flags = receive(self.line, MAX_MESSAGE, 3)
         if not message:
             os._exit(0)  # not needed any more
         self.request = json.loads(message)
