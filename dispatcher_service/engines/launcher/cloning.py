@@ -7,7 +7,6 @@ only.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import resource
 import select
@@ -63,8 +62,10 @@ class CloningLauncher(Launcher):
         if fd == self.native.reports:
             self.read_reports()
         elif self.maker.has_made():  # it may have been received meanwhile
-            with contextlib.suppress(OSError):
+            try:
                 self.spares.waiting.append(self.collect())
+            except OSError:
+                self.spares.wanted = 0  # until the next call has ended, lest that goes on and on
 
     def due(self) -> float | None:
         if self.spares.are_scarce:
@@ -156,11 +157,21 @@ class CloningLauncher(Launcher):
         Raises:
             OSError: something that it needs cannot be had.
         """
-        usual = network == self.native.network
-        ordered = None if usual and self.spares.ordered else self.order(network)
+        while network == self.native.network and self.spares.ordered:
+            try:
+                return self.collect()
+            except OSError:
+                if not self.running:
+                    raise
+        ordered = self.order(network)
         while True:
-            spare = self.collect()
-            if ordered is None or spare.call is ordered:
+            try:
+                spare = self.collect()
+            except OSError:
+                if not self.running or ordered not in self.spares.ordered.values():
+                    raise
+                continue  # that was another one, of which nobody knew whether it would be needed
+            if spare.call is ordered:
                 return spare
             self.spares.waiting.append(spare)
 

@@ -205,12 +205,14 @@ def build_secrets(secrets: list[tuple[str, int]], content: int, uid: int | None)
     at = 0
     for name, size in secrets:
         made = os.open(f"{SECRETS}/{name}", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o400)
-        if uid is not None:
-            os.fchown(made, uid, uid)
-        end = at + size
-        while at < end:
-            at += os.sendfile(made, content, at, end - at)
-        os.close(made)
+        try:
+            if uid is not None:
+                os.fchown(made, uid, uid)
+            end = at + size
+            while at < end:
+                at += os.sendfile(made, content, at, end - at)
+        finally:
+            os.close(made)
     kernel.set_attributes(kernel.AT_FDCWD, SECRETS, kernel.ATTR_RDONLY, recursive=False)
 
 

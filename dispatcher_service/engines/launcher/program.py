@@ -51,11 +51,13 @@ from typing import Any
 from dispatcher_service.engines.launcher.call import Call
 from dispatcher_service.engines.launcher.cgroups import Cgroups
 from dispatcher_service.engines.launcher.metering import CPU, MEMORY, Metering
-from dispatcher_service.engines.launcher.processes import MAX_CALLS
+from dispatcher_service.engines.launcher.processes import MAX_CALLS, receive
 
 MAX_MESSAGE = 192 * 1024
 MAX_DESCRIPTORS = 64
 """Of one message; the kernel takes 253."""
+MAX_WAIT = 3600.0
+"""Seconds that are slept at once: a call may last for a year, and epoll takes no more than three weeks."""
 OWN_PROCESSES = {"bubblewrap": 2}
 """How many processes of a call are not its own, by mode: bubblewrap's monitor and pid 1; else one."""
 
@@ -143,7 +145,7 @@ class Launcher(ABC):
         """Seconds until something is to be done; -1 for when something happens."""
         times = [self.deadlines[0][0]] if self.deadlines else []
         times += [due for due in (self.metering.due(), self.due()) if due is not None]
-        return max(0.0, min(times) - time.monotonic()) if times else -1.0
+        return min(MAX_WAIT, max(0.0, min(times) - time.monotonic())) if times else -1.0
 
     def send(self, message: dict[str, Any]) -> None:
         try:
@@ -154,18 +156,17 @@ class Launcher(ABC):
     def receive(self) -> None:
         """Take one message; more wake the loop again."""
         try:
-            data, fds, flags, _address = socket.recv_fds(
-                self.line, MAX_MESSAGE, MAX_DESCRIPTORS, socket.MSG_CMSG_CLOEXEC
-            )
+            data, fds, flags = receive(self.line, MAX_MESSAGE, MAX_DESCRIPTORS)
         except OSError:
             data, fds, flags = b"", [], 0
         try:
             if not data:
                 self.running = False
                 return
-            cut = flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC)
-            request: dict[str, Any] = {"op": "truncated"} if cut else json.loads(data)
-            if request["op"] == "run":
+            request: dict[str, Any] = {"op": "truncated"} if flags & socket.MSG_TRUNC else json.loads(data)
+            if request["op"] == "run" and flags & socket.MSG_CTRUNC:
+                self.refuse(request["id"], "the launcher has too many files open")
+            elif request["op"] == "run":
                 self.start(request, fds)
             elif (call := self.calls.get(request.get("id", 0))) is None:
                 pass  # its end is on the way
@@ -181,8 +182,9 @@ class Launcher(ABC):
     def start(self, request: dict[str, Any], fds: list[int]) -> None:
         try:
             call = self.launch(request, fds)
-        except OSError as error:
-            self.refuse(request["id"], f"the launcher cannot start a process: {error.strerror or error}")
+        except (OSError, ValueError) as error:  # the latter for a text that is no name of a file
+            why = getattr(error, "strerror", None) or error
+            self.refuse(request["id"], f"the launcher cannot start a process: {why}")
             return
         self.calls[call.id] = call
         if not request["waits"]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import resource
 import signal
 import socket
 
@@ -59,7 +60,9 @@ def main(arguments: list[str]) -> None:
 
 
 def tidy(kept: int) -> None:
-    """Close what was inherited but for one descriptor, and see to the signals."""
+    """Close what was inherited but for one descriptor, have room for those of many calls, and see to the signals."""
+    _soft, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # calls get their own limit, which is lower
     os.set_inheritable(kept, False)
     os.closerange(3, kept)
     os.closerange(kept + 1, max_files())

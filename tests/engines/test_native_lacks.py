@@ -1,0 +1,183 @@
+"""The launcher of the engine `native` when something is lacking or wrong: every call is answered, and it goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import re
+import resource
+import secrets
+from pathlib import Path
+
+import psutil
+import pytest
+
+from dispatcher_service.engines.base import Access, EngineUnavailable, Network, Verdict
+from dispatcher_service.engines.launcher import client
+from dispatcher_service.engines.native.engine import NativeEngine
+
+BOOT = (
+    "import sys; sys.path.append(sys.argv.pop(1)); {changes}; "
+    "from dispatcher_service.engines.launcher.start import main; main(sys.argv[1:])"
+)
+BASH = "/bin/bash"
+HALF_FAIL = """
+import itertools
+from dispatcher_service.engines.launcher.native import NativeStarter
+start, asked, seen = NativeStarter.start, itertools.count(), set()
+def fail(self, number, network, *rest):
+    seen.add(network)
+    if network != 'loopback' and 'loopback' in seen and next(asked) % 2:
+        raise OSError(11, 'not now')
+    return start(self, number, network, *rest)
+NativeStarter.start = fail
+"""
+IMPATIENT = """
+from dispatcher_service.engines.launcher import spares
+from dispatcher_service.engines.launcher.cgroups import Cgroups
+spares.LIFE = 0.05
+Cgroups.kills_all_for_memory = True
+"""
+"""Nothing else than the call's end wakes the launcher, as with control groups of version 2."""
+
+
+@pytest.fixture
+async def native():
+    engine = NativeEngine()
+    try:
+        await engine.prepare()
+    except EngineUnavailable as error:
+        pytest.skip(str(error))
+    yield engine
+    await engine.close()
+
+
+@pytest.fixture
+def changed(monkeypatch):
+    """Changes the launcher's program."""
+
+    def change(code):
+        monkeypatch.setattr(client, "BOOT", BOOT.format(changes=f"exec({code!r})"))
+
+    return change
+
+
+def maker_of(launcher):
+    """The child of the launcher that is in no namespace of processes of its own."""
+    (found,) = (child.pid for child in psutil.Process(launcher).children() if spaces(child.pid) == spaces(launcher))
+    return found
+
+
+def spaces(pid):
+    return len(re.search("^NSpid:(.*)", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)[1].split())
+
+
+def opened(pid):
+    """What a process has open, by the descriptors' numbers."""
+    return {int(entry.name): str(entry.readlink()) for entry in Path(f"/proc/{pid}/fd").iterdir()}
+
+
+def waits(pid):
+    """How often a process has waited for something."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(r"^voluntary_ctxt_switches:\s*(\d+)", status, re.MULTILINE)[1])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"mount_at": "/srv/\ud800"},
+        {"access": Access(read=("/srv\0/a",))},
+        {"access": Access(write=("/srv/\ud800",))},
+        {"access": Access(secrets=(("\ud800", b"content"),))},
+    ],
+    ids=["folder", "NUL", "path", "secret"],
+)
+async def test_what_cannot_be_a_path_costs_no_other_call_anything(native, tree, changes):
+    launcher = native.launcher_pid
+    command = tree.command("#!/bin/sh\n")
+    outcome = await native.run(dataclasses.replace(command, **changes))
+    assert outcome.verdict is Verdict.NOT_STARTED
+    assert "not allowed" in outcome.reason or "null byte" in outcome.reason
+    assert (await native.run(command)).verdict is Verdict.EXITED
+    assert native.launcher_pid == launcher
+
+
+async def test_a_call_may_have_a_year(native, tree, changed):
+    changed(IMPATIENT)
+    engine = NativeEngine()
+    await engine.prepare()
+    try:
+        outcome = await engine.run(tree.command("#!/bin/sh\nsleep 0.5\n", wall=365 * 24 * 3600.0))
+    finally:
+        await engine.close()
+    assert outcome.verdict is Verdict.EXITED, outcome
+
+
+@pytest.mark.parametrize("room", [0, 1, 2, 3, 5, 8])
+async def test_says_when_it_has_too_many_files_open(native, tree, room):
+    launcher = native.launcher_pid
+    most = 1 + max(opened(launcher))
+    before = resource.prlimit(launcher, resource.RLIMIT_NOFILE, (most + room, most + 100))
+    command = tree.command("#!/bin/sh\n")
+    for number in range(4):
+        outcome = await asyncio.wait_for(native.run(dataclasses.replace(command, call_id=str(number))), 20)
+        assert outcome.verdict is Verdict.EXITED or "files" in outcome.reason, outcome
+    resource.prlimit(launcher, resource.RLIMIT_NOFILE, (most + 100, most + 100))
+    assert (await native.run(command)).verdict is Verdict.EXITED
+    assert native.launcher_pid == launcher
+    assert before[0] == before[1], "there is room for many calls"
+
+
+async def test_rests_when_no_sandbox_can_be_made(native, tree):
+    command = tree.command("#!/bin/sh\n")
+    await native.run(command)
+    maker = maker_of(native.launcher_pid)
+    before = resource.prlimit(maker, resource.RLIMIT_NOFILE)
+    resource.prlimit(maker, resource.RLIMIT_NOFILE, (5, before[1]))
+    outcomes = [await native.run(dataclasses.replace(command, call_id=str(number))) for number in range(20)]
+    assert outcomes[-1].verdict is Verdict.NOT_STARTED
+    assert "Too many open files" in outcomes[-1].reason
+    for _attempt in range(100):
+        before_pause = waits(maker)
+        await asyncio.sleep(0.1)
+        if waits(maker) == before_pause:
+            break
+    else:
+        raise AssertionError("it is tried without end")
+    resource.prlimit(maker, resource.RLIMIT_NOFILE, before)
+    assert (await native.run(command)).verdict is Verdict.EXITED
+
+
+@pytest.mark.skipif(not Path(BASH).exists(), reason=f"no {BASH}")
+async def test_sandboxes_that_cannot_be_made_are_no_matter_to_others(native, tree, changed):
+    """Nor is one ever given to a call whose network is another."""
+    changed(HALF_FAIL)
+    engine = NativeEngine()
+    await engine.prepare()
+    command = tree.command(
+        f"#!{BASH}\n(: < /dev/tcp/127.0.0.1/9) 2>&1 | grep -q refused && echo online || echo offline\n"
+    )
+
+    async def run(network):
+        return await engine.run(
+            dataclasses.replace(command, call_id=secrets.token_hex(8), access=Access(network=network))
+        )
+
+    try:
+        for _round in range(4):
+            own = asyncio.gather(*(run(Network.LOOPBACK) for _ in range(8)))
+            none = await asyncio.gather(*(run(Network.NONE) for _ in range(24)))
+            assert {outcome.stdout for outcome in await own} == {b"online\n"}
+            ran = [outcome for outcome in none if outcome.verdict is Verdict.EXITED]
+            assert {outcome.stdout for outcome in ran} == {b"offline\n"}
+            assert all("not now" in outcome.reason for outcome in none if outcome not in ran)
+    finally:
+        await engine.close()
+
+
+async def test_secrets_that_do_not_fit_leave_nothing_open(native, tree):
+    access = Access(secrets=(("too-large", b"x" * (5 << 20)),))
+    outcome = await native.run(dataclasses.replace(tree.command("#!/bin/sh\n"), access=access))
+    assert "No space left" in outcome.reason, outcome
+    assert [name for name in opened(native.launcher_pid).values() if "too-large" in name] == []
