@@ -32,6 +32,18 @@ def fail(self, number, network, *rest):
     return start(self, number, network, *rest)
 NativeStarter.start = fail
 """
+DEAD = """
+import select
+from dispatcher_service.engines.launcher.sandbox import Sandbox
+from dispatcher_service.engines.launcher.spares import Spare
+def fail(self, own):
+    raise PermissionError('there is no user for it')
+Sandbox.become_user, hand_over = fail, Spare.hand_over
+def late(self, *rest):
+    select.select([self.line], [], [], 10)
+    hand_over(self, *rest)
+Spare.hand_over = late
+"""
 IMPATIENT = """
 from dispatcher_service.engines.launcher import spares
 from dispatcher_service.engines.launcher.cgroups import Cgroups
@@ -174,6 +186,12 @@ async def test_sandboxes_that_cannot_be_made_are_no_matter_to_others(native, tre
             assert all("not now" in outcome.reason for outcome in none if outcome not in ran)
     finally:
         await engine.close()
+
+
+async def test_says_why_a_sandbox_has_died_before_its_call_came(native, changed):
+    changed(DEAD)
+    with pytest.raises(EngineUnavailable, match="there is no user for it"):
+        await NativeEngine().prepare()
 
 
 async def test_secrets_that_do_not_fit_leave_nothing_open(native, tree):

@@ -27,6 +27,7 @@ MAX_DYING = 16
 """Sandboxes that may be left when their calls have been told of: beyond that, calls wait for them."""
 MAX_OVER = 8
 """Those of them that nobody has killed yet; it has time, but not for ever."""
+DEAD = "its first process has died"
 
 
 class CloningLauncher(Launcher):
@@ -99,11 +100,13 @@ class CloningLauncher(Launcher):
         while True:
             with self.native.take(request, (folder.st_dev, folder.st_ino)) as things:
                 waiting = self.spares.take() if request["network"] == self.native.network else None
+                spare = waiting or self.make(request["network"])
                 try:
-                    return self.give(waiting or self.make(request["network"]), request, things, fds)
+                    return self.give(spare, request, things, fds)
                 except ConnectionError:  # it is dead
                     if waiting is None:
-                        raise
+                        self.read_reports()
+                        raise OSError(0, spare.call.error or DEAD) from None
 
     def order(self, network: str) -> Call:
         """Ask the maker for a sandbox.
@@ -148,7 +151,7 @@ class CloningLauncher(Launcher):
         if (early := self.early.pop(call.pid, None)) is not None:
             spare.close()
             self.reaped(call.pid, *early)
-            raise OSError(0, "its first process has died")
+            raise OSError(0, call.error or DEAD)
         return spare
 
     def make(self, network: str) -> Spare:
@@ -202,7 +205,10 @@ class CloningLauncher(Launcher):
         """Tell how calls have ended whose first process says that nothing of them is left but itself."""
         for report in self.native.read_reports():
             call = self.sandboxes.get(report.sandbox)
-            if call is None or call.id not in self.calls or call.verdict != "ended":
+            if call is None or call.verdict != "ended":
+                continue
+            if call.id not in self.calls:  # it could not even wait for one
+                call.error = report.error
                 continue
             call.started, call.code, call.signal, call.error = not report.error, *report[1:4]
             call.cpu, call.maxrss = report.cpu, report.maxrss
