@@ -50,9 +50,10 @@ def rlimits(limits: Limits) -> Sequence[tuple[int, int, int]]:
     """The resource limits of every process of a call, as (resource, soft, hard).
 
     That of address space holds only where no control group bounds memory. That of CPU time is a second line behind the
-    meter, which counts all processes; without a limit it is what all processors give within the wall time.
+    meter, which counts all processes: the kernel may count by ticks for it, which can be a fifth more than was used, so
+    that it comes later. Without a limit it is what all processors give within the wall time.
     """
-    cpu = math.ceil(limits.wall * len(os.sched_getaffinity(0)) + 1 if limits.cpu is None else limits.cpu)
+    cpu = math.ceil(limits.wall * len(os.sched_getaffinity(0)) + 1 if limits.cpu is None else limits.cpu * 1.25)
     same = {
         resource.RLIMIT_NOFILE: limits.open_files,
         resource.RLIMIT_AS: limits.memory,

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import resource
 import signal
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from dispatcher_service.engines.base import Limits, Verdict
 from dispatcher_service.engines.launcher.client import End
 from dispatcher_service.engines.limiting import DELEGATE, bounds, exceeded, limits_finding, refused
+from dispatcher_service.engines.spawning import rlimits
 
 
 @pytest.mark.parametrize(
@@ -80,3 +82,11 @@ def test_what_is_bounded() -> None:
 )
 def test_what_was_refused(end, code, number, names) -> None:
     assert refused(end, code, number) == names
+
+
+@pytest.mark.parametrize("cpu", [0.1, 1.0, 4.0, 60.0])
+def test_the_meter_is_sooner_than_the_kernel_to_end_a_call_for_its_cpu_time(cpu: float) -> None:
+    """The kernel counts by ticks for this limit: a call with 0.84 s behind it may be at 1 s for it."""
+    soft, hard = next(limit[1:] for limit in rlimits(Limits(cpu=cpu)) if limit[0] == resource.RLIMIT_CPU)
+    assert soft >= 1.25 * cpu
+    assert hard > soft
