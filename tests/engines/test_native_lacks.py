@@ -7,6 +7,7 @@ import dataclasses
 import re
 import resource
 import secrets
+import socket
 from pathlib import Path
 
 import psutil
@@ -199,3 +200,19 @@ async def test_secrets_that_do_not_fit_leave_nothing_open(native, tree):
     outcome = await native.run(dataclasses.replace(tree.command("#!/bin/sh\n"), access=access))
     assert "No space left" in outcome.reason, outcome
     assert [name for name in opened(native.launcher_pid).values() if "too-large" in name] == []
+
+
+async def test_a_message_that_cannot_be_sent_is_one_call_s_matter(native, tree, mark, begun):
+    launcher = native.launcher_pid
+    slow = tree.command(f"#!/bin/sh\nsleep {mark}\n", name="slow")
+    running = asyncio.create_task(native.run(slow))
+    await begun()
+    native._launcher._line.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
+    command = tree.command("#!/bin/sh\n")
+    outcome = await native.run(dataclasses.replace(command, arguments=("x" * 50_000,)))
+    assert outcome.verdict is Verdict.NOT_STARTED
+    assert "Message too long" in outcome.reason
+    assert (await native.run(command)).verdict is Verdict.EXITED
+    assert native.kill(slow.call_id)
+    assert (await running).verdict is Verdict.KILLED
+    assert native.launcher_pid == launcher

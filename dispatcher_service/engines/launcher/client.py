@@ -5,6 +5,7 @@ from __future__ import annotations
 import array
 import asyncio
 import contextlib
+import errno
 import functools
 import itertools
 import json
@@ -28,6 +29,9 @@ MAX_MESSAGE = 128 * 1024
 """Bytes of one message to the launcher: the command line, mostly."""
 CREDENTIALS = struct.Struct("iii")
 """Process, user and group: `struct ucred`."""
+UNSENT = (errno.ETOOMANYREFS, errno.EMSGSIZE, errno.ENOBUFS, errno.ENOMEM)
+"""What is wrong with one message, and not with the launcher. Where calls are the dispatcher's own user, one of them may
+have sent itself as many descriptors as that user may have on their way."""
 GRACE_SECONDS = 30.0
 """A call that is this long over its time has a launcher that does not answer; then the launcher is killed."""
 REAP_SECONDS = 12.0
@@ -128,7 +132,8 @@ class Launcher:
         self._ids = itertools.count(1)
         self._pending: dict[int, Ending] = {}
         self._watchdogs: dict[int, asyncio.TimerHandle] = {}
-        self._outbox: deque[tuple[bytes, list[int]]] = deque()
+        self._outbox: deque[tuple[bytes, list[int], int]] = deque()
+        """Messages, their descriptors, and the numbers of the calls that they are to start; 0 for none."""
         self._waits_to_write = False
         self._process: subprocess.Popen[bytes] | None = None
         self.pid = 0
@@ -215,7 +220,7 @@ class Launcher:
         self._pending[number] = end
         if not request.waits:
             self._watch(number, request.wall)
-        self._post(message, fds)
+        self._post(message, fds, number)
         return number, end
 
     def _watch(self, number: int, wall: float) -> None:
@@ -255,15 +260,15 @@ class Launcher:
             self._process.send_signal(GIVE_UP)
         self._lose()
 
-    def _post(self, message: bytes, fds: list[int]) -> None:
-        self._outbox.append((message, fds))
+    def _post(self, message: bytes, fds: list[int], starts: int = 0) -> None:
+        self._outbox.append((message, fds, starts))
         if len(self._outbox) == 1:
             self._flush()
 
     def _flush(self) -> None:
         loop = asyncio.get_running_loop()
         while self._outbox and self._line is not None:
-            message, fds = self._outbox[0]
+            message, fds, starts = self._outbox[0]
             control = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
             try:
                 self._line.sendmsg([message], control)
@@ -271,9 +276,12 @@ class Launcher:
                 loop.add_writer(self._line.fileno(), self._flush)
                 self._waits_to_write = True
                 return
-            except OSError:
-                self._lose()
-                return
+            except OSError as error:
+                if not starts or error.errno not in UNSENT:
+                    self._lose()
+                    return
+                refusal = f"the launcher cannot be told: {error.strerror}"
+                self._settle(starts, End("ended", error=refusal))
             self._outbox.popleft()
             _close(fds)
         if self._line is not None and self._waits_to_write:
@@ -303,12 +311,14 @@ class Launcher:
             self._failure = LauncherError(f"{reply['wall']}: {reply['error']}")
             self._failure.wall = reply["wall"]
             return
-        number = reply.pop("id")
+        self._settle(reply.pop("id"), End(**reply))
+
+    def _settle(self, number: int, how: End) -> None:
         if (watchdog := self._watchdogs.pop(number, None)) is not None:
             watchdog.cancel()
         end = self._pending.pop(number)
         if not end.done():
-            end.set_result(End(**reply))
+            end.set_result(how)
 
     def _receive_first(self, line: socket.socket) -> bytes:
         """Take a message and learn who has sent it: not the process that was started, but a child of that one."""
@@ -326,7 +336,7 @@ class Launcher:
         loop.remove_writer(self._line.fileno())
         self._line.close()
         self._line = None
-        for _message, fds in self._outbox:
+        for _message, fds, _starts in self._outbox:
             _close(fds)
         self._outbox.clear()
         for watchdog in self._watchdogs.values():
