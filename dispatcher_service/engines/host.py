@@ -26,6 +26,10 @@ PROC_FIX = "mount -t proc proc /proc"
 WEAKER_CHOICE = "GRAFT_ENGINE=confine"
 WEAKER = f"or choose the weaker engine that needs none of it, {WEAKER_CHOICE}"
 APPARMOR = "kernel.apparmor_restrict_unprivileged_userns"
+CALL_USERS = range(60000, 65376)
+"""Whom root's calls run as, one a running call; see `UID_BLOCKS` of the launcher's processes.py."""
+NO_CALL_USERS = "root of a user namespace that has no users 60000 to 65375, of whom each running call gets one"
+CALL_USERS_FIX = "start it as an ordinary user, or map 65536 users and groups into the namespace or container"
 EMPTY_MOUNT_POINTS = ("/proc/sys/fs/binfmt_misc", "/proc/fs/nfsd", "/proc/openprom")
 """Folders of procfs that are there to be mounted on, and hide nothing."""
 SCOPES = ("abstract unix sockets", "signals")
@@ -76,6 +80,8 @@ def settings_findings(proc: Path = PROC, answers: Mapping[str, int] | None = Non
                 "in a container apparmor=unconfined",
             )
         )
+    if not has_call_users(proc):
+        findings.append(Finding("users", ok=False, detail=NO_CALL_USERS, fix=CALL_USERS_FIX))
     return [*findings, *container_findings(proc, system_call_answers() if answers is None else answers)]
 
 
@@ -178,8 +184,30 @@ def counts_processes_per_namespace() -> bool:
     return kernel_version() >= (5, 14)
 
 
-def user_finding() -> Finding:
+def has_call_users(proc: Path = PROC) -> bool:
+    """Whether root here can be the users that calls get, and their groups; true for others, who need none."""
+    if os.geteuid() != 0:
+        return True
+    try:
+        return all(
+            _maps(proc / "self" / name, user)
+            for name in ("uid_map", "gid_map")
+            for user in CALL_USERS[:: len(CALL_USERS) - 1]
+        )
+    except (OSError, ValueError):
+        return True  # it cannot be told
+
+
+def _maps(path: Path, number: int) -> bool:
+    """Whether a map of a user namespace (lines of first inside, first outside, how many) has a number inside."""
+    extents = ([int(field) for field in line.split()] for line in path.read_text().splitlines())
+    return any(first <= number < first + count for first, _, count in extents)
+
+
+def user_finding(proc: Path = PROC) -> Finding:
     """As whom calls will run on the host."""
+    if not has_call_users(proc):
+        return Finding("user", ok=False, detail=NO_CALL_USERS, fix=CALL_USERS_FIX)
     if os.geteuid() == 0:
         return Finding("user", ok=True, detail="root: each running call gets a user of its own from 60000 on")
     detail = f"user {os.geteuid()}: calls share it on the host, and only the namespaces keep them apart"

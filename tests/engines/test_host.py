@@ -192,3 +192,30 @@ def test_root_of_a_container_is_told_to_be_an_ordinary_user(proc, capabilities, 
     """The second is what Docker leaves to root."""
     fix = host.namespace_fix(proc(self__status=f"Name:\tx\nCapEff:\t{capabilities}\nSeccomp:\t2\n"))
     assert ("start the dispatcher as an ordinary user" in fix) == told
+
+
+@pytest.mark.parametrize(
+    ("users", "groups", "has"),
+    [
+        pytest.param("         0          0 4294967295\n", "0 0 4294967295\n", True, id="the host"),
+        pytest.param("0 100000 65536\n", "0 100000 65536\n", True, id="a container with users enough"),
+        pytest.param("0 1000 1\n1 100000 65536\n", "0 1000 1\n1 100000 65536\n", True, id="podman"),
+        pytest.param("0 1000 1\n", "0 1000 1\n", False, id="unshare"),
+        pytest.param("0 100 65000\n65000 9 536\n", "0 100 65536\n", True, id="in pieces"),
+        pytest.param("0 100000 65536\n", "0 1000 1\n", False, id="no groups"),
+        pytest.param("0 100000 60001\n", "0 100000 65536\n", False, id="too few"),
+        pytest.param(None, None, True, id="cannot be told"),
+    ],
+)
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's calls get users of their own")
+def test_root_that_lacks_the_users_of_calls_is_told_so(
+    tmp_path: Path, users: str | None, groups: str | None, has: bool
+) -> None:
+    (tmp_path / "self").mkdir()
+    for name, text in (("uid_map", users), ("gid_map", groups)):
+        if text is not None:
+            (tmp_path / "self" / name).write_text(text)
+    finding = host.user_finding(tmp_path)
+    assert finding.ok is has
+    assert ("ordinary user" in finding.fix) is not has
+    assert [one.name for one in host.settings_findings(tmp_path, FREE)] == ([] if has else ["users"])
