@@ -14,7 +14,6 @@ from weakref import WeakKeyDictionary
 from dispatcher_service.engines import bwrap, canary, host
 from dispatcher_service.engines.base import (
     Command,
-    EngineUnavailable,
     Finding,
     IsolationLevel,
     Limits,
@@ -191,19 +190,11 @@ class BubblewrapEngine(LauncherEngine):
         self._built: WeakKeyDictionary[Launcher, tuple[Walls, Pool]] = WeakKeyDictionary()
         self._calls: dict[str, _Call] = {}
 
-    async def prepare(self) -> None:
-        """See `Engine.prepare`."""
-        launcher, tried = await self._try_host()
-        if launcher is None:
-            raise EngineUnavailable(self.name, [*host.settings_findings(), *tried])
-        self._serve_with(launcher)
+    def _settings(self) -> list[Finding]:
+        return host.settings_findings()
 
-    async def probe(self) -> list[Finding]:
-        """See `Engine.probe`. Starts a launcher of its own for the time, and runs only Graft's own canary."""
-        launcher, tried = await self._try_host()
-        if launcher is not None:
-            await launcher.stop()
-        return [host.user_finding(), host.landlock_finding(), *host.settings_findings(), *tried]
+    def _surroundings(self) -> list[Finding]:
+        return [host.user_finding(), host.landlock_finding()]
 
     def _drops_uids(self) -> bool:
         return os.geteuid() == 0

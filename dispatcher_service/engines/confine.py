@@ -15,7 +15,6 @@ from pathlib import Path
 from dispatcher_service.engines import canary, host
 from dispatcher_service.engines.base import (
     Command,
-    EngineUnavailable,
     Finding,
     IsolationLevel,
     Limits,
@@ -68,19 +67,8 @@ class ConfineEngine(LauncherEngine):
         super().__init__()
         self._rules = system_rules()
 
-    async def prepare(self) -> None:
-        """See `Engine.prepare`."""
-        launcher, tried = await self._try_host()
-        if launcher is None:
-            raise EngineUnavailable(self.name, tried)
-        self._serve_with(launcher)
-
-    async def probe(self) -> list[Finding]:
-        """See `Engine.probe`. Starts a launcher of its own for the time, and runs only Graft's own canary."""
-        launcher, tried = await self._try_host()
-        if launcher is not None:
-            await launcher.stop()
-        return [self._user_finding(), *tried]
+    def _surroundings(self) -> list[Finding]:
+        return [self._user_finding()]
 
     def _drops_uids(self) -> bool:
         return os.geteuid() == 0

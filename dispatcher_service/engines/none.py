@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dispatcher_service.engines.base import Command, EngineUnavailable, Finding, IsolationLevel
+from dispatcher_service.engines.base import Command, Finding, IsolationLevel
 from dispatcher_service.engines.executables import CannotRun
 from dispatcher_service.engines.launcher.client import Launcher, Request
 from dispatcher_service.engines.spawning import ENVIRONMENT, LauncherEngine, rlimits
@@ -17,17 +17,6 @@ class NoneEngine(LauncherEngine):
 
     name = "none"
     level = IsolationLevel.NONE
-
-    async def prepare(self) -> None:
-        """Start the launcher.
-
-        Raises:
-            EngineUnavailable: it does not start.
-        """
-        launcher, findings = await self._try_host()
-        if launcher is None:
-            raise EngineUnavailable(self.name, findings)
-        self._serve_with(launcher)
 
     async def probe(self) -> list[Finding]:
         """See `Engine.probe`."""

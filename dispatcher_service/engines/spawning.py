@@ -16,7 +16,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dispatcher_service.engines import host
-from dispatcher_service.engines.base import Command, Finding, IsolationLevel, Limits, Outcome, Usage, Verdict
+from dispatcher_service.engines.base import (
+    Command,
+    EngineUnavailable,
+    Finding,
+    IsolationLevel,
+    Limits,
+    Outcome,
+    Usage,
+    Verdict,
+)
 from dispatcher_service.engines.bwrap import allows_execution, reachable_by_others
 from dispatcher_service.engines.executables import CannotRun, check_variables, interpreter_hint, read_head
 from dispatcher_service.engines.launcher.client import End, Launcher, LauncherError, Request
@@ -175,6 +184,28 @@ class LauncherEngine(ABC):
             return launcher, found
         await launcher.stop()
         return None, found
+
+    def _settings(self) -> list[Finding]:
+        """What of the host's settings decides whether walls can be built."""
+        return []
+
+    def _surroundings(self) -> list[Finding]:
+        """What else of the host a person should know."""
+        return []
+
+    async def prepare(self) -> None:
+        """See `Engine.prepare`."""
+        launcher, tried = await self._try_host()
+        if launcher is None:
+            raise EngineUnavailable(self.name, [*self._settings(), *tried])
+        self._serve_with(launcher)
+
+    async def probe(self) -> list[Finding]:
+        """See `Engine.probe`. Starts a launcher of its own for the time, and runs only Graft's own canary."""
+        launcher, tried = await self._try_host()
+        if launcher is not None:
+            await launcher.stop()
+        return [*self._surroundings(), *self._settings(), *tried]
 
     def _serve_with(self, launcher: Launcher) -> None:
         self._launcher = launcher

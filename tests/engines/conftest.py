@@ -12,6 +12,7 @@ import pytest
 
 from dispatcher_service.engines.base import Command, Engine, EngineUnavailable, Limits
 from dispatcher_service.engines.factory import ENGINES, create
+from support.engines import prepared
 
 SLOW = ("oci:runc", "oci:runsc")
 """Too slow for every test; test_oci.py has some for them."""
@@ -19,13 +20,14 @@ SLOW = ("oci:runc", "oci:runsc")
 
 @pytest.fixture(params=sorted(set(ENGINES) - set(SLOW)))
 async def engine(request: pytest.FixtureRequest) -> AsyncIterator[Engine]:
-    made = create(request.param)
-    try:
-        await made.prepare()
-    except EngineUnavailable as error:
-        pytest.skip(str(error))
-    yield made
-    await made.close()
+    async with prepared(request.param) as made:
+        yield made
+
+
+@pytest.fixture
+async def native() -> AsyncIterator[Engine]:
+    async with prepared("native") as made:
+        yield made
 
 
 class Tree:

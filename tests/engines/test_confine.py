@@ -25,6 +25,7 @@ from dispatcher_service.engines.launcher.removal import remove_tree
 from dispatcher_service.engines.seccomp.assembler import Action, compile_filter, merge
 from dispatcher_service.engines.seccomp.filter import ARCHITECTURES
 from support.container import KNOWN, docker_capabilities, docker_filter, filtered
+from support.engines import prepared
 
 ROOT = os.geteuid() == 0
 PYTHON = "/usr/bin/python3"
@@ -56,13 +57,8 @@ asyncio.run(main(sys.argv[1]))
 
 @pytest.fixture
 async def engine():
-    made = ConfineEngine()
-    try:
-        await made.prepare()
-    except EngineUnavailable as error:
-        pytest.skip(str(error))
-    yield made
-    await made.close()
+    async with prepared("confine") as engine:
+        yield engine
 
 
 def folders(engine):

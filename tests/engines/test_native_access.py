@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dispatcher_service.engines.base import Access, EngineUnavailable, Network, Verdict
-from dispatcher_service.engines.native.engine import NativeEngine
+from dispatcher_service.engines.base import Access, Network, Verdict
 
 RESOLVER = (Path("/etc/resolv.conf"), Path("/etc/hosts"))
 PYTHON = "/usr/bin/python3"
@@ -20,17 +19,6 @@ needs_python = pytest.mark.skipif(not Path(PYTHON).exists(), reason=f"no {PYTHON
 
 def host_network():
     return str(Path("/proc/self/ns/net").readlink())
-
-
-@pytest.fixture
-async def native():
-    engine = NativeEngine()
-    try:
-        await engine.prepare()
-    except EngineUnavailable as error:
-        pytest.skip(str(error))
-    yield engine
-    await engine.close()
 
 
 @pytest.fixture

@@ -55,17 +55,6 @@ Cgroups.kills_all_for_memory = True
 
 
 @pytest.fixture
-async def native():
-    engine = NativeEngine()
-    try:
-        await engine.prepare()
-    except EngineUnavailable as error:
-        pytest.skip(str(error))
-    yield engine
-    await engine.close()
-
-
-@pytest.fixture
 def changed(monkeypatch):
     """Changes the launcher's program."""
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from dispatcher_service.engines.base import Command, EngineUnavailable, Limits, Verdict
+from dispatcher_service.engines.base import Command, Limits, Verdict
 from dispatcher_service.engines.launcher.client import LauncherError
 from dispatcher_service.engines.native.engine import NativeEngine
 
@@ -76,17 +76,6 @@ def test_forks_into_namespaces_with_the_interpreter_and_the_c_library_whole(way)
 
 def host_mounts():
     return str(Path("/proc/self/ns/mnt").readlink()).encode()
-
-
-@pytest.fixture
-async def native():
-    engine = NativeEngine()
-    try:
-        await engine.prepare()
-    except EngineUnavailable as error:
-        pytest.skip(str(error))
-    yield engine
-    await engine.close()
 
 
 async def test_works_without_clone3(native, tree, monkeypatch):

@@ -12,22 +12,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from dispatcher_service.engines.base import Access, EngineUnavailable, Verdict
+from dispatcher_service.engines.base import Access, Verdict
 from dispatcher_service.engines.launcher import spares
-from dispatcher_service.engines.native.engine import NativeEngine
 
 WHERE = "#!/bin/sh\nls -A /tmp; : > /tmp/mine; for n in mnt pid user ipc uts; do readlink /proc/self/ns/$n; done; echo $$ $PPID; sleep ${1:-0}\n"
-
-
-@pytest.fixture
-async def native():
-    engine = NativeEngine()
-    try:
-        await engine.prepare()
-    except EngineUnavailable as error:
-        pytest.skip(str(error))
-    yield engine
-    await engine.close()
 
 
 @pytest.fixture

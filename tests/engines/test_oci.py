@@ -18,19 +18,15 @@ from dispatcher_service.engines.granted import Roots
 from dispatcher_service.engines.oci import leftovers, runtimes, seccomp, spec
 from dispatcher_service.engines.oci.bundle import errors_in
 from dispatcher_service.engines.rootfs import Bind
+from support.engines import prepared
 
 RUNTIMES = sorted(runtimes.RUNTIMES)
 
 
 @pytest.fixture(params=RUNTIMES)
 async def oci(request):
-    made = create(f"oci:{request.param}")
-    try:
-        await made.prepare()
-    except EngineUnavailable as error:
-        pytest.skip(str(error))
-    yield made
-    await made.close()
+    async with prepared(f"oci:{request.param}") as engine:
+        yield engine
 
 
 def left_of(engine):

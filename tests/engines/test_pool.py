@@ -13,9 +13,9 @@ import psutil
 import pytest
 
 from dispatcher_service.engines import pool as pools
-from dispatcher_service.engines.base import Access, EngineUnavailable, Network, Verdict
-from dispatcher_service.engines.factory import create
+from dispatcher_service.engines.base import Access, Network, Verdict
 from dispatcher_service.engines.pool import MAX_WAITING, is_poolable
+from support.engines import prepared
 
 OWN_NETWORK = str(Path("/proc/self/ns/net").readlink())
 LOOK = """#!/bin/sh
@@ -31,13 +31,8 @@ exit 3
 
 @pytest.fixture
 async def engine():
-    made = create("bubblewrap")
-    try:
-        await made.prepare()
-    except EngineUnavailable as error:
-        pytest.skip(str(error))
-    yield made
-    await made.close()
+    async with prepared("bubblewrap") as engine:
+        yield engine
 
 
 def pool_of(engine):

@@ -13,7 +13,6 @@ from typing import Any
 from dispatcher_service.engines import canary, host
 from dispatcher_service.engines.base import (
     Command,
-    EngineUnavailable,
     Finding,
     IsolationLevel,
     Limits,
@@ -58,19 +57,11 @@ class NativeEngine(LauncherEngine):
         self._outbound: Launcher | None = None
         self._outbound_lock = asyncio.Lock()
 
-    async def prepare(self) -> None:
-        """See `Engine.prepare`."""
-        launcher, tried = await self._try_host()
-        if launcher is None:
-            raise EngineUnavailable(self.name, [*host.settings_findings(), *tried])
-        self._serve_with(launcher)
+    def _settings(self) -> list[Finding]:
+        return host.settings_findings()
 
-    async def probe(self) -> list[Finding]:
-        """See `Engine.probe`. Starts a launcher of its own for the time, and runs only Graft's own canary."""
-        launcher, tried = await self._try_host()
-        if launcher is not None:
-            await launcher.stop()
-        return [host.user_finding(), *host.settings_findings(), *tried]
+    def _surroundings(self) -> list[Finding]:
+        return [host.user_finding()]
 
     async def close(self) -> None:
         """See `Engine.close`."""

@@ -69,20 +69,18 @@ class OciEngine(LauncherEngine):
 
     async def prepare(self) -> None:
         """See `Engine.prepare`."""
-        launcher, tried = await self._try_host()
-        if launcher is None:
+        try:
+            await super().prepare()
+        except EngineUnavailable:
             self._release_users()
-            raise EngineUnavailable(self.name, tried)
-        self._serve_with(launcher)
+            raise
 
     async def probe(self) -> list[Finding]:
-        """See `Engine.probe`. Starts a launcher of its own for the time, and runs only Graft's own canary."""
-        launcher, tried = await self._try_host()
-        if launcher is not None:
-            await launcher.stop()
+        """See `Engine.probe`."""
+        found = await super().probe()
         if self._launcher is None:
             self._release_users()
-        return tried
+        return found
 
     async def close(self) -> None:
         """See `Engine.close`."""
