@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import re
 import resource
@@ -76,7 +77,11 @@ def spaces(pid):
 
 def opened(pid):
     """What a process has open, by the descriptors' numbers."""
-    return {int(entry.name): str(entry.readlink()) for entry in Path(f"/proc/{pid}/fd").iterdir()}
+    found = {}
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # it has been closed meanwhile
+            found[int(entry.name)] = str(entry.readlink())
+    return found
 
 
 def waits(pid):
