@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from dispatcher_service.calls.limits import HostLimits, in_force
+from dispatcher_service.calls.limits import DECLARATION, CallLimits, HostLimits, in_force
 from dispatcher_service.calls.outcome import value_of
 from dispatcher_service.dropins.generation import Cache, Generation, remove
 from dispatcher_service.dropins.rules import file_fault, is_executable
@@ -77,7 +77,7 @@ def run(plan: Plan, arguments: Sequence[Value]) -> Trial:
         return Trial(plan.target.name, error=error)
     call = format_extension_call(plan.target.name, [SESSION, *given])
     said = _over(declared.method.limits if declared else MethodLimits(), plan.own_limits)
-    limits = in_force(said, plan.limits)
+    limits = _by_options(in_force(said, plan.limits), plan.own_limits)
     with _copied(plan.file, whole=plan.with_folder) as tree:
         command = Command(
             call_id=str(uuid.uuid4()),
@@ -120,6 +120,17 @@ def _over(declared: MethodLimits, own: MethodLimits) -> MethodLimits:
         timeout=declared.timeout if own.timeout is None else own.timeout,
         memory=declared.memory if own.memory is None else own.memory,
     )
+
+
+def _by_options(limits: CallLimits, own: MethodLimits) -> CallLimits:
+    """Name the options, and not a declaration, as what has set what they have set."""
+    each = {
+        name: replace(limit, set_by=f"--{limit.rule.name}")
+        if getattr(own, limit.rule.name) is not None and limit.set_by == limit.rule.of(DECLARATION)
+        else limit
+        for name, limit in limits.each.items()
+    }
+    return replace(limits, each=each)
 
 
 async def _execute(name: str, command: Command) -> Outcome:

@@ -197,15 +197,19 @@ def test_what_was_used_at_most(graft: Graft, greet: Path) -> None:
     )
 
 
-def test_limits(graft: Graft, greet: Path) -> None:
+def test_limits(graft: Graft, greet: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     slow = add(greet.parent, "Slow.one", "#!/bin/sh\nexec sleep 30\n")
     code, shown = tried(graft, str(slow), "--timeout", "200ms")
     assert code == 1
     assert shown["run"]["verdict"] == "timed out"
-    assert "timed out after 0.2 s" in shown["error"]["params"][1]
+    assert shown["error"]["params"][1] == "timed out after 0.2 s (--timeout)"
     code, shown = tried(graft, str(greet), "World", "--memory", "1MiB")
     assert code == 1
     assert graft("try", str(slow), "--timeout", "soon").returncode == 2
+    monkeypatch.setenv("GRAFT_CALL_TIMEOUT", "100ms")
+    monkeypatch.setenv("GRAFT_CALL_MAX_TIMEOUT", "100ms")
+    _, shown = tried(graft, str(slow), "--timeout", "200ms")
+    assert shown["error"]["params"][1] == "timed out after 0.1 s (GRAFT_CALL_MAX_TIMEOUT)"
 
 
 @pytest.mark.parametrize(
