@@ -96,7 +96,7 @@ class Settings(BaseSettings):
     call_max_open_files: int | None = Field(None, ge=16, description="the most open files that a declaration can get")
     call_max_file_size: Bytes | None = Field(None, description="the largest size of a file that a declaration can get")
     call_max_tmp: Bytes | None = Field(None, description="the most room in /tmp that a declaration can get")
-    call_concurrency: int = Field(16, ge=1, le=1024, description="calls that run at once on a host")
+    call_concurrency: int = Field(16, ge=1, le=224, description="calls that run at once on a host")
     call_queue: int = Field(1024, ge=0, description="calls that wait for a turn; SERVER_BUSY beyond")
     call_method_concurrency: int | None = Field(
         None, ge=1, description="calls of one method that run at once; three quarters of the host's"

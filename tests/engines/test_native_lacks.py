@@ -11,12 +11,12 @@ import secrets
 import socket
 from pathlib import Path
 
-import psutil
 import pytest
 
 from dispatcher_service.engines.base import Access, EngineUnavailable, Network, Verdict
 from dispatcher_service.engines.launcher import client
 from dispatcher_service.engines.native.engine import NativeEngine
+from support.engines import maker_of
 
 BOOT = (
     "import sys; sys.path.append(sys.argv.pop(1)); {changes}; "
@@ -63,16 +63,6 @@ def changed(monkeypatch):
         monkeypatch.setattr(client, "BOOT", BOOT.format(changes=f"exec({code!r})"))
 
     return change
-
-
-def maker_of(launcher):
-    """The child of the launcher that is in no namespace of processes of its own."""
-    (found,) = (child.pid for child in psutil.Process(launcher).children() if spaces(child.pid) == spaces(launcher))
-    return found
-
-
-def spaces(pid):
-    return len(re.search("^NSpid:(.*)", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)[1].split())
 
 
 def opened(pid):

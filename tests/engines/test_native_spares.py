@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import re
+import os
 import secrets
 import signal
-from pathlib import Path
 
 import psutil
 import pytest
 
 from dispatcher_service.engines.base import Access, Verdict
 from dispatcher_service.engines.launcher import spares
+from support.engines import depth, maker_of
 
 WHERE = "#!/bin/sh\nls -A /tmp; : > /tmp/mine; for n in mnt pid user ipc uts; do readlink /proc/self/ns/$n; done; echo $$ $PPID; sleep ${1:-0}\n"
 
@@ -27,15 +27,6 @@ def waiting(native):
         return [child for child in launcher.children() if depth(child.pid) > depth(launcher.pid)]
 
     return find
-
-
-def depth(pid):
-    """In how many namespaces of processes one is; -1 for one that is gone."""
-    try:
-        status = Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return -1
-    return len(re.search("^NSpid:(.*)", status, re.MULTILINE)[1].split())
 
 
 @pytest.fixture
@@ -57,7 +48,8 @@ async def settled(waiting, count=spares.FEW):
 
 
 async def test_they_wait_from_the_start_and_are_replaced(again, waiting):
-    await settled(waiting)  # what was needed to try the engine is let go then
+    await settled(waiting, spares.MOST)  # a call has tried the engine
+    await settled(waiting)
     first = set(waiting())
     await again()
     await settled(waiting, spares.MOST)
@@ -188,11 +180,28 @@ async def test_many_at_once_with_spares(native, tree):
 async def test_without_what_makes_them_calls_go_on_with_another_launcher(native, again):
     first = psutil.Process(native.launcher_pid)
     await again()
-    (maker,) = (child for child in first.children() if depth(child.pid) == depth(first.pid))
-    maker.send_signal(signal.SIGKILL)
+    os.kill(maker_of(first.pid), signal.SIGKILL)
     for _attempt in range(1000):
         if native.launcher_pid not in (0, first.pid):
             break
         await asyncio.sleep(0.01)
     assert (await again()).verdict is Verdict.EXITED
     assert not first.is_running()
+
+
+BIND = """#!/usr/bin/env python3
+import socket, sys, time
+kept = [socket.socket(socket.AF_UNIX), socket.socket(socket.AF_UNIX)]
+kept[0].bind("\\0name"); kept[1].bind("/tmp/name")
+print(open("/proc/net/unix").read().count("name"), flush=True)
+time.sleep(float(sys.argv[1]))
+"""
+
+
+async def test_calls_have_no_names_of_sockets_in_common(native, tree):
+    """Neither at the same time nor one after the other."""
+    command = dataclasses.replace(tree.command(BIND), arguments=("0.3",))
+    for _round in range(3):
+        calls = (native.run(dataclasses.replace(command, call_id=str(number))) for number in range(4))
+        for outcome in await asyncio.gather(*calls):
+            assert outcome.stdout == b"2\n", outcome

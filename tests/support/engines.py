@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
+import psutil
 import pytest
 
 from dispatcher_service.engines.base import Engine, EngineUnavailable
@@ -21,3 +24,19 @@ async def prepared(name: str) -> AsyncIterator[Engine]:
         pytest.skip(str(error))
     yield engine
     await engine.close()
+
+
+def depth(pid: int) -> int:
+    """In how many namespaces of processes one is; -1 for one that is gone."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return -1
+    found = re.search("^NSpid:(.*)", status, re.MULTILINE)
+    return len(found[1].split()) if found else -1
+
+
+def maker_of(launcher: int) -> int:
+    """The child of `native`'s launcher that clones sandboxes: the only one that is in the same namespaces."""
+    (found,) = (child.pid for child in psutil.Process(launcher).children() if depth(child.pid) == depth(launcher))
+    return found

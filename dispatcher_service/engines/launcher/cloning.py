@@ -204,7 +204,8 @@ class CloningLauncher(Launcher):
     def read_reports(self) -> None:
         """Tell how calls have ended whose first process says that nothing of them is left but itself."""
         for report in self.native.read_reports():
-            call = self.sandboxes.get(report.sandbox)
+            # One may have reported its end before the maker has told of it.
+            call = self.sandboxes.get(report.sandbox) or self.spares.ordered.get(report.sandbox)
             if call is None or call.verdict != "ended":
                 continue
             if call.id not in self.calls:  # it could not even wait for one

@@ -27,6 +27,7 @@ AT_FDCWD, AT_EMPTY_PATH, AT_RECURSIVE = -100, 0x1000, 0x8000
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_CAPBSET_DROP = 1, 4, 22, 24
 PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS, PR_GET_TID_ADDRESS = 36, 38, 40
 SECCOMP_MODE_FILTER = 2
+CAP_KILL = 5
 CAPABILITIES_V3 = 0x20080522
 SYS_OPEN_TREE, SYS_MOVE_MOUNT, SYS_CLONE3, SYS_CLOSE_RANGE, SYS_OPENAT2, SYS_MOUNT_SETATTR = (
     428,
@@ -152,6 +153,13 @@ def last_capability() -> int:
     """The number of the newest capability that this kernel knows."""
     with open("/proc/sys/kernel/cap_last_cap", "rb") as file:  # noqa: PTH123  (pathlib would double this small process)
         return int(file.read())
+
+
+def has_capability(number: int) -> bool:
+    """Whether this process has a capability in effect."""
+    with open("/proc/self/status", "rb") as file:  # noqa: PTH123  (as above)
+        line = next(line for line in file if line.startswith(b"CapEff:"))
+    return bool(int(line.split()[1], 16) >> number & 1)
 
 
 class Filter:

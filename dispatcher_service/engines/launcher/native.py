@@ -25,6 +25,7 @@ from dispatcher_service.engines.launcher.kernel import (
     MS_NOSUID,
     MS_REMOUNT,
 )
+from dispatcher_service.engines.launcher.networks import Networks
 from dispatcher_service.engines.launcher.sandbox import REPORT, Report, Sandbox, Walls
 from dispatcher_service.engines.launcher.template import Template, make_place
 
@@ -74,9 +75,7 @@ class NativeStarter:
         self.tid_place = kernel.tid_address() if kernel.has_clone3() else 0
         self.clones_for_parent = self.tid_place != 0
         """Whether a sandbox becomes a child of the parent of the process that clones it, as only clone3 can do."""
-        # Calls may share a network in which there is nothing, unless they could meet at its abstract unix sockets.
-        meet = "abstract unix sockets" in landlock.missing()
-        self.own_networks = {"loopback", "none"} if meet else {"loopback"}
+        self.networks = Networks()
         self._reports, self._report_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._reports.setblocking(False)
         self.reports = self._reports.fileno()
@@ -100,9 +99,10 @@ class NativeStarter:
         Raises:
             OSError: the kernel refuses.
         """
-        flags = OWN | CLONE_NEWNET if network in self.own_networks else OWN
+        flags = OWN | CLONE_NEWNET if network == "loopback" else OWN
         cgroup = group.fd if group is not None and group.fd is not None and self.tid_place else -1
-        with self.template.new_mounts() as mounts:
+        place = self.networks.inside(number) if network == "none" else contextlib.nullcontext()
+        with place, self.template.new_mounts() as mounts:
             try:
                 build_tmp(*TMP, 0)
                 pid = self.clone(flags, cgroup)

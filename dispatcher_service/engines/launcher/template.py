@@ -46,6 +46,7 @@ SKELETON = "mode=755,size=16m,nr_inodes=65536"
 READ_ONLY = ATTR_RDONLY | ATTR_NOSUID | ATTR_NODEV
 WRITABLE = ATTR_NOSUID | ATTR_NODEV
 USER, SPACES, MOUNTS, PROC = "user namespaces", "other namespaces", "mounts", "own /proc"
+USERS = "own users"
 """Names of walls, for `WallError` and the findings."""
 
 
@@ -76,6 +77,8 @@ def enter(*, host_network: bool) -> None:
         WallError: the kernel refuses.
     """
     uid, gid = os.geteuid(), os.getegid()
+    if uid == 0 and not kernel.has_capability(kernel.CAP_KILL):
+        raise WallError(USERS, "root has no CAP_KILL here: it could not end calls, which have users of their own")
     if uid != 0:
         with building(USER):
             kernel.unshare(CLONE_NEWUSER)

@@ -20,7 +20,7 @@ from dispatcher_service.engines.base import (
 )
 from dispatcher_service.engines.executables import CannotRun, interpreter_hint
 from dispatcher_service.engines.launcher.client import Launcher, LauncherError, Request
-from dispatcher_service.engines.launcher.template import MOUNTS, PROC, SPACES, USER
+from dispatcher_service.engines.launcher.template import MOUNTS, PROC, SPACES, USER, USERS
 from dispatcher_service.engines.rootfs import INNER_UID, SYSTEM_FOLDERS, Bind, Skeleton
 from dispatcher_service.engines.seccomp.filter import compiled_filter
 from dispatcher_service.engines.spawning import ENVIRONMENT, LauncherEngine, rlimits
@@ -91,6 +91,8 @@ class NativeEngine(LauncherEngine):
         fix = host.namespace_fix()
         if host.kernel_version() < KERNEL:
             fix = "Linux 5.12 or later; or the engine bubblewrap, which does with 5.9"
+        elif wall == USERS:
+            fix = "give it CAP_KILL, or start it as an ordinary user"
         elif wall == SECCOMP:
             fix = "run the dispatcher on x86-64 or aarch64"
         return [Finding(wall, ok=False, detail=str(error).removeprefix(f"{wall}: "), fix=fix)]
