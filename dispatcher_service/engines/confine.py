@@ -67,8 +67,11 @@ class ConfineEngine(LauncherEngine):
         super().__init__()
         self._rules = system_rules()
 
+    def _settings(self) -> list[Finding]:
+        return [finding for finding in (self._user_finding(),) if not finding.ok]
+
     def _surroundings(self) -> list[Finding]:
-        return [self._user_finding()]
+        return [finding for finding in (self._user_finding(),) if finding.ok]
 
     def _drops_uids(self) -> bool:
         return os.geteuid() == 0
