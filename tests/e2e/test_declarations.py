@@ -69,7 +69,8 @@ def test_a_declaration_counts_at_once_and_stays_over_a_restart(platform: Platfor
     assert failure(measure, [1, "two"]) == ["FIELD_TYPE_ERROR", "sizes[1]", "int", "string"]
     assert failure(measure) == ["MESSAGE_PARAMETER_COUNT_MISMATCH", "Box.measure", "1", "0"]
     allowed = {name: int(value) for name, value in measure([1, "2"]).items()}
-    assert allowed == {"tmp": 256 << 10, "files": 40, "cpu": 3}
+    # Processor time is metered; the kernel's own limit comes a quarter later.
+    assert allowed == {"tmp": 256 << 10, "files": 40, "cpu": 4}
     task = session.xenapi.Async.Box.measure([], "x")
     wait_until("the task", lambda: session.xenapi.task.get_status(task) == "success")
     # It breaks while the dispatcher is away: what was good stays.
