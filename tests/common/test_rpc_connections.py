@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager
@@ -21,6 +20,7 @@ from graft_common.rpc import client, connecting, uploads
 from graft_common.rpc.clients import RegistryClients
 from graft_common.rpc.server import RpcServer
 from graft_common.rpc.service import RpcService
+from support.relay import relay
 from support.running import free_port
 
 AWAY = ["SERVICE_UNAVAILABLE", "registry", "UNAVAILABLE: it cannot be reached"]
@@ -284,34 +284,14 @@ async def test_who_gives_up_disturbs_nobody_else(home: Home) -> None:
 
 async def test_what_was_sent_is_not_sent_again(home: Home) -> None:
     """It may have been done; whoever has asked is told at once, and decides."""
-    wires: list[asyncio.StreamWriter] = []
-    relays: list[asyncio.Task[Any]] = []
-
-    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        wires.append(writer)
-        with contextlib.suppress(ConnectionError):
-            while data := await reader.read(65536):
-                writer.write(data)
-                await writer.drain()
-
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        to_reader, to_writer = await asyncio.open_connection("127.0.0.1", home.port)
-        relays.extend(asyncio.create_task(way) for way in (relay(reader, to_writer), relay(to_reader, writer)))
-
-    between = await asyncio.start_server(connected, "127.0.0.1", 0)
-    async with calling(f"127.0.0.1:{between.sockets[0].getsockname()[1]}", LONG) as caller:
+    async with relay(home.port) as between, calling(between.address, LONG) as caller:
         home.go_on.clear()
         broken = asyncio.create_task(caller.unary())
         await asyncio.wait_for(home.entered.wait(), BOUND)
-        for wire in wires:
-            wire.transport.abort()
+        between.cut()
         assert await failing(broken) == AWAY
         home.go_on.set()
         assert await caller.unary() == "home"
-        between.close()
-        for wire in wires:
-            wire.transport.abort()
-        await asyncio.gather(*relays)
     assert home.asked == 2
 
 

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from typing import Any
@@ -20,6 +19,7 @@ from graft_common.rpc import client, uploads
 from graft_common.rpc.context import bearer, call_metadata
 from graft_common.rpc.server import RpcServer
 from graft_common.rpc.service import RpcService
+from support.relay import relay
 
 KINDS = ("local", "remote")
 CHUNK = uploads.CHUNK
@@ -205,27 +205,12 @@ async def test_a_service_that_dies_is_unavailable(rpc: str) -> None:
     servicer, source = Mpacks(), Source(REQUESTS[rpc], None)
     server = RpcServer([mpacks(servicer)])
     backend = await server.start("127.0.0.1:0")
-    wires: list[asyncio.StreamWriter] = []
-
-    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        wires.append(writer)
-        with contextlib.suppress(ConnectionError):
-            while data := await reader.read(65536):
-                writer.write(data)
-                await writer.drain()
-
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        to_reader, to_writer = await asyncio.open_connection("127.0.0.1", backend)
-        await asyncio.gather(relay(reader, to_writer), relay(to_reader, writer))
-
-    between = await asyncio.start_server(connected, "127.0.0.1", 0)
-    async with client.open_channel(f"127.0.0.1:{between.sockets[0].getsockname()[1]}") as channel:
+    async with relay(backend) as between, client.open_channel(between.address) as channel:
         stub = mpack_pb2_grpc.MpackServiceStub(channel)
         sending = asyncio.create_task(run(stub, rpc, source.requests()))
         await asyncio.wait_for(servicer.entered.wait(), 10)
-        between.close()
-        for wire in wires:
-            wire.transport.abort()
+        between.refuse()
+        between.cut()
         with pytest.raises(GraftError) as caught:
             await asyncio.wait_for(sending, 20)
     assert caught.value.error_info() == ["SERVICE_UNAVAILABLE", "registry", "UNAVAILABLE: it cannot be reached"]
