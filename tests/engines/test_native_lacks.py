@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import os
 import re
 import resource
 import secrets
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -200,3 +203,14 @@ async def test_a_message_that_cannot_be_sent_is_one_call_s_matter(native, tree, 
     assert native.kill(slow.call_id)
     assert (await running).verdict is Verdict.KILLED
     assert native.launcher_pid == launcher
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's calls have other users")
+def test_says_it_when_root_could_not_end_calls():
+    code = (
+        "import asyncio; from dispatcher_service.engines.factory import create; asyncio.run(create('native').prepare())"
+    )
+    command = ["setpriv", "--bounding-set=-kill", "--inh-caps=-kill", sys.executable, "-c", code]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert "root has no CAP_KILL here" in ended.stderr
+    assert "(fix: give it CAP_KILL, or start it as an ordinary user)" in ended.stderr
