@@ -2,7 +2,8 @@
 
 gRPC lets a call that finds no connection fail at once while the next attempt to connect is due, or wait as long as an
 attempt lasts. Between services that start and stop by themselves neither is right: a service that is back would be told
-to be away. What waits here has not been sent yet, and is sent once, when there is a connection.
+to be away. What waits here has not been sent yet, and is sent once, when there is a connection. An interceptor of gRPC
+could wait as well, but would make a task of every call, connected or not.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The launcher's part for the engine `native`: sandboxes that it clones itself, most before they are asked for.
+"""The launcher's part for the engine `native`: sandboxes that its maker clones, most before they are asked for.
 
 Nothing outlives a call: a sandbox's first process is pid 1 of a namespace. It kills and reaps the rest before it
 reports; when it is killed itself, the kernel does that; and the launcher is pid 1 of them all. The standard library
@@ -31,7 +31,7 @@ DEAD = "its first process has died"
 
 
 class CloningLauncher(Launcher):
-    """Gives each call a sandbox that waits, or clones one."""
+    """Gives each call a sandbox that waits, or has one made."""
 
     def __init__(
         self,

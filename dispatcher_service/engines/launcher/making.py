@@ -100,13 +100,13 @@ class Maker:
         data, fds, _flags = receive(self.line, MAX_MESSAGE, 2)
         if not data:
             raise ConnectionResetError("the process that makes sandboxes has died")
-        answer = json.loads(data)
+        told = json.loads(data)
         if len(fds) != 2:
             for fd in fds:
                 os.close(fd)
-            return Made(answer["number"], answer.get("error", "too many open files"), 0, None, -1)
+            return Made(told["number"], told.get("error", "too many open files"), 0, None, -1)
         line = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, fileno=fds[0])
-        return Made(answer["number"], "", answer["pid"], line, fds[1])
+        return Made(told["number"], "", told["pid"], line, fds[1])
 
 
 def answer(line: socket.socket, starter: NativeStarter, cgroups: Cgroups) -> bool:

@@ -59,27 +59,25 @@ class NativeStarter:
     def __init__(self, spec: dict[str, Any]) -> None:
         os.umask(0o022)
         self.template = Template(spec)
+        rules, last_capability = landlock_rules(spec), kernel.last_capability()
         self.walls = {
-            network: Walls(
-                network,
-                spec["inner"],
-                landlock_rules(spec),
-                kernel.Filter(bytes.fromhex(code)),
-                kernel.last_capability(),
-            )
+            network: Walls(network, spec["inner"], rules, kernel.Filter(bytes.fromhex(code)), last_capability)
             for network, code in spec["filters"].items()
         }
         self.network = next(network for network in self.walls if network != "loopback")
         """Of calls that get no other."""
         self.covered = tuple(f"/{target}/" for _source, target in spec["binds"])
         self.tid_place = kernel.tid_address() if kernel.has_clone3() else 0
-        self.clones_for_parent = self.tid_place != 0
-        """Whether a sandbox becomes a child of the parent of the process that clones it, as only clone3 can do."""
         self.networks = Networks()
         self._reports, self._report_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._reports.setblocking(False)
         self.reports = self._reports.fileno()
         """Readable when a sandbox's first process has reported."""
+
+    @property
+    def clones_for_parent(self) -> bool:
+        """Whether a sandbox becomes a child of the parent of the process that clones it, as only clone3 can do."""
+        return self.tid_place != 0
 
     def start(
         self, number: int, network: str, uid: int | None, group: Group | None, line: socket.socket

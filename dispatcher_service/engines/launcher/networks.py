@@ -19,7 +19,7 @@ SOCKETS = "/proc/thread-self/net/unix"
 
 
 class Networks:
-    """Makes them, and keeps them.
+    """Makes them, and keeps them: as many as there have been sandboxes at once, which is bounded (`MAX_CALLS`).
 
     Raises:
         OSError: the calling process's own cannot be had.
@@ -54,7 +54,7 @@ class Networks:
 
 
 def is_empty() -> bool:
-    """Whether there is no socket that has a name, or had one, in this process's network namespace."""
+    """Whether there is no unix socket in this process's network namespace, the only kind that calls in it may have."""
     with open(SOCKETS, "rb") as file:  # noqa: PTH123  (pathlib would double this small process)
         file.readline()
         return not file.readline()
