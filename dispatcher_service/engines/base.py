@@ -94,6 +94,8 @@ class Command:
     arguments: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
     access: Access = NO_ACCESS
+    zygote: bool = True
+    """Whether a warm interpreter may run it, where the engine has any and it makes no difference."""
 
     @property
     def path(self) -> str:

@@ -33,6 +33,10 @@ from dispatcher_service.engines.launcher.template import write
 MAX_MESSAGE = 1 << 18
 LIKE_A_CALL = '{"argv": ["/folder/name", "argument"], "env": {"NAME": "value"}, "rlimits": [[1, 2, 3]], "processes": 4}'
 REPORT_FD, LINE_FD, RULES_FD = 3, 4, 5
+JOIN = b"J"
+"""In place of a call: a request for the sandbox's namespaces, and the answer, which comes with their descriptors."""
+SPACES = ("user", "pid", "ipc", "uts", "net", "cgroup")
+"""Those that come, in this order; that of mounts the launcher has."""
 REPORT = struct.Struct("=IIIdI")
 """The sandbox's number, exit code, signal, CPU time and the largest process's size; then the text of an error."""
 SPAWN_ROOM = 24 << 20
@@ -81,7 +85,7 @@ class Sandbox:
         uid: the user to become on the host; None keeps the launcher's.
         report_w: where to report.
         line: on which its call comes: one message with the command, the environment, limits and rules, and standard
-            input, output and error.
+            input, output and error; before it, maybe, `JOIN`.
     """
 
     def __init__(self, number: int, walls: Walls, uid: int | None, report_w: int, line: socket.socket) -> None:
@@ -179,10 +183,22 @@ class Sandbox:
         # that much of that is over when one comes.
         json.loads(LIKE_A_CALL)
         end_the_rest()
-        message, self.fds, _flags = receive(self.line, MAX_MESSAGE, 3)
-        if not message:
-            os._exit(0)  # not needed any more
+        while True:
+            message, self.fds, _flags = receive(self.line, MAX_MESSAGE, 3)
+            if not message:
+                os._exit(0)  # not needed any more
+            if message != JOIN:
+                break
+            self.let_in()
         self.request = json.loads(message)
+
+    def let_in(self) -> None:
+        """Hand out the sandbox's namespaces, for a process that is to run in it in place of an executable."""
+        # Its own files in /proc are still to be had, though no other process of the sandbox's user may open them.
+        opened = [os.open(f"/proc/self/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC) for kind in SPACES]
+        socket.send_fds(self.line, [JOIN], opened)
+        for fd in opened:
+            os.close(fd)
 
     def confine(self, rules: landlock.Ruleset) -> None:
         """Set what holds for this call alone: limits, what it may do with what was mounted for it, its descriptors."""
