@@ -280,7 +280,8 @@ class Calls:
                 seconds=left,
             )
             if call.checks is not None:
-                execution = replace(execution, limits=call.checks.method.limits, check=call.checks.result)
+                method = call.checks.method
+                execution = replace(execution, limits=method.limits, zygote=method.zygote, check=call.checks.result)
             target = call.target
             execution = replace(execution, access=lambda: self._access.give(target))
             value = await self._runner.run(execution, call.meter, call.turn)

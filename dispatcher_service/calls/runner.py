@@ -70,6 +70,8 @@ class Execution:
     """The extension version that it belongs to, whose folder is held; None for a drop-in."""
     limits: MethodLimits = field(default_factory=MethodLimits)
     """What differs from the host's limits."""
+    zygote: bool = True
+    """Whether a warm interpreter may start it."""
     check: Callable[[Value], Value] = _as_it_is
     """Returns what the caller is to get of the answer; raises GraftError where it must not get that."""
     access: Callable[[], Awaitable[Access]] = _no_access
@@ -123,6 +125,7 @@ class Runner:
                     arguments=("--xmlrpc",),
                     limits=limits.limits,
                     access=access,
+                    zygote=execution.zygote,
                 )
                 meter.access = GivenAccess.of(access)
                 self._running.add(command.call_id)

@@ -87,6 +87,7 @@ def run(plan: Plan, arguments: Sequence[Value]) -> Trial:
             stdin=call,
             arguments=("--xmlrpc",),
             limits=limits.limits,
+            zygote=declared.method.zygote if declared else True,
         )
         outcome = asyncio.run(_execute(plan.engine, command))
     try:

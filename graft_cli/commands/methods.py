@@ -287,7 +287,13 @@ def _describe(name: str, *, as_json: bool) -> None:
     if method is None:
         typer.echo(f"{name}\n\nNot declared: it takes any arguments. From: {source}{missing}. Role: pool-admin.")
         return
-    typer.echo(plain("\n".join([_signature(method), "", *_told(method), f"From: {source}{missing}. {_role(method)}"])))
+    typer.echo(
+        plain(
+            "\n".join(
+                [_signature(method), "", *_told(method), f"From: {source}{missing}. {_role(method)}{_start(method)}"]
+            )
+        )
+    )
 
 
 _SOURCE_WORDS = {"builtin": "built-in", "dropin": "drop-in", "extension": "extension"}
@@ -295,6 +301,10 @@ _SOURCE_WORDS = {"builtin": "built-in", "dropin": "drop-in", "extension": "exten
 
 def _role(method: Method) -> str:
     return "Anyone with a session may call it." if method.role == "anyone" else f"Role: {method.role}."
+
+
+def _start(method: Method) -> str:
+    return "" if method.zygote else " No warm interpreter starts it."
 
 
 def _signature(method: Method) -> str:
@@ -346,6 +356,7 @@ def _to_json(api: Api, name: str, method: Method | None) -> dict[str, Any]:
             ],
             "result": method.result and {"type": str(method.result.type), "doc": method.result.doc},
             "errors": [{"code": error.code, "params": error.params, "doc": error.doc} for error in method.errors],
+            "zygote": method.zygote,
             "state": method.lifecycle.state.value,
         }
     return told

@@ -192,7 +192,7 @@ def _seconds(text: str) -> float:
 
 def _flag(element: Element, name: str, *, default: bool = False) -> bool:
     text = element.get(name)
-    return default if text is None else text.strip() in ("true", "1")
+    return default if text is None else text.strip() in ("true", "1", "on")
 
 
 def _attributes(element: Element, tag: str, name: str) -> tuple[str, ...]:

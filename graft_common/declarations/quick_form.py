@@ -216,6 +216,7 @@ def _anything(_value: str) -> bool:
 
 _BUILT_IN: dict[str, _Check] = {
     "xs:string": _anything,
+    "xs:token": _anything,
     "xs:boolean": {"true", "false", "1", "0"}.__contains__,
     "xs:int": re.compile(r"[0-9]{1,9}", re.ASCII).fullmatch,
 }

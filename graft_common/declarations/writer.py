@@ -93,7 +93,7 @@ def _method(method: Method) -> list[str]:
         "session": _false(method.session),
         "idempotent": _true(method.idempotent),
         "resident": _true(method.resident),
-        "zygote": _false(method.zygote),
+        "zygote": None if method.zygote else "off",
         "implicit": _true(method.implicit),
         "tag": method.tag or None,
     }

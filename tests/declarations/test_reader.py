@@ -54,6 +54,7 @@ def of_method(inner: str, attributes: str = "") -> str:
         ('<method name="A.b" executable="../x"/>', "attribute executable='../x'"),
         ('<method name="A.b" executable=".x"/>', "attribute executable='.x'"),
         ('<method name="A.b" idempotent="yes"/>', "attribute idempotent='yes'"),
+        ('<method name="A.b" zygote="no"/>', "attribute zygote='no'"),
         ('<method name="A.b" xmlns="other"/>', "<{other}method> cannot stand in <methods>"),
         (of_method("<doc/><doc/>"), "x.xml:3: /methods/method/doc: <doc> stands more than once in <method>"),
         (of_method("<doc><b/></doc>"), "x.xml:3: /methods/method/doc"),

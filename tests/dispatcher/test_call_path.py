@@ -19,6 +19,7 @@ from dispatcher_service.engines import factory
 from dispatcher_service.engines.base import Command, Finding, IsolationLevel, Outcome, Usage, Verdict
 from graft.dispatcher.v1 import dispatcher_pb2, task_pb2
 from graft.registry.v1 import identity_pb2
+from graft_common.declarations.texts import NAMESPACE
 from graft_common.errors import GraftError
 from graft_common.rpc.client import call, open_channel
 from graft_common.rpc.clients import DispatcherClients, RegistryClients
@@ -197,6 +198,16 @@ async def test_a_drop_in_runs_with_xapis_calling_convention(site: Site) -> None:
     [command] = site.engine.commands
     assert (command.path, command.arguments) == (str(path), ("--xmlrpc",))
     assert (command.limits.wall, command.limits.output) == (60.0, 8 << 20)
+
+
+async def test_a_declaration_may_refuse_warm_interpreters(site: Site) -> None:
+    site.drop_in("Echo.it")
+    await site.call("Echo.it")
+    inner = "<method name='Echo.it' zygote='off'><result type='string set'/></method>"
+    site.settings.declarations_path.mkdir(exist_ok=True)
+    (site.settings.declarations_path / "echo.xml").write_text(f"<methods xmlns='{NAMESPACE}'>{inner}</methods>")
+    await site.call("Echo.it")
+    assert [command.zygote for command in site.engine.commands] == [True, False]
 
 
 async def test_a_failure_tells_path_and_output(site: Site) -> None:
