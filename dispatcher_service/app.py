@@ -26,6 +26,7 @@ from dispatcher_service.dropins.view import DropIns
 from dispatcher_service.engines import choice
 from dispatcher_service.engines.base import Engine, EngineUnavailable, Finding
 from dispatcher_service.engines.host import WEAKER_CHOICE
+from dispatcher_service.engines.options import EngineOptions
 from dispatcher_service.grants.giving import AccessGiver
 from dispatcher_service.grants.paths import OffLimits
 from dispatcher_service.grants.secrets import SecretFolder
@@ -158,7 +159,7 @@ class DispatcherApp:
         """
         HostLimits.of(settings)  # before anything is started
         async with AsyncExitStack() as resources:
-            engine = await _prepared(engine, engines or [settings.engine])
+            engine = await _prepared(engine, engines or [settings.engine], EngineOptions.of(settings))
             resources.push_async_callback(engine.close)
             following = _Following(settings, registry)
             state = await DispatcherState.open(settings, engine.name)
@@ -242,10 +243,10 @@ class DispatcherApp:
             return await self._runner.run(execution, ExecutionMeter())
 
 
-async def _prepared(engine: Engine | None, names: Sequence[str]) -> Engine:
+async def _prepared(engine: Engine | None, names: Sequence[str], options: EngineOptions) -> Engine:
     try:
         if engine is None:
-            return await choice.prepared(names)
+            return await choice.prepared(names, options)
         await engine.prepare()
     except EngineUnavailable as error:
         text = f"{error}. `graft doctor` tells more."

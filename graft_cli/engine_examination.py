@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from dispatcher_service.engines import choice, factory, host
 from dispatcher_service.engines.base import Finding
+from dispatcher_service.engines.options import EngineOptions
 from dispatcher_service.engines.walls import summary, walls
 from graft_cli.found import Found
 
@@ -14,20 +15,20 @@ PROBE_SECONDS = 60.0
 """The longest that an engine may take to try what it needs."""
 
 
-def examine_engine(name: str) -> list[Found]:
+def examine_engine(name: str, options: EngineOptions) -> list[Found]:
     """Let an engine try what it needs, and tell what its walls are made of here, or why they cannot be built."""
-    return _in_detail(name, asyncio.run(_probed(name)))
+    return _in_detail(name, asyncio.run(_probed(name, options)))
 
 
-def compare_engines(but: str) -> list[Found]:
+def compare_engines(but: str, options: EngineOptions) -> list[Found]:
     """Tell of each other engine what it would give here, the strongest first."""
-    return [_in_a_line(name, asyncio.run(_probed(name))) for name in factory.ENGINES if name != but]
+    return [_in_a_line(name, asyncio.run(_probed(name, options))) for name in factory.ENGINES if name != but]
 
 
-async def _probed(name: str) -> list[Finding]:
+async def _probed(name: str, options: EngineOptions) -> list[Finding]:
     try:
         async with asyncio.timeout(PROBE_SECONDS):
-            return await choice.probed(name)
+            return await choice.probed(name, options)
     except TimeoutError:
         detail = f"it has not tried what it needs within {PROBE_SECONDS:g} s"
         return [Finding("launcher", ok=False, detail=detail, fix="try again on a host that is less busy")]

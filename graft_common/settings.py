@@ -78,6 +78,11 @@ class Settings(BaseSettings):
     ambari_version: str = Field("2.7.8", description="the version of Ambari that REST clients and packs are told")
 
     engine: str = Field("native", description=f"who builds the walls around calls: {', '.join(ENGINES)}")
+    accelerator: Literal["auto", "on", "off"] = Field("auto", description="the compiled part of the engine native")
+    zygotes: bool = Field(True, description="run Python scripts in warm interpreters, where the engine can")
+    zygote_preload: str = Field("", description="modules that these import ahead, with commas between them")
+    zygote_calls: int = Field(1000, ge=1, description="calls after which such an interpreter is started anew")
+    zygote_age: Seconds = Field(600.0, description="time after which it is")
     call_timeout: Seconds = Field(60.0, description="wall time of a call")
     call_cpu: Seconds | None = Field(None, description="CPU time of all processes of a call; not limited if unset")
     call_memory: Bytes = Field(1 << 30, description="memory of all processes of a call")

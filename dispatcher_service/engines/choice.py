@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from dispatcher_service.engines import factory
 from dispatcher_service.engines.base import Engine, EngineUnavailable, Finding
+from dispatcher_service.engines.options import DEFAULTS, EngineOptions
 
 
-async def prepared(names: Sequence[str]) -> Engine:
+async def prepared(names: Sequence[str], options: EngineOptions = DEFAULTS) -> Engine:
     """Prepare the first of some engines that works on this host. Where only one is named nothing else is tried.
 
     Raises:
@@ -17,7 +18,7 @@ async def prepared(names: Sequence[str]) -> Engine:
     """
     failed: dict[str, list[Finding]] = {}
     for name in names:
-        engine = factory.create(name)
+        engine = factory.create(name, options)
         try:
             await engine.prepare()
         except EngineUnavailable as error:
@@ -40,13 +41,13 @@ async def prepared(names: Sequence[str]) -> Engine:
     raise EngineUnavailable(" or ".join(failed), told)
 
 
-async def probed(name: str) -> list[Finding]:
+async def probed(name: str, options: EngineOptions = DEFAULTS) -> list[Finding]:
     """Let an engine try what it needs, and take it down again.
 
     Raises:
         ValueError: this version has no such engine.
     """
-    engine = factory.create(name)
+    engine = factory.create(name, options)
     try:
         return await engine.probe()
     finally:

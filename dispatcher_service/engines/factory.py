@@ -11,6 +11,7 @@ from dispatcher_service.engines.confine import ConfineEngine
 from dispatcher_service.engines.native.engine import NativeEngine
 from dispatcher_service.engines.none import NoneEngine
 from dispatcher_service.engines.oci.engine import OciEngine
+from dispatcher_service.engines.options import DEFAULTS, EngineOptions
 
 ENGINES: dict[str, Callable[[], Engine]] = {
     "native": NativeEngine,
@@ -26,13 +27,17 @@ BY_STRENGTH = tuple(name for name in ENGINES if name not in {"oci:runsc", "none"
 whose kernel of its own costs a call 100 ms and more, is taken only when it is asked for, and so is having no walls."""
 
 
-def create(name: str = DEFAULT_ENGINE) -> Engine:
+def create(name: str = DEFAULT_ENGINE, options: EngineOptions = DEFAULTS) -> Engine:
     """Make the engine of that name; `prepare` starts it.
+
+    Args:
+        name: one of `ENGINES`.
+        options: what an administrator has chosen; engines without such choices leave them alone.
 
     Raises:
         ValueError: this version has no such engine.
     """
-    try:
-        return ENGINES[name]()
-    except KeyError:
-        raise ValueError(f"no engine {name!r} in this version; there are: {', '.join(ENGINES)}") from None
+    make = ENGINES.get(name)
+    if make is None:
+        raise ValueError(f"no engine {name!r} in this version; there are: {', '.join(ENGINES)}")
+    return NativeEngine(options) if make is NativeEngine else make()

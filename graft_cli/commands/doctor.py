@@ -37,6 +37,7 @@ def doctor(
     The walls around calls and what each is made of, the drop-ins with their declarations, and the data directory.
     """
     from dispatcher_service.engines.base import fixes_once
+    from dispatcher_service.engines.options import EngineOptions
     from graft_cli.configuration import load
     from graft_cli.engine_examination import compare_engines, examine_engine
     from graft_cli.examination import examine_data_dir, examine_declarations, examine_drop_ins
@@ -44,9 +45,10 @@ def doctor(
 
     settings = load({"engine": engine, "data_dir": data_dir})
     declarations, executables = examine_declarations(settings.declarations_path)
+    options = EngineOptions.of(settings)
     findings = [
-        *examine_engine(settings.engine),
-        *([] if engine else compare_engines(but=settings.engine)),
+        *examine_engine(settings.engine, options),
+        *([] if engine else compare_engines(settings.engine, options)),
         *declarations,
         *examine_drop_ins(settings.extensions_path, executables),
         *examine_data_dir(settings.data_dir),

@@ -21,6 +21,7 @@ from dispatcher_service.engines.base import (
 from dispatcher_service.engines.executables import CannotRun, interpreter_hint
 from dispatcher_service.engines.launcher.client import Launcher, LauncherError, Request
 from dispatcher_service.engines.launcher.template import MOUNTS, PROC, SPACES, USER, USERS
+from dispatcher_service.engines.options import DEFAULTS, EngineOptions
 from dispatcher_service.engines.rootfs import INNER_UID, SYSTEM_FOLDERS, Bind, Skeleton
 from dispatcher_service.engines.seccomp.filter import compiled_filter
 from dispatcher_service.engines.spawning import ENVIRONMENT, LauncherEngine, rlimits
@@ -51,8 +52,9 @@ class NativeEngine(LauncherEngine):
     name = "native"
     level = IsolationLevel.FULL
 
-    def __init__(self) -> None:
+    def __init__(self, options: EngineOptions = DEFAULTS) -> None:
         super().__init__()
+        self._options = options
         self._skeleton: Skeleton | None = None
         self._outbound: Launcher | None = None
         self._outbound_lock = asyncio.Lock()
