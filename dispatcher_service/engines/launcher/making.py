@@ -4,13 +4,8 @@ A process that has forked copies every page of its memory that it writes to afte
 calls wait; so it has this child, which does nothing else. What is cloned is the launcher's child all the same
 (CLONE_PARENT), and so is reaped by it and ends with it.
 
-The line is a SOCK_SEQPACKET socket, one JSON object a message:
-
-- in, `{"number", "network", "uid", "group", "stale"}`: what the sandbox calls itself in its report, its network, the
-  user that it becomes (null for the launcher's), the name of its control group (null where there are none) and in which
-  hierarchies that is to be renewed: the kernel may take its time for that.
-- out, in the same order, `{"number", "pid"}` with two descriptors, the line on which the sandbox waits for its call and
-  its namespace of mounts; or `{"number", "error"}`.
+It answers orders (`wire.py`) one after another. With the answer come two descriptors: the line on which the sandbox
+waits for its call, and its namespace of mounts.
 """
 
 from __future__ import annotations
@@ -18,18 +13,17 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
-import json
 import os
 import select
 import socket
 from collections.abc import Callable
 from typing import NamedTuple
 
+from dispatcher_service.engines.launcher import wire
 from dispatcher_service.engines.launcher.cgroups import Cgroups, Group
 from dispatcher_service.engines.launcher.native import NativeStarter
 from dispatcher_service.engines.launcher.processes import receive
 
-MAX_MESSAGE = 4096
 SECONDS = 10.0
 """How long the launcher waits for an answer; the machine is stuck, or the maker, when none comes."""
 
@@ -57,6 +51,7 @@ class Maker:
     def __init__(self, starter: NativeStarter, cgroups: Cgroups) -> None:
         self.line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.line.settimeout(SECONDS)
+        self._kinds = starter.kinds
         self._own: Callable[[], bool] | None = None
         self.pid = 0
         """Of the process; 0 where there is none."""
@@ -80,10 +75,8 @@ class Maker:
         Raises:
             OSError: the maker is dead.
         """
-        order = {"number": number, "network": network, "uid": uid, "group": None}
-        if group is not None:
-            order |= {"group": group.name, "stale": list(group.stale)}
-        self.line.send(json.dumps(order).encode())
+        named = () if group is None else (tuple(group.stale), group.name)
+        self.line.send(wire.pack_order(wire.Order(number, uid, self._kinds.index(network), *named)))
         if self._own is not None:
             self._own()
 
@@ -97,36 +90,35 @@ class Maker:
         Raises:
             OSError: the maker is dead, or stuck.
         """
-        data, fds, _flags = receive(self.line, MAX_MESSAGE, 2)
+        data, fds, _flags = receive(self.line, wire.MAX_ANSWER, 2)
         if not data:
             raise ConnectionResetError("the process that makes sandboxes has died")
-        told = json.loads(data)
+        told = wire.unpack_answer(data)
         if len(fds) != 2:
             for fd in fds:
                 os.close(fd)
-            return Made(told["number"], told.get("error", "too many open files"), 0, None, -1)
+            return Made(told.number, told.error or "too many open files", 0, None, -1)
         line = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, fileno=fds[0])
-        return Made(told["number"], "", told["pid"], line, fds[1])
+        return Made(told.number, "", told.pid, line, fds[1])
 
 
 def answer(line: socket.socket, starter: NativeStarter, cgroups: Cgroups) -> bool:
     """Make the next sandbox that is asked for; False when the launcher is gone."""
-    data = line.recv(MAX_MESSAGE)
+    data = line.recv(wire.MAX_ORDER)
     if not data:
         return False
-    asked = json.loads(data)
-    number = asked["number"]
+    order = wire.unpack_order(data)
     try:
-        name = asked["group"]
-        if name is not None:
-            cgroups.renew(name, asked["stale"])
+        if order.group:
+            cgroups.renew(order.group, order.stale)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with ours, theirs, contextlib.nullcontext() if name is None else cgroups.entrance(name) as group:
-            pid, mounts = starter.start(number, asked["network"], asked["uid"], group, theirs)
+        with ours, theirs, cgroups.entrance(order.group) if order.group else contextlib.nullcontext() as group:
+            pid, mounts = starter.start(order.number, starter.kinds[order.kind], order.uid, group, theirs)
             try:
-                socket.send_fds(line, [json.dumps({"number": number, "pid": pid}).encode()], [ours.fileno(), mounts])
+                answered = wire.pack_answer(wire.Answer(order.number, pid))
+                socket.send_fds(line, [answered], [ours.fileno(), mounts])
             finally:
                 os.close(mounts)
     except OSError as error:
-        line.send(json.dumps({"number": number, "error": (error.strerror or str(error))[:500]}).encode())
+        line.send(wire.pack_answer(wire.Answer(order.number, 0, error.strerror or str(error))))
     return True

@@ -26,8 +26,9 @@ from dispatcher_service.engines.launcher.kernel import (
     MS_REMOUNT,
 )
 from dispatcher_service.engines.launcher.networks import Networks
-from dispatcher_service.engines.launcher.sandbox import REPORT, Report, Sandbox, Walls
+from dispatcher_service.engines.launcher.sandbox import Report, Sandbox, Walls
 from dispatcher_service.engines.launcher.template import Template, make_place
+from dispatcher_service.engines.launcher.wire import REPORT
 
 OWN = CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS
 """Namespaces of every call besides that of mounts; that of users comes later, so that it owns none of these."""
@@ -64,6 +65,8 @@ class NativeStarter:
             network: Walls(network, spec["inner"], rules, kernel.Filter(bytes.fromhex(code)), last_capability)
             for network, code in spec["filters"].items()
         }
+        self.kinds = tuple(self.walls)
+        """Of networks, by the numbers that orders name them by."""
         self.network = next(network for network in self.walls if network != "loopback")
         """Of calls that get no other."""
         self.covered = tuple(f"/{target}/" for _source, target in spec["binds"])

@@ -8,7 +8,6 @@ kernel kills whatever is left. The order of the steps matters: each takes away w
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import resource
 import signal
@@ -16,9 +15,9 @@ import socket
 import struct
 from collections.abc import Callable
 from fcntl import F_DUPFD_CLOEXEC, fcntl, ioctl
-from typing import Any, NamedTuple, NoReturn
+from typing import NamedTuple, NoReturn
 
-from dispatcher_service.engines.launcher import kernel, landlock
+from dispatcher_service.engines.launcher import kernel, landlock, wire
 from dispatcher_service.engines.launcher.child import IGNORED
 from dispatcher_service.engines.launcher.kernel import (
     CLONE_NEWUSER,
@@ -30,15 +29,10 @@ from dispatcher_service.engines.launcher.kernel import (
 from dispatcher_service.engines.launcher.processes import receive
 from dispatcher_service.engines.launcher.template import write
 
-MAX_MESSAGE = 1 << 18
-LIKE_A_CALL = '{"argv": ["/folder/name", "argument"], "env": {"NAME": "value"}, "rlimits": [[1, 2, 3]], "processes": 4}'
+LIKE_A_CALL = wire.pack_call(["/folder/name", "argument"], {"NAME": "value"}, [(1, 2, 3)], 4, [("/folder", 5)])
 REPORT_FD, LINE_FD, RULES_FD = 3, 4, 5
-JOIN = b"J"
-"""In place of a call: a request for the sandbox's namespaces, and the answer, which comes with their descriptors."""
 SPACES = ("user", "pid", "ipc", "uts", "net", "cgroup")
-"""Those that come, in this order; that of mounts the launcher has."""
-REPORT = struct.Struct("=IIIdI")
-"""The sandbox's number, exit code, signal, CPU time and the largest process's size; then the text of an error."""
+"""What `wire.JOIN` is answered with, in this order; the namespace of mounts the launcher has."""
 SPAWN_ROOM = 24 << 20
 """Bytes of address space that this process takes up, with some to spare: an executable that is allowed less is started
 by a fork, whose child alone is limited; else this process is limited too, and starting needs some memory."""
@@ -84,8 +78,7 @@ class Sandbox:
         walls: what it is made with.
         uid: the user to become on the host; None keeps the launcher's.
         report_w: where to report.
-        line: on which its call comes: one message with the command, the environment, limits and rules, and standard
-            input, output and error; before it, maybe, `JOIN`.
+        line: on which its call comes (`wire.py`); before it, maybe, `wire.JOIN`.
     """
 
     def __init__(self, number: int, walls: Walls, uid: int | None, report_w: int, line: socket.socket) -> None:
@@ -94,7 +87,7 @@ class Sandbox:
         self.uid = uid
         self.report_w = report_w
         self.line = line
-        self.request: dict[str, Any] = {}
+        self.call = wire.CallMessage([], {}, [], 0, [])
         self.fds: list[int] = []
 
     def become(self, join: Callable[[], None] | None) -> NoReturn:
@@ -128,7 +121,7 @@ class Sandbox:
             self.run()
         except BaseException as error:  # noqa: BLE001  (whatever it is, the launcher must hear of it and this process end)
             text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-            os.write(self.report_w, REPORT.pack(self.number, 0, 0, 0.0, 0) + text[:500].encode())
+            os.write(self.report_w, wire.REPORT.pack(self.number, 0, 0, 0.0, 0) + text.encode()[: wire.MAX_ERROR])
         finally:
             os._exit(127)
 
@@ -181,46 +174,45 @@ class Sandbox:
         """Wait for what makes this the sandbox of a call."""
         # A clone copies each page when it first writes to it. What is done for a call later is done for nothing now, so
         # that much of that is over when one comes.
-        json.loads(LIKE_A_CALL)
+        wire.unpack_call(LIKE_A_CALL)
         end_the_rest()
         while True:
-            message, self.fds, _flags = receive(self.line, MAX_MESSAGE, 3)
+            message, self.fds, _flags = receive(self.line, wire.MAX_CALL, 3)
             if not message:
                 os._exit(0)  # not needed any more
-            if message != JOIN:
+            if message != wire.JOIN:
                 break
             self.let_in()
-        self.request = json.loads(message)
+        self.call = wire.unpack_call(message)
 
     def let_in(self) -> None:
         """Hand out the sandbox's namespaces, for a process that is to run in it in place of an executable."""
         # Its own files in /proc are still to be had, though no other process of the sandbox's user may open them.
         opened = [os.open(f"/proc/self/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC) for kind in SPACES]
-        socket.send_fds(self.line, [JOIN], opened)
+        socket.send_fds(self.line, [wire.JOIN], opened)
         for fd in opened:
             os.close(fd)
 
     def confine(self, rules: landlock.Ruleset) -> None:
         """Set what holds for this call alone: limits, what it may do with what was mounted for it, its descriptors."""
-        request = self.request
-        if request["processes"]:
-            most = request["processes"] + 1  # this one counts too
+        if self.call.processes:
+            most = self.call.processes + 1  # this one counts too
             set_limit(resource.RLIMIT_NPROC, most, most)
-        for target, access in request["rules"]:
+        for target, access in self.call.rules:
             rules.allow(target, access)
         rules.restrict()
         self.walls.seccomp.install()
         for number, fd in enumerate(self.fds):  # none of them is below 3
             os.dup2(fd, number)
         kernel.close_from(REPORT_FD + 1)
-        for number, soft, hard in request["rlimits"]:
+        for number, soft, hard in self.call.rlimits:
             if number != resource.RLIMIT_AS or hard >= SPAWN_ROOM:
                 set_limit(number, soft, hard)
 
     def run(self) -> None:
         """Start the executable, wait for its end, end what it has left behind, and report."""
-        argv, environment = self.request["argv"], self.request["env"]
-        limits = [limit for limit in self.request["rlimits"] if limit[0] == resource.RLIMIT_AS]
+        argv, environment = self.call.argv, self.call.env
+        limits = [limit for limit in self.call.rlimits if limit[0] == resource.RLIMIT_AS]
         if limits and limits[0][2] < SPAWN_ROOM:
             pid = fork_limited(argv, environment, limits)
         else:
@@ -233,7 +225,7 @@ class Sandbox:
         code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else 0
         number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
         cpu = used.ru_utime + used.ru_stime
-        os.write(REPORT_FD, REPORT.pack(self.number, code, number, cpu, used.ru_maxrss))
+        os.write(REPORT_FD, wire.REPORT.pack(self.number, code, number, cpu, used.ru_maxrss))
         while True:
             signal.pause()  # the launcher kills this process when it has told of the end, which has no time to lose
 
@@ -256,7 +248,7 @@ def set_limit(number: int, soft: int, hard: int) -> None:
     resource.setrlimit(number, (soft, hard))
 
 
-def fork_limited(argv: list[str], environment: dict[str, str], limits: list[tuple[int, int, int]]) -> int:
+def fork_limited(argv: list[bytes], environment: dict[bytes, bytes], limits: list[tuple[int, int, int]]) -> int:
     """Start an executable whose address space is to be smaller than this process's.
 
     Raises:

@@ -6,12 +6,12 @@ sandbox does.
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 from typing import Any, NamedTuple
 
 from dispatcher_service.engines.launcher.call import Call
+from dispatcher_service.engines.launcher.wire import pack_call
 
 FEW, MOST = 4, 16
 """How many wait at any time, and how many while calls come: each is a process of 2 MiB."""
@@ -39,9 +39,10 @@ class Spare(NamedTuple):
 
         Raises:
             OSError: it is dead.
+            ValueError: nothing could be run by that.
         """
-        message = {name: request[name] for name in ("argv", "env", "rlimits", "processes")} | {"rules": rules}
-        socket.send_fds(self.line, [json.dumps(message).encode()], fds)
+        call = pack_call(request["argv"], request["env"], request["rlimits"], request["processes"], rules)
+        socket.send_fds(self.line, [call], fds)
 
     def close(self) -> None:
         """Let go of it; when it has no call, it ends."""
