@@ -33,6 +33,9 @@ class AuditBounds:
     """Records that wait to be written; beyond that the oldest are dropped."""
     group: int = 500
     """Records of one transaction."""
+    gather: float = 0.1
+    """Seconds that a record waits at most for others to be written with it; so much is lost when the process is killed,
+    but no more. A full group, a reader and the end do not wait."""
     keep: int = 100_000
     """Records in the store, about; older ones are deleted."""
     flush_wait: float = 2.0
@@ -51,6 +54,8 @@ class AuditLog:
         self._settled = 0
         self._untrimmed = self._bounds.keep
         self._overflowing = False
+        self._loop = asyncio.get_running_loop()
+        self._gathering: asyncio.TimerHandle | None = None
         self._wake = asyncio.Event()
         self._progress = asyncio.Condition()
         self._writer = asyncio.create_task(self._run(), name="audit writer")
@@ -63,7 +68,10 @@ class AuditLog:
             self._queue.popleft()
             self._settled += 1
             self._dropped(1)
-        self._wake.set()
+        if self._gathering is None:
+            self._gathering = self._loop.call_later(self._bounds.gather, self._wake.set)
+        if len(self._queue) == self._bounds.group:
+            self._wake.set()
 
     async def page(
         self, size: int = 0, token: str = "", since: datetime | None = None
@@ -85,6 +93,7 @@ class AuditLog:
     async def flush(self, timeout: float) -> bool:  # noqa: ASYNC109  (a bound on a wait that may fail)
         """Wait until what was taken so far is written or dropped; False when that takes longer."""
         target = self._taken
+        self._wake.set()
         try:
             async with asyncio.timeout(timeout), self._progress:
                 await self._progress.wait_for(lambda: self._settled >= target)
@@ -98,6 +107,8 @@ class AuditLog:
         self._writer.cancel()
         with suppress(asyncio.CancelledError):
             await self._writer
+        if self._gathering is not None:
+            self._gathering.cancel()
         self._queue.clear()
         if self._taken > self._settled:
             self._dropped(self._taken - self._settled)
@@ -107,7 +118,12 @@ class AuditLog:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            while self._queue:
+            if self._gathering is not None:
+                self._gathering.cancel()
+                self._gathering = None
+            # What comes meanwhile gathers anew.
+            taken = self._taken
+            while self._queue and self._settled < taken:
                 group = [self._queue.popleft() for _ in range(min(len(self._queue), self._bounds.group))]
                 while not await self._write(group):
                     await asyncio.sleep(delay)

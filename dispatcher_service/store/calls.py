@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
+import orjson
 from sqlalchemy import Row, delete, func, insert, select
 
 from dispatcher_service.calls.record import CallRecord, GivenAccess
@@ -17,6 +19,10 @@ from dispatcher_service.store.schema import plain_text
 
 _MAX_TEXT = 1024
 _columns = schema.call.c
+_WRITTEN = tuple(column.name for column in _columns if column is not _columns.id)
+_ROWS_AT_ONCE = 50
+"""Rows that one statement writes to SQLite, which takes 999 values in any build. The driver lets the interpreter go and
+asks for it again with each step, which the event loop would feel if each row were one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +45,14 @@ class CallTable:
     async def append(self, host: str, records: Sequence[CallRecord]) -> None:
         """Write records of a host in one transaction."""
         async with self._access.writing() as connection:
-            await connection.execute(insert(schema.call), [_row(host, record) for record in records])
+            if connection.dialect.name != "sqlite":
+                rows = [dict(zip(_WRITTEN, _row(host, record, _as_it_is), strict=True)) for record in records]
+                await connection.execute(insert(schema.call), rows)
+                return
+            for start in range(0, len(records), _ROWS_AT_ONCE):
+                chunk = records[start : start + _ROWS_AT_ONCE]
+                values = tuple(value for record in chunk for value in _row(host, record, _json_text))
+                await connection.exec_driver_sql(_insertion(len(chunk)), values)
 
     async def page(self, limit: int, before: int | None = None, since: datetime | None = None) -> list[StoredCall]:
         """List records, the newest first.
@@ -64,27 +77,41 @@ class CallTable:
             await connection.execute(delete(schema.call).where(_columns.id <= newest - keep))
 
 
-def _row(host: str, record: CallRecord) -> dict[str, Any]:
-    return {
-        "time": record.time.timestamp(),
-        "user_name": plain_text(record.user, _MAX_TEXT),
-        "roles": [plain_text(role, _MAX_TEXT) for role in record.roles],
-        "track_id": plain_text(record.track_id, 16),
-        "action": plain_text(record.action, _MAX_TEXT),
-        "allowed": record.allowed,
-        "outcome": plain_text(record.outcome, _MAX_TEXT),
-        "duration": record.duration,
-        "cpu": record.usage.cpu if record.usage else None,
-        "memory_peak": record.usage.memory_peak if record.usage else None,
-        "wall": record.usage.wall if record.usage else None,
-        "processes_peak": record.usage.processes_peak if record.usage else None,
-        "request_id": plain_text(record.request_id, _MAX_TEXT),
-        "originator": plain_text(record.originator, _MAX_TEXT),
-        "peer": plain_text(record.peer, _MAX_TEXT),
-        "host": host,
-        "task": plain_text(record.task, _MAX_TEXT),
-        "access": None if record.access is None else asdict(record.access),
-    }
+@lru_cache(maxsize=_ROWS_AT_ONCE)
+def _insertion(rows: int) -> str:
+    """Return SQLite's statement for so many rows, whose values follow one another."""
+    row = f"({', '.join('?' * len(_WRITTEN))})"
+    return f"INSERT INTO {schema.call.name} ({', '.join(_WRITTEN)}) VALUES {', '.join([row] * rows)}"  # noqa: S608  (names of our own)
+
+
+def _json_text(value: Any) -> str | None:
+    return None if value is None else orjson.dumps(value).decode()
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _row(host: str, record: CallRecord, json: Callable[[Any], Any]) -> tuple[Any, ...]:
+    """Return the values of `_WRITTEN`; `json` makes what the columns of JSON are given."""
+    usage = record.usage
+    return (
+        record.time.timestamp(),
+        plain_text(record.user, _MAX_TEXT),
+        json([plain_text(role, _MAX_TEXT) for role in record.roles]),
+        plain_text(record.track_id, 16),
+        plain_text(record.action, _MAX_TEXT),
+        record.allowed,
+        plain_text(record.outcome, _MAX_TEXT),
+        record.duration,
+        *((None,) * 4 if usage is None else (usage.cpu, usage.memory_peak, usage.wall, usage.processes_peak)),
+        plain_text(record.request_id, _MAX_TEXT),
+        plain_text(record.originator, _MAX_TEXT),
+        plain_text(record.peer, _MAX_TEXT),
+        host,
+        plain_text(record.task, _MAX_TEXT),
+        json(None if record.access is None else asdict(record.access)),
+    )
 
 
 def _stored(row: Row[Any]) -> StoredCall:

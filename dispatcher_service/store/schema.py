@@ -121,4 +121,6 @@ def _sqlite_now(_element: Any, _compiler: Any, **_: Any) -> str:
 
 def plain_text(text: str, limit: int | None = None) -> str:
     """Make text fit for both databases: no NUL (PostgreSQL), no half of a surrogate pair (both); cut at `limit`."""
+    if text.isascii() and "\0" not in text:
+        return text[:limit]
     return text[:limit].replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()

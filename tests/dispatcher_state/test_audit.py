@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from prometheus_client import REGISTRY
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from dispatcher_service.audit.log import AuditBounds, AuditLog
 from dispatcher_service.audit.messages import list_call_records
@@ -17,6 +17,7 @@ from graft.common.v1 import audit_pb2
 from graft.dispatcher.v1 import dispatcher_pb2
 from graft_common.database import open_database
 from graft_common.errors import GraftError
+from support.dispatcher_hosts import until
 
 GIVEN = GivenAccess("outbound", 2, 1, ("REGION",), ("key", "other"))
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
@@ -203,3 +204,41 @@ async def test_recording_never_waits(store):
         log.record(record(number))
     assert loop.time() - started < 5
     await log.close(30)
+
+
+async def _stored(store: DispatcherStore, count: int) -> None:
+    """Wait until the store has so many records, with nobody asking the log for them."""
+
+    async def probe() -> bool:
+        return len(await store.calls.page(1000)) == count
+
+    await until(f"{count} records", probe)
+
+
+async def test_what_comes_together_is_written_together_and_soon(store):
+    # The first transaction of a log trims it as well.
+    commits: list[object] = []
+    event.listen(store._engine.sync_engine, "commit", commits.append)
+    log = AuditLog(store, "h", AuditBounds(gather=0.2))
+    for number in range(60):
+        log.record(record(number))
+        await asyncio.sleep(0)
+    await _stored(store, 60)
+    assert len(commits) <= 2
+    log.record(record(60))
+    await _stored(store, 61)
+    assert len(commits) == 3
+    await log.close()
+
+
+async def test_neither_a_full_group_nor_a_reader_nor_the_end_waits_for_more(store):
+    log = AuditLog(store, "h", AuditBounds(group=10, gather=3600))
+    for number in range(10):
+        log.record(record(number))
+    await _stored(store, 10)
+    log.record(record(10))
+    page, _ = await log.page()
+    assert len(page) == 11
+    log.record(record(11))
+    await log.close()
+    assert len(await store.calls.page(1000)) == 12
