@@ -25,6 +25,7 @@ from graft_common.declarations.model import (
     Param,
     Qualifier,
     Record,
+    Residence,
     Result,
     Transition,
 )
@@ -108,7 +109,8 @@ class Builder:
             limits=next(iter(self._each(place, element, "limits", self._limits)), MethodLimits()),
             access=next(iter(self._each(place, element, "access", self._access)), Access()),
             idempotent=_flag(element, "idempotent"),
-            resident=_flag(element, "resident"),
+            resident=self._resident(place, element),
+            residence=next(iter(self._each(place, element, "resident", self._residence)), Residence()),
             zygote=_flag(element, "zygote", default=True),
             implicit=_flag(element, "implicit"),
             tag=element.get("tag", ""),
@@ -143,6 +145,23 @@ class Builder:
             open_files=self._quantity(place, element, "open-files", int),
             file_size=self._quantity(place, element, "file-size", units.size),
             tmp=self._quantity(place, element, "tmp", units.size),
+        )
+
+    def _resident(self, place: Place, element: Element) -> bool:
+        if not children(element, "resident"):
+            return _flag(element, "resident")
+        if not _flag(element, "resident", default=True):
+            self.faults.append((place, 'it has <resident> and says resident="false"; take one of them away'))
+        return True
+
+    def _residence(self, place: Place, element: Element) -> Residence:
+        usual = Residence()
+        return Residence(
+            concurrency=_or_usual(self._quantity(place, element, "concurrency", int), usual.concurrency),
+            processes=_or_usual(self._quantity(place, element, "processes", int), usual.processes),
+            calls=_or_usual(self._quantity(place, element, "calls", int), usual.calls),
+            age=_or_usual(self._quantity(place, element, "age", _seconds), usual.age),
+            idle=_or_usual(self._quantity(place, element, "idle", _seconds), usual.idle),
         )
 
     def _access(self, _: Place, element: Element) -> Access:
@@ -184,6 +203,10 @@ class Builder:
         except ValueError as error:
             self.faults.append((place, f"{name}: {error}"))
             return None
+
+
+def _or_usual(value: _Unit | None, usual: _Unit) -> _Unit:
+    return usual if value is None else value
 
 
 def _seconds(text: str) -> float:

@@ -192,6 +192,22 @@ class MethodLimits:
     """Bytes that the private /tmp holds."""
 
 
+@dataclass(frozen=True, slots=True)
+class Residence:
+    """How the processes of a resident method stay."""
+
+    concurrency: int = 1
+    """Calls that one answers at once."""
+    processes: int = 1
+    """How many of them may stay on a host."""
+    calls: int = 10_000
+    """Calls after which another one takes its place."""
+    age: float = 3600.0
+    """Seconds after which another one takes its place, to the millisecond."""
+    idle: float = 300.0
+    """Seconds without a call after which it is let go, to the millisecond."""
+
+
 Network: TypeAlias = Literal["none", "loopback", "outbound"]
 
 
@@ -259,6 +275,8 @@ class Method:
     """Calling it twice is as good as once, so that a call may be tried again."""
     resident: bool = False
     """Its process stays and answers many calls."""
+    residence: Residence = Residence()
+    """How, where it does."""
     zygote: bool = True
     """A warm interpreter may be used to start it."""
     implicit: bool = False

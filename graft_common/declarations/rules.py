@@ -21,6 +21,7 @@ from graft_common.declarations.model import (
     Lifecycle,
     Method,
     MethodLimits,
+    Residence,
     Types,
 )
 from graft_common.declarations.types import (
@@ -43,6 +44,8 @@ MAX_SECONDS = 365 * 24 * 3600.0
 MAX_SIZE = 10**15 - 1
 MAX_COUNT = 10**6
 MAX_PARAMS = 256
+MAX_RESIDENT = {"concurrency": 256, "processes": 32}
+"""Calls that a resident process answers at once, and how many of them a method may have on a host."""
 MAX_FIELDS = 1000
 """Of a record; Protocol Buffers for Python take about four times as many."""
 
@@ -114,6 +117,7 @@ class _Rules:
         yield from _lifecycle(place, method.lifecycle)
         yield from _limits(place, method.limits)
         yield from _access(place, method)
+        yield from _residence(place, method.residence)
         for number, example in enumerate(method.examples):
             yield from self._example((*place, ("example", number)), method, example)
 
@@ -217,6 +221,19 @@ def _reserved(kind: str, names: Iterable[str]) -> Iterator[Fault]:
 def _lifecycle(place: Place, found: Lifecycle) -> Iterator[Fault]:
     for _, reason in lifecycle.faults(found):
         yield (*place, ("lifecycle", 0)), reason
+
+
+def _residence(place: Place, residence: Residence) -> Iterator[Fault]:
+    here = (*place, ("resident", 0))
+    for name in ("concurrency", "processes", "calls"):
+        most = MAX_RESIDENT.get(name, MAX_COUNT)
+        value = getattr(residence, name)
+        if not 1 <= value <= most:
+            yield here, f"{name} is {value}; it lies between 1 and {most}"
+    for name in ("age", "idle"):
+        value = getattr(residence, name)
+        if not 1 <= value <= MAX_SECONDS:
+            yield here, f"{name} is {value:g} s; it lies between 1 s and {MAX_SECONDS:.0f} s"
 
 
 def _limits(place: Place, limits: MethodLimits) -> Iterator[Fault]:

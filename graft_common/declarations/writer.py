@@ -17,6 +17,7 @@ from graft_common.declarations.model import (
     MethodLimits,
     Param,
     Record,
+    Residence,
     Result,
 )
 from graft_common.declarations.texts import NAMESPACE, clean, escape_attribute, escape_text
@@ -92,7 +93,7 @@ def _method(method: Method) -> list[str]:
         "roles": " ".join(method.roles) or None,
         "session": _false(method.session),
         "idempotent": _true(method.idempotent),
-        "resident": _true(method.resident),
+        "resident": _true(method.resident and method.residence == Residence()),
         "zygote": None if method.zygote else "off",
         "implicit": _true(method.implicit),
         "tag": method.tag or None,
@@ -104,6 +105,8 @@ def _method(method: Method) -> list[str]:
     for error in method.errors:
         inner += _error(error)
     inner += [*_lifecycle(method.lifecycle), *_limits(method.limits), *_access(method.access)]
+    if method.resident:
+        inner += _residence(method.residence)
     for example in method.examples:
         inner += _example(example)
     return _element("method", attributes, inner)
@@ -151,6 +154,18 @@ def _limits(limits: MethodLimits) -> list[str]:
         "tmp": _size(limits.tmp),
     }
     return _element("limits", attributes, []) if limits != MethodLimits() else []
+
+
+def _residence(residence: Residence) -> list[str]:
+    usual = Residence()
+    attributes = {
+        "concurrency": _number(residence.concurrency if residence.concurrency != usual.concurrency else None),
+        "processes": _number(residence.processes if residence.processes != usual.processes else None),
+        "calls": _number(residence.calls if residence.calls != usual.calls else None),
+        "age": _seconds(residence.age if residence.age != usual.age else None),
+        "idle": _seconds(residence.idle if residence.idle != usual.idle else None),
+    }
+    return _element("resident", attributes, []) if residence != usual else []
 
 
 def _access(access: Access) -> list[str]:

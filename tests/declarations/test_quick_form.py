@@ -28,7 +28,7 @@ FULL = f"""<methods xmlns="{NAMESPACE}">
   <enum name="other-state"><value name="x"/></enum>
   <record name="disk"><field name="b" type="enum state"/></record>
   <method name="Volume.resize" executable="r.py" role="read-only" roles="a b" session="true" idempotent="false"
-      resident="0" zygote="1" implicit="true" tag="x">
+      resident="1" zygote="off" implicit="true" tag="x">
     <doc>What.</doc>
     <param name="p" type="string" since="1.0" secret="true"><doc/></param>
     <param name="q" type="int" default="1" optional="false"/>
@@ -38,6 +38,7 @@ FULL = f"""<methods xmlns="{NAMESPACE}">
       <deprecated release="4"/><removed release="5"/></lifecycle>
     <limits timeout="1.5 s" cpu="2s" memory="64MiB" processes="4" output="1" stderr="8" open-files="5" file-size="6" tmp="7"/>
     <access network="outbound"><read path="/a"/><write path="/b"/><environment name="X"/><secret name="y"/></access>
+    <resident concurrency="4" processes="2" calls="100" age="1h" idle="1min"/>
     <example><doc>d</doc><argument name="p" value="x"/><result value="y"/></example>
     <example><argument name="p" value="x"/><error code="E"><param value="z"/></error></example>
   </method>

@@ -14,10 +14,12 @@ from graft_common.declarations.model import (
     EnumValue,
     Example,
     MethodLimits,
+    Residence,
     Types,
 )
 from graft_common.declarations.reader import MAX_FINDINGS, DeclarationError, read_document
 from graft_common.declarations.texts import NAMESPACE
+from graft_common.declarations.writer import write_document
 from graft_common.errors import GraftError
 from graft_common.xml_documents import MAX_BYTES
 
@@ -69,6 +71,9 @@ def of_method(inner: str, attributes: str = "") -> str:
         ('<enum name="e"/>', "x.xml:2: /methods/enum: The content of element 'enum' is not complete"),
         ('<enum name="e"><value name=""/></enum>', "attribute name=''"),
         ('<record name="r"><field name="f" type="int" qualifier="RX"/></record>', "attribute qualifier='RX'"),
+        (of_method('<resident concurrency="0"/>'), "attribute concurrency='0'"),
+        (of_method('<resident age="long"/>'), "attribute age='long'"),
+        (of_method("<resident/><resident/>"), "<resident> stands more than once in <method>"),
     ],
 )
 def test_what_the_schema_refuses(inner: str, says: str) -> None:
@@ -223,3 +228,36 @@ def test_records_of_too_many_fields_are_refused(kind: str) -> None:
     fields = "".join(f'<field name="f{n}" type="int"/>' for n in range(1001))
     [finding] = told(f'<{kind} name="big">{fields}</{kind}>')
     assert finding.endswith("it has 1001 fields; at most 1000 are taken")
+
+
+@pytest.mark.parametrize(
+    ("attributes", "inner", "resident", "residence"),
+    [
+        ("", "", False, Residence()),
+        ('resident="true"', "", True, Residence()),
+        ("", "<resident/>", True, Residence()),
+        ('resident="1"', '<resident concurrency="8"/>', True, Residence(8)),
+        ("", '<resident processes="2" calls="9" age="1.5min" idle="2s"/>', True, Residence(1, 2, 9, 90.0, 2.0)),
+    ],
+)
+def test_who_stays(attributes: str, inner: str, resident: bool, residence: Residence) -> None:
+    document = read(of_method(inner, attributes))
+    [method] = document.methods
+    assert (method.resident, method.residence) == (resident, residence)
+    assert read_document(write_document(document), "x.xml") == document
+
+
+@pytest.mark.parametrize(
+    ("attributes", "inner", "says"),
+    [
+        ("", '<resident concurrency="257"/>', "resident[1]: concurrency is 257; it lies between 1 and 256"),
+        ("", '<resident processes="33"/>', "processes is 33; it lies between 1 and 32"),
+        ("", '<resident calls="1000001"/>', "calls is 1000001; it lies between 1 and 1000000"),
+        ("", '<resident age="500ms"/>', "age is 0.5 s; it lies between 1 s and 31536000 s"),
+        ("", '<resident idle="9000h"/>', "idle is 3.24e+07 s; it lies"),
+        ('resident="false"', "<resident/>", 'it has <resident> and says resident="false"; take one of them away'),
+    ],
+)
+def test_what_cannot_stay(attributes: str, inner: str, says: str) -> None:
+    [finding] = told(of_method(inner, attributes))
+    assert says in finding

@@ -27,6 +27,7 @@ from graft_common.declarations.model import (
     MethodLimits,
     Param,
     Record,
+    Residence,
     Result,
     Transition,
     Types,
@@ -187,6 +188,10 @@ def fields(
 _seconds = st.none() | st.integers(1, 10**9).map(lambda milliseconds: milliseconds / 1000)
 _sizes = st.none() | st.integers(1, 2**40) | st.integers(1, 1000).map(lambda number: number * 2**20)
 _counts = st.none() | st.integers(1, 1000)
+_spans = st.integers(1000, 10**9).map(lambda milliseconds: milliseconds / 1000)
+_residences = st.builds(
+    Residence, st.integers(1, 256), st.integers(1, 32), st.integers(1, 10**6), _spans, _spans
+) | st.just(Residence())
 _paths = st.lists(plain_names.map(lambda name: f"/a b/{name}"), unique=True, max_size=2).map(tuple)
 _variables = st.lists(st.from_regex(r"[a-z_][A-Za-z0-9_]{0,9}", fullmatch=True), unique=True, max_size=2).map(tuple)
 _secrets = st.lists(st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,9}", fullmatch=True), unique=True, max_size=2).map(
@@ -217,6 +222,7 @@ def methods(draw: st.DrawFn, name: str, known: Types) -> Method:
         error = () if answer is not None else draw(st.sampled_from([(), ("CODE", "a\nb", "")]))
         arguments = tuple(Argument(name, value) for name, value in given.items() if value is not None)
         examples.append(Example(draw(prose), arguments, answer, error))
+    resident = draw(st.booleans())
     return Method(
         name=name,
         doc=draw(prose),
@@ -235,7 +241,8 @@ def methods(draw: st.DrawFn, name: str, known: Types) -> Method:
             st.builds(Access, st.sampled_from(["none", "loopback", "outbound"]), _paths, _paths, _variables, _secrets)
         ),
         idempotent=draw(st.booleans()),
-        resident=draw(st.booleans()),
+        resident=resident,
+        residence=draw(_residences) if resident else Residence(),
         zygote=draw(st.booleans()),
         implicit=draw(st.booleans()),
         tag=draw(tags),
