@@ -6,8 +6,9 @@ import asyncio
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -39,6 +40,8 @@ class DropIn:
     name: str
     mount_at: str
     """The extensions directory itself, as an absolute path."""
+    hold: Callable[[], AbstractContextManager[None]] = field(compare=False)
+    """Keeps the copy for longer than the call; to be asked while that holds it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +154,16 @@ class DropIns:
         generation = view.generation
         generation.holders += 1
         try:
-            yield DropIn(generation.root, name, str(self._directory))
+            yield DropIn(generation.root, name, str(self._directory), partial(self._hold, generation))
+        finally:
+            generation.holders -= 1
+            self._discard(generation)
+
+    @contextmanager
+    def _hold(self, generation: Generation) -> Iterator[None]:
+        generation.holders += 1
+        try:
+            yield
         finally:
             generation.holders -= 1
             self._discard(generation)

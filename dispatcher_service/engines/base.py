@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
+import os
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -78,6 +79,26 @@ class Access:
 NO_ACCESS = Access()
 
 
+@dataclass(slots=True)
+class Ends:
+    """The ends of pipes that a command is to have, of which whoever has made it keeps the others."""
+
+    fds: list[int]
+    """Standard input, output and error, until they are taken."""
+    heard: Callable[[], bytes]
+    """Returns what is kept of its standard error so far."""
+
+    def take(self) -> list[int]:
+        """Take them over, to be closed by the taker."""
+        fds, self.fds = self.fds, []
+        return fds
+
+    def close(self) -> None:
+        """Close them, unless they were taken."""
+        for fd in self.take():
+            os.close(fd)
+
+
 @dataclass(frozen=True, slots=True)
 class Command:
     """One execution to be: `[<mount_at>/<executable>, *arguments]` with `stdin` as its input."""
@@ -96,6 +117,8 @@ class Command:
     access: Access = NO_ACCESS
     zygote: bool = True
     """Whether a warm interpreter may run it, where the engine has any and it makes no difference."""
+    ends: Ends | None = None
+    """What it talks through in place of `stdin` and the outcome's output; such a command is always started anew."""
 
     @property
     def path(self) -> str:

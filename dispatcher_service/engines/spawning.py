@@ -31,7 +31,7 @@ from dispatcher_service.engines.executables import CannotRun, check_variables, i
 from dispatcher_service.engines.launcher.client import End, Launcher, LauncherError, Request
 from dispatcher_service.engines.limiting import bounds, exceeded, limits_finding, refused
 from dispatcher_service.engines.started import Started
-from dispatcher_service.engines.stdio import close_quietly, sealed_input
+from dispatcher_service.engines.stdio import GivenEnds, close_quietly, sealed_input
 
 ENVIRONMENT = {"PATH": "/sbin:/usr/sbin:/bin:/usr/bin"}
 """What xapi gives to an extension, exactly (forkhelpers.ml, default_path_env_pair)."""
@@ -263,7 +263,7 @@ class LauncherEngine(ABC):
         tree_fd = os.open(command.tree, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             head = read_head(tree_fd, command.executable)
-            ready = self._take_ready(command, tree_fd, launcher)
+            ready = self._take_ready(command, tree_fd, launcher) if command.ends is None else None
             if ready is not None:
                 try:
                     outcome = await self._follow(command, head, running, ready)
@@ -286,12 +286,14 @@ class LauncherEngine(ABC):
         if tree_fd in extra:
             extra[extra.index(tree_fd)] = os.dup(tree_fd)
         try:
-            fds = [sealed_input(command.stdin)]
+            given = command.ends.take() if command.ends is not None else []
+            fds = given[:1] or [sealed_input(command.stdin)]
         except OSError:
             close_quietly(extra)
             raise
         try:
-            started = Started(launcher, command.limits)
+            reader = GivenEnds(given[1:], command.ends.heard) if command.ends is not None else None
+            started = Started(launcher, command.limits, reader)
         except OSError:
             close_quietly([*fds, *extra])
             raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dispatcher_service.engines.base import Command, Limits, Outcome
 from dispatcher_service.engines.launcher.client import Ending, Launcher, Request
-from dispatcher_service.engines.stdio import OutputReader
+from dispatcher_service.engines.stdio import GivenEnds, OutputReader
 
 
 class Started:
@@ -16,11 +16,11 @@ class Started:
 
     end: Ending
 
-    def __init__(self, launcher: Launcher, limits: Limits) -> None:
+    def __init__(self, launcher: Launcher, limits: Limits, given: GivenEnds | None = None) -> None:
         self.launcher = launcher
         self.limits = limits
         self.number = 0
-        self.reader = OutputReader(limits.output, lambda: launcher.kill(self.number), limits.stderr)
+        self.reader = given or OutputReader(limits.output, lambda: launcher.kill(self.number), limits.stderr)
 
     def start(self, request: Request, fds: list[int]) -> None:
         """Ask for it; takes the descriptors over."""
