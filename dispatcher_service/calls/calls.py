@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 
 import structlog
 
@@ -17,7 +18,7 @@ from dispatcher_service.calls import metrics
 from dispatcher_service.calls.checks import UNDECLARED_PERMISSION, check_params, check_role
 from dispatcher_service.calls.record import AuditSink, CallRecord, action_of
 from dispatcher_service.calls.result import CallResult, TaskStarter
-from dispatcher_service.calls.runner import Execution, ExecutionMeter, Runner
+from dispatcher_service.calls.runner import NO_LIMITS, Execution, ExecutionMeter, Runner, as_it_is
 from dispatcher_service.calls.slots import Turn
 from dispatcher_service.declarations.declarations import Declarations
 from dispatcher_service.declarations.in_force import InForce, Target
@@ -118,13 +119,7 @@ class Calls:
         Raises:
             GraftError: what the caller is to be told.
         """
-        call = _arrived(request)
-        with self._recorded(call):
-            try:
-                await self._admit(call)
-                return await self._execute(call)
-            finally:
-                self._release(call)
+        return await self._carry_out(_arrived(request), admitted=False)
 
     async def invoke_async(self, request: CallRequest, tasks: TaskStarter) -> str:
         """Check a call, start it as a task, and return the task's reference.
@@ -139,11 +134,7 @@ class Calls:
             nonlocal started
             started = True
             call.caller = replace(call.caller, task_ref=task_ref)
-            with self._recorded(call):
-                try:
-                    return await self._execute(call)
-                finally:
-                    self._release(call)
+            return await self._carry_out(call, admitted=True)
 
         try:
             await self._admit(call, needs_session=True)
@@ -190,7 +181,7 @@ class Calls:
         session: Session | None = None
         if request.credential:
             session = await self._authenticator.session_of(request.credential, request.min_revision)
-            call.caller = replace(call.caller, session=session)
+            call.caller = CallerContext(session, request.credential, request.request_id, request.peer)
         call.builtin = self._find_builtin(request.method)
         if call.builtin is not None:
             call.source = Source.BUILT_IN.value
@@ -261,54 +252,18 @@ class Calls:
             method = _ECHO
         return self.builtins.get(method)
 
-    async def _execute(self, call: _Call) -> CallResult:
-        request, caller = call.request, call.caller
-        with self._busy(caller.session):
-            if call.builtin is not None:
-                return CallResult(await call.builtin.handler(caller, call.params), declared=call.declared)
-            if call.target is None:
-                raise method_unknown(request.method)
-            left = None
-            if request.seconds is not None and not caller.task_ref:
-                left = max(call.arrived + request.seconds - time.monotonic(), 0.0)
-            execution = Execution(
-                request.method,
-                call.target.executable,
-                [caller.session_ref, *call.params],
-                caller.name,
-                call.target.bundle,
-                seconds=left,
-            )
-            if call.checks is not None:
-                method = call.checks.method
-                execution = replace(execution, limits=method.limits, zygote=method.zygote, check=call.checks.result)
-            target = call.target
-            execution = replace(execution, access=lambda: self._access.give(target))
-            value = await self._runner.run(execution, call.meter, call.turn)
-            return CallResult(value, call.meter.usage, call.declared)
-
-    @contextmanager
-    def _busy(self, session: Session | None) -> Iterator[None]:
-        """Let the session count as in use until the block ends."""
-        if session is None:
-            yield
-            return
-        self._sessions[session.digest] += 1
-        try:
-            yield
-        finally:
-            self._sessions[session.digest] -= 1
-            if not self._sessions[session.digest]:
-                del self._sessions[session.digest]
-
-    @contextmanager
-    def _recorded(self, call: _Call) -> Iterator[None]:
-        """Count a call as under way, and record how it ends."""
+    async def _carry_out(self, call: _Call, *, admitted: bool) -> CallResult:
+        """Check a call unless it is admitted, and run it; it counts as under way, and how it ends is recorded."""
         self._under_way += 1
         self._idle.clear()
         outcome = "OK"
         try:
-            yield
+            try:
+                if not admitted:
+                    await self._admit(call)
+                return await self._execute(call)
+            finally:
+                self._release(call)
         except GraftError as error:
             outcome = error.code
             raise
@@ -323,6 +278,43 @@ class Calls:
             self._under_way -= 1
             if not self._under_way:
                 self._idle.set()
+
+    async def _execute(self, call: _Call) -> CallResult:
+        session = call.caller.session
+        if session is None:
+            return await self._run(call)
+        # It counts as in use meanwhile.
+        self._sessions[session.digest] += 1
+        try:
+            return await self._run(call)
+        finally:
+            self._sessions[session.digest] -= 1
+            if not self._sessions[session.digest]:
+                del self._sessions[session.digest]
+
+    async def _run(self, call: _Call) -> CallResult:
+        request, caller, target = call.request, call.caller, call.target
+        if call.builtin is not None:
+            return CallResult(await call.builtin.handler(caller, call.params), declared=call.declared)
+        if target is None:
+            raise method_unknown(request.method)
+        left = None
+        if request.seconds is not None and not caller.task_ref:
+            left = max(call.arrived + request.seconds - time.monotonic(), 0.0)
+        execution = Execution(
+            request.method,
+            target.executable,
+            [caller.session_ref, *call.params],
+            caller.name,
+            target.bundle,
+            limits=NO_LIMITS if call.checks is None else call.checks.method.limits,
+            zygote=call.checks is None or call.checks.method.zygote,
+            check=as_it_is if call.checks is None else call.checks.result,
+            access=partial(self._access.give, target),
+            seconds=left,
+        )
+        value = await self._runner.run(execution, call.meter, call.turn)
+        return CallResult(value, call.meter.usage, call.declared)
 
     def _record(self, call: _Call, outcome: str) -> None:
         request, session = call.request, call.caller.session
@@ -344,18 +336,23 @@ class Calls:
         )
         self._audit.record(record)
         metrics.count(record, call.source, call.meter.exceeded)
-        _log.info(
-            "call.finished",
-            method=record.action,
-            user=record.user,
-            track_id=record.track_id,
-            outcome=outcome,
-            duration=round(record.duration, 6),
-            task=record.task,
-            request_id=record.request_id,
-            **({"exceeded": call.meter.exceeded} if call.meter.exceeded else {}),
-            **({"access": asdict(record.access)} if record.access else {}),
-        )
+        if _log.is_enabled_for(logging.INFO):
+            _tell(record, call.meter)
+
+
+def _tell(record: CallRecord, meter: ExecutionMeter) -> None:
+    _log.info(
+        "call.finished",
+        method=record.action,
+        user=record.user,
+        track_id=record.track_id,
+        outcome=record.outcome,
+        duration=round(record.duration, 6),
+        task=record.task,
+        request_id=record.request_id,
+        **({"exceeded": meter.exceeded} if meter.exceeded else {}),
+        **({"access": asdict(record.access)} if record.access else {}),
+    )
 
 
 def _arrived(request: CallRequest) -> _Call:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -54,10 +55,20 @@ _RESULTS = frozenset(
 
 def count(record: CallRecord, source: str, exceeded: Iterable[str] = ()) -> None:
     """Count a call that has ended; codes of extensions' own are all one, so that the labels stay few."""
-    CALLS.labels(source, record.outcome if record.outcome in _RESULTS else "EXTENSION_ERROR").inc()
-    CALL_SECONDS.labels(source).observe(record.duration)
+    _ended(source, record.outcome if record.outcome in _RESULTS else "EXTENSION_ERROR").inc()
+    _of(CALL_SECONDS, source).observe(record.duration)
     if record.usage is not None:
-        CALL_CPU.labels(source).observe(record.usage.cpu)
-        CALL_MEMORY.labels(source).observe(record.usage.memory_peak)
+        _of(CALL_CPU, source).observe(record.usage.cpu)
+        _of(CALL_MEMORY, source).observe(record.usage.memory_peak)
     for limit in exceeded:
         EXCEEDED.labels(limit).inc()
+
+
+@lru_cache(maxsize=256)
+def _ended(source: str, result: str) -> Counter:
+    return CALLS.labels(source, result)
+
+
+@lru_cache(maxsize=64)
+def _of(histogram: Histogram, source: str) -> Histogram:
+    return histogram.labels(source)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Protocol, Self
 
 from dispatcher_service.engines.base import NO_ACCESS, Access, Usage
@@ -20,9 +21,14 @@ def action_of(method: str) -> str:
     Broken clients send session references in place of names, and anybody can send lines and colours for a terminal.
     """
     head, colon, _ = method.partition(":")
-    if len(head) > MAX_ACTION or not _PLAIN_NAME.fullmatch(head):
+    if len(head) > MAX_ACTION or not _is_plain(head):
         return NO_PLAIN_NAME
     return f"{head}{colon}"
+
+
+@lru_cache(maxsize=1024)
+def _is_plain(name: str) -> bool:
+    return _PLAIN_NAME.fullmatch(name) is not None
 
 
 @dataclass(frozen=True, slots=True)

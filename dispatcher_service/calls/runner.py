@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
+import itertools
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -32,6 +32,8 @@ _log = structlog.get_logger("graft.calls")
 
 _CUTS = 10_000
 """How many methods' cuts are remembered, so as to log each once."""
+_LIMITS = 1_000
+"""How many different requests for limits are remembered, with what is given."""
 _LARGE = 64 << 10
 """Bytes from which output is parsed beside the event loop, which other calls need."""
 
@@ -46,7 +48,12 @@ class ExecutionMeter:
     """What it was given beyond its sandbox."""
 
 
-def _as_it_is(value: Value) -> Value:
+NO_LIMITS = MethodLimits()
+"""Those of a method that asks for none."""
+
+
+def as_it_is(value: Value) -> Value:
+    """Check nothing of an answer."""
     return value
 
 
@@ -54,7 +61,7 @@ async def _no_access() -> Access:
     return NO_ACCESS
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Execution:
     """One run of an executable to be."""
 
@@ -68,11 +75,11 @@ class Execution:
     """Whose call it is, for the bounds of one caller."""
     bundle: LinkedBundle | None = None
     """The extension version that it belongs to, whose folder is held; None for a drop-in."""
-    limits: MethodLimits = field(default_factory=MethodLimits)
+    limits: MethodLimits = NO_LIMITS
     """What differs from the host's limits."""
     zygote: bool = True
     """Whether a warm interpreter may start it."""
-    check: Callable[[Value], Value] = _as_it_is
+    check: Callable[[Value], Value] = as_it_is
     """Returns what the caller is to get of the answer; raises GraftError where it must not get that."""
     access: Callable[[], Awaitable[Access]] = _no_access
     """Returns what it is given beyond its sandbox, asked when its turn has come; raises AccessError."""
@@ -92,6 +99,9 @@ class Runner:
         self._limits = limits
         self._cuts: dict[str, str] = {}
         """What ceilings have cut down of declarations, as it was logged, by method."""
+        self._limits_given: dict[MethodLimits, tuple[CallLimits, str]] = {}
+        """By what is asked for; with what ceilings have cut down, in words."""
+        self._numbers = itertools.count(1)
         self._running: set[str] = set()
         self._stopping = False
 
@@ -117,7 +127,7 @@ class Runner:
                 if self._stopping:
                     raise service_unavailable("dispatcher", "it is shutting down; try again in a moment")
                 command = Command(
-                    call_id=str(uuid.uuid4()),
+                    call_id=f"call-{next(self._numbers)}",
                     tree=tree,
                     mount_at=mount_at,
                     executable=execution.executable,
@@ -153,8 +163,13 @@ class Runner:
 
     def _limits_of(self, execution: Execution) -> CallLimits:
         """Return what a call may use; what a ceiling cuts down of a declaration is logged once."""
-        limits = in_force(execution.limits, self._limits)
-        told = limits.cuts_told()
+        given = self._limits_given.get(execution.limits)
+        if given is None:
+            if len(self._limits_given) >= _LIMITS:
+                self._limits_given.clear()
+            limits = in_force(execution.limits, self._limits)
+            given = self._limits_given[execution.limits] = limits, limits.cuts_told()
+        limits, told = given
         if self._cuts.get(execution.method, "") != told:
             if len(self._cuts) >= _CUTS:
                 self._cuts.clear()

@@ -56,6 +56,7 @@ class InForce:
     bundles: Mapping[str, LinkedBundle] = field(default_factory=dict)
     """By place: `<name>/<version>`."""
     _checks: dict[str, MethodChecks] = field(default_factory=dict, compare=False, repr=False)
+    _targets: dict[str, Target] = field(default_factory=dict, compare=False, repr=False)
 
     @cached_property
     def described(self) -> Api:
@@ -64,12 +65,17 @@ class InForce:
 
     def target(self, method: str) -> Target | None:
         """Return what brings a method; None for nothing. Whether its executable is there is told by the origin."""
+        made = self._targets.get(method)
+        if made is not None:
+            return made
         candidates = self.candidates.get(method)
         if not candidates or not candidates[0].in_force:
             return None
         first = candidates[0]
         bundle = self.bundles.get(first.contribution.place) if first.origin.source is Source.EXTENSION else None
-        return Target(method, first.origin, first.executable, self.api.methods.get(method), bundle)
+        made = Target(method, first.origin, first.executable, self.api.methods.get(method), bundle)
+        self._targets[method] = made
+        return made
 
     def checks(self, method: str) -> MethodChecks | None:
         """Return the checks of a declared method, made when first used; None for others.
