@@ -10,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.body import RefusedError, discard_body
 from gateway.methods.errors import body_of, headers_of, refusal, status_of
+from gateway.whole_answers import send_whole
 from graft_common.errors import GraftError
 
 JSON = "application/json"
@@ -89,8 +90,11 @@ async def send_answer(
         headers += [(b"content-type", JSON.encode()), (b"content-length", str(len(answer.body)).encode())]
     if unread or closing:
         headers.append((b"connection", b"close"))
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    else:
+        await send_whole(send, answer.status, headers, answer.body)
+        return
     # The server leaves the body out where the method is HEAD.
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     if unread:
         await send({"type": "http.response.body", "body": answer.body, "more_body": True})
         await discard_body(receive)

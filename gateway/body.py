@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from starlette.types import Receive
 
 from gateway.load import Held
+from graft_common.deadlines import Within
 from graft_common.units import format_seconds, format_size
 
 LINGER_TIME = 1.0
@@ -70,7 +71,7 @@ async def read_body(receive: Receive, limit: int, seconds: float, held: Held) ->
     chunks: list[bytes] = []
     size = 0
     try:
-        async with asyncio.timeout(seconds):
+        with Within(seconds):
             more = True
             while more:
                 message = await receive()
@@ -85,7 +86,7 @@ async def read_body(receive: Receive, limit: int, seconds: float, held: Held) ->
                 chunks.append(chunk)
     except TimeoutError:
         raise RefusedError(408, f"The body was not complete within {format_seconds(seconds)}.") from None
-    return b"".join(chunks)
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
 async def discard_body(receive: Receive) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
-import uuid
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import structlog
+from prometheus_client import Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.contextvars import bind_contextvars, reset_contextvars
 
 from gateway.metrics import HTTP_IN_FLIGHT, HTTP_REQUESTS, HTTP_SECONDS
+from gateway.whole_answers import AT_ONCE, WHOLE, Header, pass_on
 
 _log = structlog.get_logger("graft.gateway")
 
@@ -45,6 +49,13 @@ class Exchange:
         """Take what the call has used, to be told with the answer."""
         self.usage = usage
 
+    def headers(self) -> list[Header]:
+        """Return what every answer has besides its own headers."""
+        headers = [(b"x-request-id", self.request_id.encode())]
+        if self.usage:
+            headers.append((b"graft-usage", self.usage.encode("latin-1", "replace")))
+        return headers
+
 
 def exchange_of(scope: Scope) -> Exchange:
     """Return the exchange that a request is a part of."""
@@ -65,27 +76,36 @@ class Observed:
             return
         exchange = Exchange(_request_id(scope), _peer(scope))
         scope[_EXCHANGE] = exchange
-        head = (b"x-request-id", exchange.request_id.encode())
+        # Taken out, for it leads back to the scope.
+        at_once = scope.pop(AT_ONCE, None)
 
         async def send_observed(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            kind = message["type"]
+            if kind == WHOLE:
                 exchange.status = message["status"]
-                used = [(b"graft-usage", exchange.usage.encode("latin-1", "replace"))] if exchange.usage else []
-                message = {**message, "headers": [*message.get("headers", ()), head, *used]}
+                await pass_on(message, exchange.headers(), at_once, send)
+                return
+            if kind == "http.response.start":
+                exchange.status = message["status"]
+                message = {**message, "headers": [*message.get("headers", ()), *exchange.headers()]}
             await send(message)
 
-        with HTTP_IN_FLIGHT.track_inprogress(), structlog.contextvars.bound_contextvars(request_id=exchange.request_id):
-            try:
-                await self._app(scope, receive, send_observed)
-            finally:
-                self._report(scope, exchange)
+        HTTP_IN_FLIGHT.inc()
+        bound = bind_contextvars(request_id=exchange.request_id)
+        try:
+            await self._app(scope, receive, send_observed)
+        finally:
+            self._report(scope, exchange)
+            reset_contextvars(**bound)
+            HTTP_IN_FLIGHT.dec()
 
     def _report(self, scope: Scope, exchange: Exchange) -> None:
         path: str = scope["path"]
         seconds = time.perf_counter() - exchange.started
         label = exchange.route or (path if path in self._known_paths else "other")
-        HTTP_REQUESTS.labels(label, str(exchange.status or "none")).inc()
-        HTTP_SECONDS.labels(label).observe(seconds)
+        requests, durations = _metrics(label, exchange.status)
+        requests.inc()
+        durations.observe(seconds)
         log = _log.debug if path in _QUIET_PATHS and exchange.status < 500 else _log.info
         log(
             "http.request",
@@ -99,6 +119,12 @@ class Observed:
         )
 
 
+@lru_cache(maxsize=512)
+def _metrics(label: str, status: int) -> tuple[Counter, Histogram]:
+    """Return what counts and times requests; to find that anew for each takes longer than to count it."""
+    return HTTP_REQUESTS.labels(label, str(status or "none")), HTTP_SECONDS.labels(label)
+
+
 def loggable_method(name: str) -> str:
     """Return a method's name as the log may have it."""
     return name if len(name) <= _LOGGED_NAME and _PLAIN_NAME.fullmatch(name) else "(not a plain name)"
@@ -108,7 +134,7 @@ def _request_id(scope: Scope) -> str:
     for name, value in scope["headers"]:
         if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
             return str(value.decode())
-    return uuid.uuid4().hex
+    return os.urandom(16).hex()
 
 
 def _peer(scope: Scope) -> str:

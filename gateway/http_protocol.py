@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 import re
 import resource
+from collections.abc import Sequence
+from functools import partial
 from http import HTTPStatus
 from typing import cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+
+from gateway.whole_answers import AT_ONCE, Header, head_lines
 
 MAX_CONNECTIONS = 4096
 MAX_HEAD = 16 << 10
@@ -20,6 +24,9 @@ READ_TIMEOUT = 60.0
 """Seconds in which a client must take at least a part of an answer that waits for it."""
 LINGER_TIME = 1.0
 """Seconds in which a client that was refused may read why."""
+
+_JOINED_BODY = 32 << 10
+"""Bytes from which a body is not copied so as to be written together with its head."""
 
 _UPGRADE = re.compile(rb"\r\nupgrade[ \t]*:", re.IGNORECASE)
 
@@ -40,7 +47,32 @@ def _without_upgrade(data: bytes) -> bytes:
     httptools gives up on a request that has it, body and all.
     """
     end = data.find(b"\r\n\r\n")
-    return _UPGRADE.sub(b"\r\nx-upgrade-ignored:", data[:end]) + data[end:] if end > 0 else data
+    if end < 0 or _UPGRADE.search(data, 0, end) is None:
+        return data
+    return _UPGRADE.sub(b"\r\nx-upgrade-ignored:", data[:end]) + data[end:]
+
+
+def _answer_at_once(cycle: RequestResponseCycle, status: int, headers: Sequence[Header], body: bytes) -> bool:
+    """Write an answer in one piece, as `RequestResponseCycle.send` would in two; leave to it what is not the rule."""
+    if (
+        cycle.response_started
+        or cycle.disconnected
+        or not cycle.keep_alive
+        or cycle.flow.write_paused
+        or cycle.scope["method"] == "HEAD"
+        or (lines := head_lines([*cycle.default_headers, *headers])) is None
+    ):
+        return False
+    cycle.response_started = cycle.response_complete = True
+    head = b"".join((STATUS_LINE[status], lines, b"\r\n"))
+    if len(body) < _JOINED_BODY:
+        cycle.transport.write(head + body)
+    else:
+        cycle.transport.write(head)
+        cycle.transport.write(body)
+    cycle.message_event.set()
+    cycle.on_response()
+    return True
 
 
 class BoundedHttpProtocol(HttpToolsProtocol):
@@ -122,6 +154,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._head_timer.cancel()
             self._head_timer = None
         super().on_headers_complete()
+        # The request is served in a task that has not begun yet.
+        self.scope[AT_ONCE] = partial(_answer_at_once, self.cycle)  # type: ignore[literal-required]  # beside ASGI's own
 
     def on_response_complete(self) -> None:
         """Start the clock for a client that leaves its answer waiting."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+from typing import Self
 
 from graft_common.errors import server_busy
 from graft_common.units import format_size
@@ -21,25 +20,31 @@ class Load:
         self._idle = asyncio.Event()
         self._idle.set()
 
-    @contextmanager
-    def request(self) -> Iterator[Held]:
-        """Count a request for as long as the context lasts, and with it the bytes that it holds.
+    def request(self) -> Held:
+        """Count a request for as long as the context that is returned lasts, and with it the bytes that it holds.
+
+        To enter it raises GraftError: SERVER_BUSY, as many requests as are allowed are being served.
+        """
+        return Held(self)
+
+    def begin(self) -> None:
+        """Count a request that begins.
 
         Raises:
             GraftError: SERVER_BUSY, as many requests as are allowed are being served.
         """
         if self._requests >= self._max_requests:
             raise server_busy(f"the gateway is serving {self._requests} requests, as many as it may; try again")
+        if not self._requests:
+            self._idle.clear()
         self._requests += 1
-        self._idle.clear()
-        held = Held(self)
-        try:
-            yield held
-        finally:
-            self._bytes -= held.size
-            self._requests -= 1
-            if not self._requests:
-                self._idle.set()
+
+    def end(self, size: int) -> None:
+        """Count a request no more, nor the bytes that it has held."""
+        self._bytes -= size
+        self._requests -= 1
+        if not self._requests:
+            self._idle.set()
 
     def hold(self, size: int) -> None:
         """Count bytes that are kept in memory.
@@ -60,11 +65,20 @@ class Load:
 
 
 class Held:
-    """The bytes that one request holds."""
+    """The bytes that one request holds, until the context ends."""
+
+    __slots__ = ("_load", "size")
 
     def __init__(self, load: Load) -> None:
         self._load = load
         self.size = 0
+
+    def __enter__(self) -> Self:
+        self._load.begin()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._load.end(self.size)
 
     def add(self, size: int) -> None:
         """Hold more of them, until the request ends.

@@ -7,9 +7,11 @@ import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeVar
 
 import structlog
+from prometheus_client import Counter
 from starlette.types import Receive, Scope, Send
 
 from gateway import metrics
@@ -17,6 +19,7 @@ from gateway.backends import Caller
 from gateway.body import Bounds, ClientGoneError, RefusedError, check_head, discard_body, read_body
 from gateway.exchange import Exchange, exchange_of, loggable_method
 from gateway.load import Held, Load
+from gateway.whole_answers import send_whole
 from gateway.xenapi import LIST_METHODS, XenApi, route
 from graft_common import tracing
 from graft_common.errors import GraftError, internal_error, service_unavailable
@@ -78,7 +81,7 @@ class XmlRpcEndpoint:
             await _preflight(scope, send)
             return
         exchange = exchange_of(scope)
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in _trace_headers(scope)}
+        headers = _trace_headers(scope)
         with tracing.server_span("xmlrpc", headers):
             try:
                 answer = await self._answer(scope, receive, exchange)
@@ -117,7 +120,7 @@ class XmlRpcEndpoint:
             return _failed(exchange, internal_error(text), unread=kind == "none")
         finally:
             if exchange.outcome:
-                metrics.XMLRPC_CALLS.labels(kind, metrics.outcome_label(exchange.outcome)).inc()
+                _counter(kind, metrics.outcome_label(exchange.outcome)).inc()
 
     def _check_running(self) -> None:
         if self._stopping:
@@ -149,8 +152,10 @@ class XmlRpcEndpoint:
             *_COMMON_HEADERS,
             (b"content-length", str(len(answer.body)).encode()),
         ]
-        if answer.unread or self._stopping:
-            headers.append((b"connection", b"close"))
+        if not (answer.unread or self._stopping):
+            await send_whole(send, answer.status, headers, answer.body)
+            return
+        headers.append((b"connection", b"close"))
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         if answer.unread:
             await send({"type": "http.response.body", "body": answer.body, "more_body": True})
@@ -187,8 +192,15 @@ def _stopping() -> GraftError:
     return service_unavailable("gateway", "it is stopping")
 
 
-def _trace_headers(scope: Scope) -> Sequence[tuple[bytes, bytes]]:
-    return [(name, value) for name, value in scope["headers"] if name in _TRACE_HEADERS]
+def _trace_headers(scope: Scope) -> dict[str, str]:
+    return {
+        name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"] if name in _TRACE_HEADERS
+    }
+
+
+@lru_cache(maxsize=256)
+def _counter(kind: str, outcome: str) -> Counter:
+    return metrics.XMLRPC_CALLS.labels(kind, outcome)
 
 
 def _sentence(text: str) -> str:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 
-from opentelemetry import propagate, trace
-from opentelemetry.trace import Span, SpanKind
+from opentelemetry import context, propagate, trace
+from opentelemetry.trace import INVALID_SPAN, ProxyTracerProvider, Span, SpanKind
 
 from graft_common.errors import StartupError
 
 _tracer = trace.get_tracer("graft")
-_PROPAGATED = ("traceparent", "tracestate", "baggage")
+_PROPAGATED = frozenset({"traceparent", "tracestate", "baggage"})
+_NOWHERE: AbstractContextManager[Span] = nullcontext(INVALID_SPAN)
+"""Stands for a span that nobody would see."""
 
 
 def configure(service: str) -> None:
@@ -39,24 +41,31 @@ def configure(service: str) -> None:
     trace.set_tracer_provider(provider)
 
 
-@contextmanager
-def server_span(name: str, carrier: Mapping[str, str] | Iterable[tuple[str, str | bytes]]) -> Iterator[Span]:
+def server_span(
+    name: str, carrier: Mapping[str, str] | Iterable[tuple[str, str | bytes]]
+) -> AbstractContextManager[Span]:
     """Serve a request in a span that goes on from the headers or metadata that came with it."""
     pairs = carrier.items() if isinstance(carrier, Mapping) else carrier
     known = {key: value for key, value in pairs if key in _PROPAGATED and isinstance(value, str)}
-    with _tracer.start_as_current_span(name, propagate.extract(known), SpanKind.SERVER) as span:
-        yield span
+    if not known and not _is_seen():
+        return _NOWHERE
+    return _tracer.start_as_current_span(name, propagate.extract(known), SpanKind.SERVER)
 
 
-@contextmanager
-def span(name: str, **attributes: str | float) -> Iterator[Span]:
+def span(name: str, **attributes: str | float) -> AbstractContextManager[Span]:
     """Do a part of the work in a span of its own."""
-    with _tracer.start_as_current_span(name, attributes=attributes) as opened:
-        yield opened
+    return _tracer.start_as_current_span(name, attributes=attributes) if _is_seen() else _NOWHERE
 
 
 def outgoing() -> tuple[tuple[str, str], ...]:
     """Return the metadata that lets the next service go on with the current span."""
+    if not context.get_current():
+        return ()
     headers: dict[str, str] = {}
     propagate.inject(headers)
     return tuple(headers.items())
+
+
+def _is_seen() -> bool:
+    """Tell whether anything takes spans; where nothing does, to make them costs more than the rest of a request."""
+    return not isinstance(trace.get_tracer_provider(), ProxyTracerProvider)

@@ -45,10 +45,13 @@ def parse_document(
     if text.count(b"<") > max_tags:
         raise XmlRpcSyntaxError(f"{subject} has more than {max_tags} tags; at most that many are read")
     if _is_plain(text):
-        with suppress(ParseError):
+        try:
             parser = XMLParser(encoding="utf-8")  # noqa: S314 - _is_plain keeps from it all that could do harm
             parser.feed(text)
             return parser.close()
+        except ParseError:
+            # What is wrong, and whether that matters, is found out with care.
+            pass
     line = 1 + data.count(b"\n", 0, len(data) - len(text))
     return _parse_carefully(text, subject, ignore_rest=ignore_rest, encoding=encoding, line=line)
 
