@@ -25,7 +25,8 @@ OPEN_TREE_CLONE, OPEN_TREE_CLOEXEC, MOVE_MOUNT_F_EMPTY_PATH = 0x1, 0x80000, 0x4
 RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS = 0x02, 0x04
 AT_FDCWD, AT_EMPTY_PATH, AT_RECURSIVE = -100, 0x1000, 0x8000
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_CAPBSET_DROP = 1, 4, 22, 24
-PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS, PR_GET_TID_ADDRESS = 36, 38, 40
+PR_SET_NAME, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS, PR_GET_TID_ADDRESS = 15, 36, 38, 40
+PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 47, 2
 SECCOMP_MODE_FILTER = 2
 CAP_KILL = 5
 CAPABILITIES_V3 = 0x20080522
@@ -65,6 +66,12 @@ def check(result: int, what: str) -> int:
 def prctl(option: int, value: int, third: int = 0) -> None:
     """Set a property of this process."""
     check(_prctl(option, value, third, 0, 0), f"prctl({option})")
+
+
+def set_name(name: bytes) -> None:
+    """Call this process like the file that it runs, as far as a name may be long."""
+    text = ctypes.create_string_buffer(name[:15])
+    prctl(PR_SET_NAME, ctypes.addressof(text))
 
 
 def unshare(flags: int) -> None:
@@ -147,6 +154,24 @@ def drop_capabilities(last: int) -> None:
         pass  # as many calls as there are capabilities, in every sandbox: without conversions they take a third
     header = struct.pack("=Ii", CAPABILITIES_V3, 0)
     check(_libc.capset(header, bytes(24)), "capset")
+
+
+def hand_down_capabilities(last: int) -> None:
+    """Let programs that this process executes have its capabilities, which only root's keep by themselves.
+
+    Args:
+        last: the newest one's number.
+    """
+    header = struct.pack("=Ii", CAPABILITIES_V3, 0)
+    data = ctypes.create_string_buffer(24)
+    check(_libc.capget(header, data), "capget")
+    effective, permitted, _, more_effective, more_permitted, _ = struct.unpack("=6I", data.raw)
+    sets = (effective, permitted, permitted, more_effective, more_permitted, more_permitted)
+    check(_libc.capset(header, struct.pack("=6I", *sets)), "capset")
+    held = permitted | more_permitted << 32
+    for number in range(last + 1):
+        if held >> number & 1:
+            prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, number)
 
 
 def last_capability() -> int:
