@@ -191,6 +191,7 @@ class Filter:
     """A compiled seccomp filter, ready to be installed."""
 
     def __init__(self, program: bytes) -> None:
+        self.program = program
         self._code = ctypes.create_string_buffer(program, len(program))
         packed = struct.pack("=HxxxxxxQ", len(program) // 8, ctypes.addressof(self._code))
         self._program = ctypes.create_string_buffer(packed, len(packed))
