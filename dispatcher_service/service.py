@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
-from dataclasses import replace
 
 from dispatcher_service.audit.log import AuditLog
 from dispatcher_service.audit.messages import list_call_records
@@ -144,7 +143,7 @@ def _read_request(
     request: dispatcher_pb2.InvokeRequest | dispatcher_pb2.InvokeAsyncRequest, context: CallContext
 ) -> CallRequest:
     read = arguments_of(request.method, request.arguments_json) if request.arguments_json else None
-    return replace(request_of(request.method, context), params=_read_params(request), read=read)
+    return request_of(request.method, context, _read_params(request), read)
 
 
 def _read_params(request: dispatcher_pb2.InvokeRequest | dispatcher_pb2.InvokeAsyncRequest) -> list[Value]:

@@ -59,6 +59,7 @@ class DeclarationFiles:
         self.on_change: Callable[[], None] = _nothing
         """Called on the event loop when something else is in force."""
         self._directory = Path(os.path.realpath(directory))
+        self._place = str(self._directory)
         self._cache = cache
         self._refused = refused
         self._state = _State()
@@ -112,7 +113,7 @@ class DeclarationFiles:
                 await self._scan(None)
 
     def _is_changed(self) -> bool:
-        return mark_of(self._directory) != self._state.seen.mark
+        return mark_of(self._place) != self._state.seen.mark
 
     async def _rescan(self, kept: Kept | None) -> None:
         async with self._turn:

@@ -38,7 +38,7 @@ Mark: TypeAlias = tuple[int, int, int, int]
 """Tells whether files may have come, gone or been replaced in a directory; changes within files do not show."""
 
 
-def mark_of(directory: Path) -> Mark | None:
+def mark_of(directory: Path | str) -> Mark | None:
     """Look at the directory itself; None where it cannot be reached."""
     try:
         found = os.stat(directory)  # noqa: PTH116  (on every call; a Path costs more)

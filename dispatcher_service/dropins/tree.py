@@ -7,6 +7,7 @@ import os
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from dispatcher_service.dropins.rules import (
     Verdict,
@@ -24,8 +25,7 @@ class TreeTooLarge(Exception):  # noqa: N818  (what the directory is, not a mist
     """The extensions directory holds more than the dispatcher copies; the message says what and how to mend it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(NamedTuple):
     """Tells whether a file is still the one that was read: it is when all of this is the same."""
 
     device: int

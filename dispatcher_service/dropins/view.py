@@ -65,6 +65,7 @@ class DropIns:
 
     def __init__(self, directory: Path, cache: Path) -> None:
         self._directory = Path(os.path.realpath(directory))
+        self._mount_at = str(self._directory)
         self._cache = Cache(cache)
         self._view = _View(Generation(cache / "none"))
         # One thread, so that generations are made and removed one after the other.
@@ -125,7 +126,7 @@ class DropIns:
         if name.startswith(".") or "/" in name or "\0" in name or not 0 < len(name) <= MAX_NAME:
             return False
         try:
-            stamp = Stamp.of(os.stat(self._directory / name))  # noqa: PTH116  (on every call; a Path costs more)
+            stamp = Stamp.of(os.stat(f"{self._mount_at}/{name}"))  # noqa: PTH116  (on every call; a Path costs more)
         except OSError:
             stamp = None
         view = self._view
@@ -154,7 +155,7 @@ class DropIns:
         generation = view.generation
         generation.holders += 1
         try:
-            yield DropIn(generation.root, name, str(self._directory), partial(self._hold, generation))
+            yield DropIn(generation.root, name, self._mount_at, partial(self._hold, generation))
         finally:
             generation.holders -= 1
             self._discard(generation)

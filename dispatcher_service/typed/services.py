@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 
 import structlog
 from google.protobuf.descriptor_pool import DescriptorPool
@@ -79,7 +78,7 @@ class TypedServices:
                 raise method_unknown(name)
             return self._forms.of(method, types).messages.arguments(data)
 
-        result = await self._calls.invoke(replace(request_of(name, context), read=read))
+        result = await self._calls.invoke(request_of(name, context, read=read))
         if result.declared is None:
             raise method_unknown(name)
         forms = self._forms.of(*result.declared)

@@ -37,9 +37,23 @@ def metadata_value(context: CallContext, key: str) -> str:
     return ""
 
 
+def metadata_values(context: CallContext, *keys: str) -> list[str]:
+    """Return several metadata values at the cost of one."""
+    found = dict.fromkeys(keys, "")
+    pairs: Iterable[tuple[str, str | bytes]] = context.invocation_metadata() or ()
+    for name, value in pairs:
+        if found.get(name) == "":
+            found[name] = value if isinstance(value, str) else value.decode("utf-8", "replace")
+    return list(found.values())
+
+
 def bearer(context: CallContext) -> str:
     """Return the credential of `authorization: Bearer …`; empty where there is none."""
-    value = metadata_value(context, AUTHORIZATION)
+    return credential_of(metadata_value(context, AUTHORIZATION))
+
+
+def credential_of(value: str) -> str:
+    """Return the credential in the value of `authorization`; empty where there is none."""
     return value[len(_BEARER) :] if value[: len(_BEARER)].lower() == _BEARER.lower() else ""
 
 
