@@ -30,16 +30,33 @@ from benchmarks.executables import BODY, CGI_HEADER, EXPECTED, LABELS, NAMES, in
 from benchmarks.load import Load, Order, generate
 from benchmarks.peers import PEERS, missing
 from benchmarks.processes import GRAFT, memory, tree, used
-from benchmarks.results import BARE, EMBEDDED, HALF, Row, Table, layout, percentile, requirement_lines, requirements
+from benchmarks.results import (
+    BARE,
+    EMBEDDED,
+    HALF,
+    PURE,
+    Row,
+    Table,
+    layout,
+    percentile,
+    requirement_lines,
+    requirements,
+)
 from benchmarks.services import graft
 from benchmarks.spawning import Spawner, bubblewrap
+from dispatcher_service.engines.launcher.accelerated import PROGRAM
 
 BUBBLEWRAP = "bubblewrap per call"
+COLD = "Graft embedded, no warm interpreters"
 GRAFTS: dict[str, tuple[str, dict[str, str]]] = {
     EMBEDDED: ("embedded", {}),
+    PURE: ("embedded", {"GRAFT_ACCELERATOR": "off"}),
+    COLD: ("embedded", {"GRAFT_ZYGOTES": "off"}),
     "Graft as three processes": ("three processes", {}),
 }
 """How each is run, and its settings."""
+ACCELERATED = Path(PROGRAM).exists()
+"""Whether Graft has been installed with the compiled program that makes sandboxes."""
 WARM_SECONDS = 0.5
 """Of calls before the first turn of a contender."""
 HALF_SECONDS = 5.0
@@ -128,7 +145,7 @@ class Bench:
         self.services = {
             name: stack.enter_context(graft(kind, root / f"graft-{number}", files, settings))
             for number, (name, (kind, settings)) in enumerate(GRAFTS.items())
-            if self._wanted(name)
+            if self._wanted(name) and (ACCELERATED or name != PURE)
         }
         self._wrapper = bubblewrap()
 
@@ -157,6 +174,8 @@ class Bench:
             order = Order(peer.port, f"/{path.name}", request(path.name).decode(), EXPECTED)
             found[name] = serving(order, peer.processes)
         for name, service in self.services.items():
+            if name == COLD and kind not in {"python", "imports"}:
+                continue
             found[name] = serving(self.order(name, kind), service.processes, GRAFT)
         return found
 
@@ -218,7 +237,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--contenders", default="", help="parts of their names, comma-separated (default all)")
     parser.add_argument("--clients", help="how many at once (default 1,8,16,32)")
     parser.add_argument("--rounds", type=int, help="turns of each contender (default 3)")
-    parser.add_argument("--seconds", type=float, help="length of a turn (default 1.5)")
+    parser.add_argument("--seconds", type=float, help="length of a turn (default 1)")
     parser.add_argument("--quick", action="store_true", help="one round of short turns, with 1 and 16 clients")
     parser.add_argument("--soak", action="store_true", help="memory only: after 100,000 calls, against 1,000")
     parser.add_argument("--soak-calls", type=int, default=100_000, help="how many (default 100,000)")
@@ -231,7 +250,7 @@ def options() -> argparse.Namespace:
     found.half, found.warm, found.settle = HALF_SECONDS, WARM_SECONDS, 2.0
     if found.quick:
         found.half, found.warm = 1.0, 0.1
-    for name, usual, quick in (("clients", "1,8,16,32", "1,16"), ("rounds", 3, 1), ("seconds", 1.5, 0.25)):
+    for name, usual, quick in (("clients", "1,8,16,32", "1,16"), ("rounds", 3, 1), ("seconds", 1.0, 0.25)):
         if getattr(found, name) is None:
             setattr(found, name, quick if found.quick else usual)
     return found
@@ -251,7 +270,7 @@ def main() -> None:
             peaks = [row.rate for row in table.rows if (row.kind, row.contender) == (kind, EMBEDDED)]
             if peaks:
                 half[kind] = bench.half(kind, max(peaks))
-    found = requirements(table, half, None, accelerated=False)
+    found = requirements(table, half, None, accelerated=ACCELERATED)
     if chosen.json:
         print(results.as_json(table, found, {"half": half}))
     else:
@@ -261,7 +280,7 @@ def main() -> None:
 def soak(bench: Bench, chosen: argparse.Namespace) -> None:
     """Measure memory, and print it."""
     before, after = bench.soak(min(1000, chosen.soak_calls), chosen.soak_calls)
-    found = requirements(Table(()), {}, grown(before, after), accelerated=False)[-1:]
+    found = requirements(Table(()), {}, grown(before, after), accelerated=ACCELERATED)[-1:]
     if chosen.json:
         print(results.as_json(Table(()), found, {"memory": {"before": before, "after": after}}))
         return

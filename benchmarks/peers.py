@@ -102,7 +102,7 @@ def nginx(folder: Path, files: Path) -> Iterator[Peer]:
     serve = [found("nginx"), "-c", str(configuration), "-e", str(log)]
     with started(wrap, log) as wrapper, started(serve, log) as server:
         wait_for(port, log)
-        yield Peer("nginx+fcgiwrap", port, {"nginx": server, "fcgiwrap and executables": wrapper})
+        yield Peer("nginx+fcgiwrap", port, {"nginx": server, "fcgiwrap": wrapper})
 
 
 @contextlib.contextmanager
@@ -112,7 +112,7 @@ def lighttpd(folder: Path, files: Path) -> Iterator[Peer]:
     configuration.write_text(LIGHTTPD.format(folder=folder, files=files, port=port))
     with started([found("lighttpd"), "-D", "-f", str(configuration)], log) as server:
         wait_for(port, log)
-        yield Peer("lighttpd", port, {"lighttpd and executables": server})
+        yield Peer("lighttpd", port, {"lighttpd": server})
 
 
 PEERS: dict[str, tuple[Callable[[Path, Path], contextlib.AbstractContextManager[Peer]], tuple[str, ...]]] = {

@@ -102,7 +102,7 @@ def ratio(value: float, base: float | None) -> str:
 
 def processor_time(cpu: dict[str, float]) -> str:
     """Processor time by part, and in all."""
-    told = ", ".join(f"{name} {value:.2f}" for name, value in cpu.items())
+    told = ", ".join(f"{name} {value:.2f}" for name, value in cpu.items() if value >= 0.005)
     return f"{sum(cpu.values()):.2f} = {told}" if told else "-"
 
 
