@@ -150,7 +150,8 @@ class Bench:
         self._wrapper = bubblewrap()
 
     def _wanted(self, contender: str) -> bool:
-        return any(part in contender for part in self._options.contenders.split(","))
+        chosen = self._options.contenders.split(",")
+        return any(part == contender if part in GRAFTS else part in contender for part in chosen)
 
     @property
     def kinds(self) -> list[str]:
@@ -234,7 +235,7 @@ def options() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kinds", default=",".join(NAMES), help=f"comma-separated (default {','.join(NAMES)})")
-    parser.add_argument("--contenders", default="", help="parts of their names, comma-separated (default all)")
+    parser.add_argument("--contenders", default="", help="names or parts of them (default all)")
     parser.add_argument("--clients", help="how many at once (default 1,8,16,32)")
     parser.add_argument("--rounds", type=int, help="turns of each contender (default 3)")
     parser.add_argument("--seconds", type=float, help="length of a turn (default 1)")

@@ -36,7 +36,7 @@ def test_spawns_are_counted_and_checked(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="the engine that is measured needs root here")
 def test_a_quick_run() -> None:
-    options = ["--quick", "--json", "--kinds", "shell", "--clients", "2", "--contenders", "bare,embedded"]
+    options = ["--quick", "--json", "--kinds", "shell", "--clients", "2", "--contenders", "bare,Graft embedded"]
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.bench", *options, "--seconds", "0.05"],
         capture_output=True,
