@@ -32,6 +32,7 @@ from dispatcher_service.grants.paths import OffLimits
 from dispatcher_service.grants.secrets import SecretFolder
 from dispatcher_service.hooks.hooks import Hooks
 from dispatcher_service.hooks.service import HookServicer
+from dispatcher_service.residents.residents import Residents
 from dispatcher_service.service import DispatcherServicer
 from dispatcher_service.sessions.authenticator import Authenticator
 from dispatcher_service.sessions.follower import RegistryFollower
@@ -107,7 +108,9 @@ class DispatcherApp:
         self._draining = False
         slots = Slots(Bounds.of(settings))
         limits = HostLimits.of(settings)
-        self._runner = Runner(engine, dropins, slots, limits)
+        self._residents = Residents(engine, settings.resident_processes)
+        self._residents.show_metrics()
+        self._runner = Runner(engine, self._residents, dropins, declarations.holds, slots, limits)
         self._runner.show_metrics()
         sessions = following.authenticator
         follower = following.follower
@@ -204,12 +207,14 @@ class DispatcherApp:
         )
         if not ended:
             await self._calls.stop(timeout * _KILL_SHARE)
+        await self._residents.close()
 
     async def close(self) -> None:
         """Kill what runs, and let go of everything."""
         self._draining = True
         await self._hooks.drain(0)
         await self._calls.stop(1.0)
+        await self._residents.close()
         await self._resources.aclose()
 
     def methods(self) -> list[MethodInfo]:

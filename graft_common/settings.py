@@ -83,6 +83,9 @@ class Settings(BaseSettings):
     zygote_preload: str = Field("", description="modules that these import ahead, with commas between them")
     zygote_calls: int = Field(1000, ge=1, description="calls after which such an interpreter is started anew")
     zygote_age: Seconds = Field(600.0, description="time after which it is")
+    resident_processes: int = Field(
+        16, ge=0, le=64, description="resident processes of all methods together; 0: each call has its own process"
+    )
     call_timeout: Seconds = Field(60.0, description="wall time of a call")
     call_cpu: Seconds | None = Field(None, description="CPU time of all processes of a call; not limited if unset")
     call_memory: Bytes = Field(1 << 30, description="memory of all processes of a call")

@@ -28,7 +28,7 @@ from dispatcher_service.sessions.authenticator import Authenticator
 from dispatcher_service.sessions.session import Session
 from graft_common.declarations.api import Source
 from graft_common.declarations.checking import MethodChecks
-from graft_common.declarations.model import ANYONE, Method, Types
+from graft_common.declarations.model import ANYONE, Method, Residence, Types
 from graft_common.errors import GraftError, method_unknown, service_unavailable, session_invalid
 from graft_common.values import Value
 
@@ -309,6 +309,7 @@ class Calls:
             target.bundle,
             limits=NO_LIMITS if call.checks is None else call.checks.method.limits,
             zygote=call.checks is None or call.checks.method.zygote,
+            residence=None if call.checks is None else _residence(call.checks.method),
             check=as_it_is if call.checks is None else call.checks.result,
             access=partial(self._access.give, target),
             seconds=left,
@@ -363,6 +364,10 @@ def _arrived(request: CallRequest) -> _Call:
 def _declaration(in_force: InForce, method: str) -> tuple[Method, Types] | None:
     declared = in_force.api.methods.get(method)
     return None if declared is None else (declared, in_force.api.types)
+
+
+def _residence(method: Method) -> Residence | None:
+    return method.residence if method.resident else None
 
 
 def _params(request: CallRequest, declared: tuple[Method, Types] | None) -> list[Value]:

@@ -74,6 +74,8 @@ def _not_well(outcome: Outcome, path: str, limits: CallLimits) -> GraftError:
             reason = f"signal: {signal_name(outcome.signal)}"
         case Verdict.KILLED:
             reason = f"killed: {outcome.reason}"
+        case Verdict.BROKE_OFF:
+            reason = f"resident: {outcome.reason}"
         case Verdict.EXITED:
             details = {"exit_code": str(outcome.exit_code)}
             reason = "non-zero exit"

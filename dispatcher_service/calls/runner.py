@@ -16,12 +16,14 @@ from dispatcher_service.calls.metrics import HELD_BACK, RUNNING, WAITING
 from dispatcher_service.calls.outcome import exceeded, value_of
 from dispatcher_service.calls.record import GivenAccess
 from dispatcher_service.calls.slots import Slots, Turn
-from dispatcher_service.declarations.sources import LinkedBundle
+from dispatcher_service.declarations.sources import Holds, LinkedBundle
 from dispatcher_service.dropins.view import DropIns
 from dispatcher_service.engines.base import NO_ACCESS, Access, Command, Engine, Outcome, Usage, Verdict
 from dispatcher_service.grants.faults import AccessError
 from dispatcher_service.messages import usage_text
-from graft_common.declarations.model import MethodLimits
+from dispatcher_service.residents.process import Hold
+from dispatcher_service.residents.residents import Residents
+from graft_common.declarations.model import MethodLimits, Residence
 from graft_common.errors import GraftError, internal_error, method_unknown, service_unavailable
 from graft_common.rpc.usage import USAGE
 from graft_common.tracing import span
@@ -79,6 +81,8 @@ class Execution:
     """What differs from the host's limits."""
     zygote: bool = True
     """Whether a warm interpreter may start it."""
+    residence: Residence | None = None
+    """How the processes stay that are to answer it; None where each call has a process of its own."""
     check: Callable[[Value], Value] = as_it_is
     """Returns what the caller is to get of the answer; raises GraftError where it must not get that."""
     access: Callable[[], Awaitable[Access]] = _no_access
@@ -92,9 +96,13 @@ class Execution:
 class Runner:
     """Runs executables in an engine."""
 
-    def __init__(self, engine: Engine, dropins: DropIns, slots: Slots, limits: HostLimits) -> None:
+    def __init__(
+        self, engine: Engine, residents: Residents, dropins: DropIns, holds: Holds, slots: Slots, limits: HostLimits
+    ) -> None:
         self._engine = engine
+        self._residents = residents
         self._dropins = dropins
+        self._holds = holds
         self._slots = slots
         self._limits = limits
         self._cuts: dict[str, str] = {}
@@ -122,7 +130,7 @@ class Runner:
             execution.method, execution.caller, seconds=execution.seconds, accepted=execution.accepted
         )
         async with turn:
-            with self._folder(execution) as (tree, mount_at):
+            with self._folder(execution) as (tree, mount_at, hold):
                 access = await _access(execution, mount_at)
                 if self._stopping:
                     raise service_unavailable("dispatcher", "it is shutting down; try again in a moment")
@@ -141,7 +149,10 @@ class Runner:
                 self._running.add(command.call_id)
                 try:
                     with span("graft.run", **{"graft.method": execution.method}):
-                        outcome = await self._engine.run(command)
+                        if execution.residence is None or not self._residents.enabled:
+                            outcome = await self._engine.run(command)
+                        else:
+                            outcome = await self._residents.run(execution.method, command, execution.residence, hold)
                 finally:
                     self._running.discard(command.call_id)
         if outcome.verdict is Verdict.NOT_STARTED:
@@ -179,14 +190,15 @@ class Runner:
         return limits
 
     @contextmanager
-    def _folder(self, execution: Execution) -> Iterator[tuple[Path, str]]:
-        if execution.bundle is not None:
-            yield execution.bundle.tree, execution.bundle.mount_at
+    def _folder(self, execution: Execution) -> Iterator[tuple[Path, str, Hold]]:
+        bundle = execution.bundle
+        if bundle is not None:
+            yield bundle.tree, bundle.mount_at, lambda: self._holds.using(bundle)
             return
         with self._dropins.hold(execution.executable) as dropin:
             if dropin is None:
                 raise method_unknown(execution.method)
-            yield dropin.tree, dropin.mount_at
+            yield dropin.tree, dropin.mount_at, dropin.hold
 
     def reserve(self, method: str, caller: str) -> Turn:
         """Return a turn for an execution that begins later; to be dropped where it does not.
@@ -202,6 +214,7 @@ class Runner:
         self._slots.close(error)
         for call_id in list(self._running):
             self._engine.kill(call_id)
+        self._residents.stop()
 
     def show_metrics(self) -> None:
         """Let the gauges tell how many run and wait whenever they are read."""

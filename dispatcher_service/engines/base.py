@@ -143,6 +143,8 @@ class Verdict(enum.Enum):
     """Killed at the limit of memory."""
     KILLED = "killed"
     """Killed because `Engine.kill` asked for it."""
+    BROKE_OFF = "broke off"
+    """It stayed as a resident and has not kept to its protocol; `Outcome.reason` tells how."""
     NOT_STARTED = "not started"
     """Nothing was run; `Outcome.reason` tells why."""
 

@@ -25,6 +25,7 @@ from graft_common.declarations.model import (
     Network,
     Param,
     Record,
+    Residence,
     Result,
     Transition,
 )
@@ -46,8 +47,27 @@ _LIMITS: dict[str, Callable[[Any], Any]] = {
     "file_size": units.size,
     "tmp": units.size,
 }
+_RESIDENT: dict[str, Callable[[Any], Any]] = {
+    "concurrency": int,
+    "processes": int,
+    "calls": int,
+    "age": lambda given: round(units.seconds(given), 3),
+    "idle": lambda given: round(units.seconds(given), 3),
+}
 _PATHS = ("read", "write", "environment", "secrets")
-_PLAIN = ("role", "idempotent", "zygote", "tag", "lifecycle", "since", "secret", "network", *_PATHS, *_LIMITS)
+_PLAIN = (
+    "role",
+    "idempotent",
+    "zygote",
+    "resident",
+    "tag",
+    "lifecycle",
+    "since",
+    "secret",
+    "network",
+    *_PATHS,
+    *_LIMITS,
+)
 RESULT = "return"
 """What the result is called among the secrets of `@method`."""
 
@@ -178,16 +198,31 @@ def _method(source: Source, decorator: ast.Call, name: str, words: dict[str, Any
         changes = ", ".join(change.value for change in Change)
         reason = f'write lifecycle=[("published", "1.0")]; the first word is one of {changes}'
         raise SourceError(source, decorator, reason) from None
+    resident = words.get("resident", False)
     return Method(
         name,
         role=words.get("role", POOL_ADMIN),
         idempotent=words.get("idempotent", False),
         zygote=words.get("zygote", True),
+        resident=resident is not False,
+        residence=_residence(source, decorator, resident),
         tag=words.get("tag", ""),
         lifecycle=Lifecycle(tuple(steps)),
         limits=MethodLimits(**limits),
         access=Access(cast("Network", words.get("network", "none")), *(tuple(words.get(word, ())) for word in _PATHS)),
     )
+
+
+def _residence(source: Source, decorator: ast.Call, told: Any) -> Residence:
+    if isinstance(told, bool):
+        return Residence()
+    if not isinstance(told, dict) or not told.keys() <= _RESIDENT.keys():
+        reason = f"write resident=True or resident={{…}} with some of {', '.join(_RESIDENT)}"
+        raise SourceError(source, decorator, reason)
+    try:
+        return Residence(**{word: _RESIDENT[word](given) for word, given in told.items()})
+    except (TypeError, ValueError) as error:
+        raise SourceError(source, decorator, f"resident: {error}") from None
 
 
 def _params(

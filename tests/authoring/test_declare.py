@@ -16,7 +16,7 @@ from cli.conftest import Graft
 from graft_cli.authoring.docstrings import parse_docstring
 from graft_cli.authoring.python_methods import is_python_of_methods, read_methods
 from graft_common.declarations.checking import MethodChecks
-from graft_common.declarations.model import Change, Document, ErrorDeclaration, Types
+from graft_common.declarations.model import Change, Document, ErrorDeclaration, Residence, Types
 from graft_common.declarations.reader import DeclarationError, read_document
 from graft_common.errors import GraftError
 from graft_common.xmlrpc import Failure, format_extension_call, parse_call
@@ -310,3 +310,41 @@ def test_the_command(graft: Graft, tmp_path: Path) -> None:
     assert (refused.returncode, refused.stdout) == (1, "")
     assert f"{file}:7: no declared type is complex" in refused.stderr
     assert graft("declare", "missing").returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("told", "resident", "residence"),
+    [
+        ("False", False, Residence()),
+        ("True", True, Residence()),
+        ('{"concurrency": 4, "age": "2h"}', True, Residence(concurrency=4, age=7200.0)),
+    ],
+)
+def test_processes_that_stay(tmp_path: Path, told: str, resident: bool, residence: Residence) -> None:
+    [method] = read_methods(_staying(tmp_path, told)).methods
+    assert (method.resident, method.residence) == (resident, residence)
+
+
+@pytest.mark.parametrize(
+    ("told", "says"),
+    [
+        ("4", "write resident=True or resident={…} with some of concurrency, processes, calls, age, idle"),
+        ('{"threads": 4}', "write resident=True or"),
+        ('{"concurrency": "many"}', "resident: invalid literal for int"),
+        ('{"concurrency": 1000}', "concurrency is 1000; it lies between 1 and 256"),
+    ],
+)
+def test_processes_that_cannot_stay(tmp_path: Path, told: str, says: str) -> None:
+    with pytest.raises(DeclarationError) as caught:
+        read_methods(_staying(tmp_path, told))
+    [finding] = caught.value.findings
+    assert says in finding.reason
+
+
+def _staying(folder: Path, told: str) -> Path:
+    file = folder / "Stay.say"
+    file.write_text(
+        "#!/usr/bin/env python3\nfrom graft_extension import method, run\n"
+        f'@method("Stay.say", resident={told})\ndef say() -> None:\n    """Say it."""\nrun()\n'
+    )
+    return file

@@ -13,12 +13,14 @@
     run()
 
 This one file is all: it lies beside the executables, or is installed. It needs nothing but Python 3.6, and imports
-little, since each call starts Python anew. `graft declare` reads the same annotations and docstrings, without running
+little, since each call starts Python anew. Where Graft asks for it (`@method(…, resident=True)`), the process stays
+and answers many calls. `graft declare` reads the same annotations and docstrings, without running
 them, and writes the declaration.
 """
 
 import os
 import sys
+from _thread import _local, allocate_lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     Shape = Tuple[Any, ...]
 
 __version__ = "0.1.0"
-__all__ = ["Failure", "Ref", "Session", "answer", "method", "run", "session"]
+__all__ = ["Failure", "Ref", "Session", "answer", "cancelled", "method", "run", "session"]
 
 _INT64 = 2**63
 _VARIADIC = 0x04 | 0x08
@@ -51,7 +53,15 @@ _NOT_XML = dict.fromkeys([code for code in range(32) if code not in (9, 10, 13)]
 _NOT_XML.update(dict.fromkeys(range(0xD800, 0xE000)))
 
 _methods = {}  # type: Dict[str, Callable[..., Any]]
-_session = ""
+_now = _local()
+"""Of the thread: the `session` of the call that it answers, and its `number` where the process stays."""
+_calls = {}  # type: Dict[int, bool]
+"""Those under way where the process stays, and whether each is cancelled."""
+_most = [1]
+"""How many calls at once the methods allow, where the process stays."""
+_RESIDENT = "--graft-resident"
+_MAX_LINE = 48
+_MAX_FAILURE = 64 << 10
 
 
 class Failure(Exception):  # noqa: N818 - the word that stands in the answer
@@ -91,7 +101,15 @@ class Session(str):
 
 def session() -> Session:
     """Return the session of the call that is being answered; empty between calls."""
-    return Session(_session)
+    return Session(getattr(_now, "session", ""))
+
+
+def cancelled() -> bool:
+    """Tell whether nobody waits for the call that is being answered any more, so that a long one may stop.
+
+    Only where the process stays can it tell; else the call's process is ended.
+    """
+    return _calls.get(getattr(_now, "number", 0), False)
 
 
 def method(
@@ -100,6 +118,7 @@ def method(
     role: str = "pool-admin",
     idempotent: bool = False,
     zygote: bool = True,
+    resident: "Union[bool, Mapping[str, Union[int, str]]]" = False,
     tag: str = "",
     lifecycle: "Iterable[Tuple[str, ...]]" = (),
     since: "Optional[Mapping[str, str]]" = None,
@@ -128,6 +147,8 @@ def method(
         role: the least role that may call it, or `anyone`.
         idempotent: calling it twice is as good as once.
         zygote: whether a warm interpreter may start it.
+        resident: whether its process stays and answers many calls: True, or how, `{"concurrency": 4, "processes": 2,
+            "calls": 1000, "age": "1h", "idle": "5min"}`. With a concurrency above 1 functions are called by threads.
         tag: a word for tools.
         lifecycle: `("published", "1.0")`, `("deprecated", "2.0", "use Volume.grow")`.
         since: for parameters that came later, the release.
@@ -154,6 +175,8 @@ def method(
         if name in _methods:
             raise TypeError(f"there is a method {name} already")
         _methods[name] = function
+        if isinstance(resident, dict):
+            _most[0] = max(_most[0], int(resident.get("concurrency", 1)))
         return function
 
     return register
@@ -163,9 +186,13 @@ def run() -> None:
     """Answer the call on standard input; in a module that is imported, as tests do, do nothing.
 
     What the function prints goes to standard error: standard output is for the answer alone. A `Failure` is an answer
-    too; any other exception ends the process with a traceback, and the caller is told INTERNAL_ERROR.
+    too; any other exception ends the process with a traceback, and the caller is told INTERNAL_ERROR. A process that
+    is to stay answers calls until its input ends; there an exception ends its call.
     """
     if sys._getframe(1).f_globals.get("__name__") != "__main__":
+        return
+    if _RESIDENT in sys.argv[1:]:
+        _stay()
         return
     if sys.stdin.isatty():
         sys.exit(f"{sys.argv[0]} reads a call in XML-RPC from standard input; to try it: graft try FILE ARGUMENTS")
@@ -184,18 +211,90 @@ def answer(call: bytes) -> bytes:
         ValueError: it is no call.
         TypeError: the function's annotations are none that a method has, or its result does not fit them.
     """
-    global _session
     name, params = _read_call(call)
     try:
-        _session = str(params.pop(0)) if params else ""
+        _now.session = str(params.pop(0)) if params else ""
         status = _struct((("Status", _string("Success")), ("Value", _call(name, params))))
     except Failure as failure:
         error = "".join(map(_string, [failure.code] + failure.params))  # noqa: RUF005 - as short, and older
         status = _struct((("Status", _string("Failure")), ("ErrorDescription", _array(error))))
     finally:
-        _session = ""
+        _now.session = ""
     head = '<?xml version="1.0"?><methodResponse><params><param>'
     return (head + status + "</param></params></methodResponse>").encode()
+
+
+def _stay() -> None:
+    """Answer calls that come in frames until there are no more; Graft's docs/resident-methods.md has the protocol."""
+    # Programs that a method starts, and its own reading and printing, must not touch the frames.
+    frames = os.fdopen(os.dup(0), "rb")
+    output = os.dup(1)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    lock = allocate_lock()
+
+    def write(kind: bytes, number: int, body: bytes = b"") -> None:
+        rest = memoryview(b"%s %d %d\n%s" % (kind, number, len(body), body))
+        with lock:
+            while rest:
+                rest = rest[os.write(output, rest) :]
+
+    def serve(number: int, call: bytes) -> None:
+        _now.number = number
+        kind = b"answer"
+        try:
+            body = answer(call)
+        except BaseException:  # noqa: BLE001 - whatever it is, sys.exit() too, it ends this call alone
+            import traceback
+
+            kind, body = b"failed", traceback.format_exc().encode("utf-8", "replace")[-_MAX_FAILURE:]
+        sys.stderr.flush()
+        del _calls[number]
+        write(kind, number, body)
+
+    take = serve if _most[0] == 1 else _by_threads(serve, _most[0])
+    write(b"hello", 0, b"version=1\nconcurrency=%d\n" % _most[0])
+    while True:
+        line = frames.readline(_MAX_LINE)
+        if not line:
+            return
+        kind, number, size = line.split()
+        body = frames.read(int(size))
+        call = int(number)
+        if kind == b"call":
+            _calls[call] = False
+            take(call, body)
+        elif kind == b"ping":
+            write(b"pong", call)
+        elif kind == b"cancel" and call in _calls:
+            _calls[call] = True
+
+
+def _by_threads(serve: "Callable[[int, bytes], None]", most: int) -> "Callable[[int, bytes], None]":
+    """Return what has calls answered by threads, of which there are as many as there were calls at once."""
+    import queue
+    import threading
+
+    calls = queue.Queue()  # type: queue.Queue[Tuple[int, bytes]]
+    idle = threading.Semaphore(0)
+    count = [0]
+
+    def work() -> None:
+        while True:
+            number, call = calls.get()
+            serve(number, call)
+            idle.release()
+
+    def take(number: int, call: bytes) -> None:
+        if not idle.acquire(blocking=False) and count[0] < most:
+            count[0] += 1
+            threading.Thread(target=work, daemon=True).start()
+        calls.put((number, call))
+
+    return take
 
 
 def _call(name: str, given: "List[Any]") -> str:
