@@ -12,21 +12,22 @@ import pytest
 
 from dispatcher_service.engines.base import Command, Engine, EngineUnavailable, Limits
 from dispatcher_service.engines.factory import ENGINES, create
-from support.engines import prepared
+from support.engines import BY_PYTHON, prepared
 
 SLOW = ("oci:runc", "oci:runsc")
 """Too slow for every test; test_oci.py has some for them."""
 
 
-@pytest.fixture(params=sorted(set(ENGINES) - set(SLOW)))
+@pytest.fixture(params=sorted({*ENGINES, f"native{BY_PYTHON}"} - set(SLOW)))
 async def engine(request: pytest.FixtureRequest) -> AsyncIterator[Engine]:
     async with prepared(request.param) as made:
         yield made
 
 
-@pytest.fixture
-async def native() -> AsyncIterator[Engine]:
-    async with prepared("native") as made:
+@pytest.fixture(params=["native", f"native{BY_PYTHON}"])
+async def native(request: pytest.FixtureRequest) -> AsyncIterator[Engine]:
+    """With the accelerator where it is there, and without."""
+    async with prepared(request.param) as made:
         yield made
 
 

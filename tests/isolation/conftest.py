@@ -9,9 +9,12 @@ import pytest
 
 from isolation.bait import planted
 from isolation.sandbox import PYTHON, SLOW, WALLED, Sandbox
+from support.engines import BY_PYTHON
 
 USERS = ("root", "user") if os.geteuid() == 0 else ("user",)
 NEEDS_PYTHON = pytest.mark.skipif(not Path(PYTHON).exists(), reason=f"no {PYTHON}, in which attacks are written")
+FIRST_PROCESS = ("test_attacks.py", "test_beginnings.py", "test_signals.py")
+"""What differs where the accelerator makes sandboxes is their first process; all else is shown once, with it."""
 TOO_SLOW = pytest.mark.skip(reason="this engine takes long for each call: fewer are made on it, the attacks among them")
 
 
@@ -19,7 +22,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "many: many calls, which are not all made on slow engines")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    spared = [item for item in items if f"{BY_PYTHON} as " in item.name and item.path.name not in FIRST_PROCESS]
+    if spared:
+        items[:] = [item for item in items if item not in spared]
+        config.hook.pytest_deselected(items=spared)
     for item in items:
         if Path(__file__).parent not in item.path.parents:
             continue

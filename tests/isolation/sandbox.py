@@ -22,13 +22,14 @@ import pytest
 from dispatcher_service.engines.base import NO_ACCESS, Command, Limits, Outcome
 from dispatcher_service.engines.bwrap import reachable_by_others
 from dispatcher_service.engines.factory import ENGINES
+from support.engines import BY_PYTHON, HAS_ACCELERATOR
 
 PROJECT = Path(__file__).resolve().parents[2]
 ATTACKS = Path(__file__).with_name("attacks")
 PYTHON = "/usr/bin/python3"
 """What attackers are run by: it is there inside."""
 OTHER_USER = 65534
-WALLED = sorted(set(ENGINES) - {"none"})
+WALLED = sorted({*ENGINES, *([f"native{BY_PYTHON}"] if HAS_ACCELERATOR else [])} - {"none"})
 SLOWEST = ("oci:runsc",)
 SLOW = ("oci:runc", *SLOWEST)
 START_SECONDS = 60.0
@@ -67,7 +68,7 @@ class Sandbox:
     """One engine, serving. Calls may come from any thread; each is answered by a future."""
 
     def __init__(self, engine: str, who: str, *, terminal: int | None = None, mark: str = "") -> None:
-        self.engine = engine
+        self.engine = engine.removesuffix(BY_PYTHON)
         self.who = who
         self.mark = mark or secrets.token_hex(16)
         self.folder = Path(tempfile.mkdtemp(prefix="graft-test-"))

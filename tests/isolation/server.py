@@ -16,6 +16,10 @@ from pathlib import Path
 
 from dispatcher_service.engines.base import EngineUnavailable
 from dispatcher_service.engines.factory import create
+from dispatcher_service.engines.options import DEFAULTS, EngineOptions
+
+BY_PYTHON = "-python"
+"""See `support.engines`, which needs pytest."""
 
 
 class Server:
@@ -102,4 +106,6 @@ class Server:
 
 
 if __name__ == "__main__":
-    asyncio.run(Server(socket.socket(fileno=int(sys.argv[1])), create(sys.argv[2])).serve())
+    line, name = socket.socket(fileno=int(sys.argv[1])), sys.argv[2]
+    options = EngineOptions(accelerator="off") if name.endswith(BY_PYTHON) else DEFAULTS
+    asyncio.run(Server(line, create(name.removesuffix(BY_PYTHON), options)).serve())

@@ -12,12 +12,27 @@ import pytest
 
 from dispatcher_service.engines.base import Engine, EngineUnavailable
 from dispatcher_service.engines.factory import create
+from dispatcher_service.engines.launcher.accelerated import PROGRAM
+from dispatcher_service.engines.options import DEFAULTS, EngineOptions
+
+HAS_ACCELERATOR = Path(PROGRAM).exists()
+needs_accelerator = pytest.mark.skipif(not HAS_ACCELERATOR, reason="the accelerator was not compiled")
+BY_PYTHON = "-python"
+"""Behind the name of the engine `native`, when its sandboxes are to be made without the accelerator."""
+
+
+def made(name: str) -> Engine:
+    """The engine of that name, which is not prepared."""
+    options = EngineOptions(accelerator="off") if name.endswith(BY_PYTHON) else DEFAULTS
+    return create(name.removesuffix(BY_PYTHON), options)
 
 
 @asynccontextmanager
 async def prepared(name: str) -> AsyncIterator[Engine]:
     """An engine that runs calls; the test is skipped where this host has none of that name."""
-    engine = create(name)
+    if name.endswith(BY_PYTHON) and not HAS_ACCELERATOR:
+        pytest.skip("the accelerator was not compiled: the engine without it is the same")
+    engine = made(name)
     try:
         await engine.prepare()
     except EngineUnavailable as error:

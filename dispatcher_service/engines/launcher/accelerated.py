@@ -100,11 +100,14 @@ class Accelerator:
 def greet(line: socket.socket, profile: wire.Profile, fds: Sequence[int], seconds: float) -> str:
     """Tell the program the profile, and hear from it that it can make sandboxes; else why not."""
     line.settimeout(seconds)
-    try:
+    with contextlib.suppress(ConnectionError):  # it may have said why it has ended
         socket.send_fds(line, [wire.pack_profile(profile)], list(fds))
+    try:
         data = line.recv(wire.MAX_ANSWER)
-    except OSError as error:
-        return f"it does not answer: {error.strerror or error}"
+    except ConnectionError:
+        data = b""
+    except TimeoutError:
+        return f"it has not answered within {seconds:g} s"
     if not data:
         return "it has died at once"
     answer = wire.unpack_answer(data)
