@@ -26,7 +26,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from benchmarks import results
-from benchmarks.executables import BODY, CGI_HEADER, EXPECTED, LABELS, NAMES, install
+from benchmarks.executables import BODY, CGI_HEADER, EXPECTED, LABELS, NAMES, install, install_resident
 from benchmarks.load import Load, Order, generate
 from benchmarks.peers import PEERS, missing
 from benchmarks.processes import GRAFT, memory, tree, used
@@ -55,6 +55,8 @@ GRAFTS: dict[str, tuple[str, dict[str, str]]] = {
     "Graft as three processes": ("three processes", {}),
 }
 """How each is run, and its settings."""
+ONLY = {PURE: "static shell", COLD: "python imports"}
+"""What a contender is measured with, where it differs from others in that alone."""
 ACCELERATED = Path(PROGRAM).exists()
 """Whether Graft has been installed with the compiled program that makes sandboxes."""
 WARM_SECONDS = 0.5
@@ -125,11 +127,12 @@ class Bench:
 
     def __init__(self, root: Path, options: argparse.Namespace, stack: contextlib.ExitStack) -> None:
         self._options = options
-        files, scripts = root / "extensions.d", root / "cgi"
-        for folder in (root, files, scripts):
+        files, declarations, scripts = root / "extensions.d", root / "declarations.d", root / "cgi"
+        for folder in (root, files, declarations, scripts):
             folder.mkdir(exist_ok=True)
             folder.chmod(0o755)  # calls are other users
         self._files = install(files)
+        install_resident(files, declarations)
         install(scripts, CGI_HEADER)
         if "static" not in self._files:
             print("no C compiler: the static executable is left out", file=sys.stderr)
@@ -142,8 +145,9 @@ class Bench:
                 continue
             (root / name).mkdir()
             self._peers[name] = stack.enter_context(run(root / name, scripts))
+        folders = {"GRAFT_EXTENSIONS_DIR": str(files), "GRAFT_DECLARATIONS_DIR": str(declarations)}
         self.services = {
-            name: stack.enter_context(graft(kind, root / f"graft-{number}", files, settings))
+            name: stack.enter_context(graft(kind, root / f"graft-{number}", folders | settings))
             for number, (name, (kind, settings)) in enumerate(GRAFTS.items())
             if self._wanted(name) and (ACCELERATED or name != PURE)
         }
@@ -156,7 +160,11 @@ class Bench:
     @property
     def kinds(self) -> list[str]:
         """The kinds of executables that were asked for and that are there."""
-        return [kind for kind in self._options.kinds.split(",") if kind in self._files]
+        return [kind for kind in self._options.kinds.split(",") if self._file(kind)]
+
+    def _file(self, kind: str) -> Path | None:
+        """What others run for this kind: nobody but Graft has resident methods, so they run the static executable."""
+        return self._files.get("static" if kind == "resident" else kind)
 
     def order(self, service: str, kind: str) -> Order:
         """A call of an executable through a running Graft."""
@@ -166,7 +174,8 @@ class Bench:
 
     def contenders(self, kind: str) -> dict[str, Turn]:
         """All that run this kind of executable."""
-        path = self._files[kind]
+        path = self._file(kind)
+        assert path is not None  # of a kind that is there
         found = {BARE: spawning(path)}
         if self._wrapper:
             found[BUBBLEWRAP] = spawning(path, self._wrapper)
@@ -175,7 +184,7 @@ class Bench:
             order = Order(peer.port, f"/{path.name}", request(path.name).decode(), EXPECTED)
             found[name] = serving(order, peer.processes)
         for name, service in self.services.items():
-            if name == COLD and kind not in {"python", "imports"}:
+            if kind not in ONLY.get(name, kind).split():
                 continue
             found[name] = serving(self.order(name, kind), service.processes, GRAFT)
         return found

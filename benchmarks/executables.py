@@ -36,7 +36,35 @@ print(%s + xmlrpc.client.dumps(("ok",), "", True))
 IMPORTS = "import argparse, json, logging, os, re, shutil, subprocess, tempfile, urllib.request, xml.dom.minidom"
 """What scripts that manage a host have at their heads."""
 
-NAMES = {"static": "Bench.static", "shell": "Bench.shell", "python": "Bench.python", "imports": "Bench.imports"}
+RESIDENT = """#!/usr/bin/env python3
+from graft_extension import method, run
+
+@method("Bench.resident", role="read-only", resident={"concurrency": 8})
+def serve(body: str) -> str:
+    \"""Answer.\"""
+    return "ok"
+
+run()
+"""
+DECLARATION = """<?xml version="1.0" encoding="UTF-8"?>
+<methods xmlns="urn:graft:methods:1">
+  <class name="Bench"/>
+  <method name="Bench.resident" role="read-only">
+    <param name="body" type="string"/>
+    <result type="string"/>
+    <resident concurrency="8"/>
+  </method>
+</methods>
+"""
+HELPER = Path(__file__).parents[1] / "packages/graft_extension/src/graft_extension/__init__.py"
+
+NAMES = {
+    "static": "Bench.static",
+    "shell": "Bench.shell",
+    "python": "Bench.python",
+    "imports": "Bench.imports",
+    "resident": "Bench.resident",
+}
 LABELS = {
     "static": "static executable",
     "shell": "shell",
@@ -70,3 +98,12 @@ def install(directory: Path, header: str = "") -> dict[str, Path]:
         path.chmod(0o755)
         made[kind] = path
     return made
+
+
+def install_resident(directory: Path, declarations: Path) -> None:
+    """Write the resident method with its helper, and its declaration."""
+    path = directory / NAMES["resident"]
+    path.write_text(RESIDENT)
+    path.chmod(0o755)
+    (directory / "graft_extension.py").write_bytes(HELPER.read_bytes())
+    (declarations / "bench.xml").write_text(DECLARATION)

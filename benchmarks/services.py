@@ -34,14 +34,13 @@ class Service:
 
 
 @contextlib.contextmanager
-def graft(kind: str, root: Path, extensions: Path, settings: Mapping[str, str]) -> Iterator[Service]:
+def graft(kind: str, root: Path, settings: Mapping[str, str]) -> Iterator[Service]:
     """Run Graft in a folder that is made; `settings` are environment variables besides the usual ones."""
     root.mkdir()
     log = root / "log"
     ports = [free_port() for _ in range(3)]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GRAFT_")} | {
         "GRAFT_DATA_DIR": str(root / "data"),
-        "GRAFT_EXTENSIONS_DIR": str(extensions),
         "GRAFT_ADMIN_USER": "bench",
         "GRAFT_ADMIN_PASSWORD": PASSWORD,
         "GRAFT_METRICS": "off",
