@@ -21,7 +21,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from dispatcher_service.engines.launcher.warden import GIVE_UP
+
+_log = structlog.get_logger("graft.launcher")
 
 START_SECONDS = 15.0
 STOP_SECONDS = 15.0
@@ -310,6 +314,9 @@ class Launcher:
         if operation == "failed":
             self._failure = LauncherError(f"{reply['wall']}: {reply['error']}")
             self._failure.wall = reply["wall"]
+            return
+        if operation == "zygote":
+            _log.info("zygote.changed", **reply)
             return
         self._settle(reply.pop("id"), End(**reply))
 

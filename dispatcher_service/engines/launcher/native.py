@@ -72,7 +72,7 @@ class NativeStarter:
         self.covered = tuple(f"/{target}/" for _source, target in spec["binds"])
         self.tid_place = kernel.tid_address() if kernel.has_clone3() else 0
         self.networks = Networks()
-        self._reports, self._report_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._reports, self.report_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._reports.setblocking(False)
         self.reports = self._reports.fileno()
         """Readable when a sandbox's first process has reported."""
@@ -112,7 +112,7 @@ class NativeStarter:
                 raise
             if pid == 0:
                 join = None if group is None else lambda: group.attach(born_in=cgroup != -1)
-                Sandbox(number, self.walls[network], uid, self._report_end.fileno(), line).become(join)
+                Sandbox(number, self.walls[network], uid, self.report_end.fileno(), line).become(join)
         return pid, mounts
 
     @contextlib.contextmanager

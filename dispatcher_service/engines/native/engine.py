@@ -18,7 +18,7 @@ from dispatcher_service.engines.base import (
     Limits,
     Network,
 )
-from dispatcher_service.engines.executables import CannotRun, interpreter_hint
+from dispatcher_service.engines.executables import CannotRun, interpreter_hint, python_script
 from dispatcher_service.engines.launcher.client import Launcher, LauncherError, Request
 from dispatcher_service.engines.launcher.template import MOUNTS, PROC, SPACES, USER, USERS
 from dispatcher_service.engines.options import DEFAULTS, EngineOptions
@@ -78,7 +78,7 @@ class NativeEngine(LauncherEngine):
 
     def _make_launcher(self, runtime_dir: Path) -> Launcher:
         try:
-            spec, self._skeleton = write_spec(runtime_dir, outbound=False)
+            spec, self._skeleton = write_spec(runtime_dir, self._options, outbound=False)
         except (OSError, ValueError) as error:
             shutil.rmtree(runtime_dir, ignore_errors=True)
             failed = LauncherError(str(error))
@@ -116,7 +116,7 @@ class NativeEngine(LauncherEngine):
         """Start a second launcher, which keeps the host's network; it starts again with the next call that needs it."""
         folder = self._make_runtime_dir()
         try:
-            spec, _skeleton = write_spec(folder, outbound=True)
+            spec, _skeleton = write_spec(folder, self._options, outbound=True)
         except OSError:
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -154,7 +154,7 @@ class NativeEngine(LauncherEngine):
         return Finding("canary", ok=True, detail="ran, and every attempt to get out failed")
 
     def _request(self, command: Command, tree_fd: int, head: bytes, launcher: Launcher) -> tuple[Request, list[int]]:
-        del head, launcher
+        del launcher
         if self._skeleton is None:
             raise CannotRun("the engine is not prepared")
         try:
@@ -167,6 +167,8 @@ class NativeEngine(LauncherEngine):
                 raise CannotRun(f"a secret cannot be called {name!r}")
         outbound = command.access.network is Network.OUTBOUND
         request = build(command, self._skeleton.resolver() if outbound else ())  # as they are now
+        if self._options.zygotes and command.zygote and (script := python_script(head, command.access.environment)):
+            request.more["script"] = script
         secrets = command.access.secrets
         if not secrets:
             return request, [tree_fd]
@@ -177,11 +179,12 @@ class NativeEngine(LauncherEngine):
         return f"cannot run {command.path}: {error or 'its first process died'}{interpreter_hint(head, error)}"
 
 
-def write_spec(runtime_dir: Path, *, outbound: bool) -> tuple[Path, Skeleton]:
+def write_spec(runtime_dir: Path, options: EngineOptions, *, outbound: bool) -> tuple[Path, Skeleton]:
     """Tell the launcher in a file what to build.
 
     Args:
         runtime_dir: the launcher's folder; the skeleton is made in it.
+        options: what an administrator has chosen.
         outbound: keep the host's network.
 
     Returns:
@@ -203,6 +206,9 @@ def write_spec(runtime_dir: Path, *, outbound: bool) -> tuple[Path, Skeleton]:
         "programs": ["usr", *SYSTEM_FOLDERS],
         "filters": {kind.value: compiled_filter(network=kind).hex() for kind in kinds},
     }
+    if options.zygotes:
+        spec["zygotes"] = {"preload": options.preload, "calls": options.zygote_calls, "age": options.zygote_age}
+        spec["environment"] = ENVIRONMENT
     path = runtime_dir / SPEC_FILE
     path.write_text(json.dumps(spec))
     path.chmod(0o600)

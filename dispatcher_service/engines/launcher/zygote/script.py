@@ -31,6 +31,7 @@ class Interpreter:
             del sys.modules[name]  # Graft's own, which scripts are not to see
         self.modules = frozenset(sys.modules)
         self.main = dict(vars(sys.modules["__main__"]))
+        self.main.pop("__warningregistry__", None)
         if sys.path and not sys.path[0]:
             del sys.path[0]  # of `-c`
             self.adds_folder = True
