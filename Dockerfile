@@ -4,7 +4,7 @@ ARG BASE_IMAGE=debian:bookworm-slim
 
 FROM ${BASE_IMAGE} AS build
 RUN apt-get update \
- && apt-get install -y --no-install-recommends ca-certificates python3 python3-venv \
+ && apt-get install -y --no-install-recommends ca-certificates gcc libc6-dev python3 python3-venv \
  && rm -rf /var/lib/apt/lists/*
 # The services' environment is made without pip; the pip of a second environment, which stays behind, fills it.
 RUN python3 -m venv /opt/build && python3 -m venv --without-pip /opt/graft/venv

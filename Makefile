@@ -9,7 +9,8 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 py
   $(shell command -v $(name) >/dev/null 2>&1 && $(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
 DATA ?= .data
 TESTS ?= tests
-SOURCES := pyproject.toml hatch_build.py $(shell find protos -name '*.proto')
+BENCH ?=
+SOURCES := pyproject.toml hatch_build.py $(shell find protos -name '*.proto') $(wildcard dispatcher_service/engines/launcher/accelerator/*.[ch])
 BIN := .venv/bin
 
 help: ## print this
@@ -29,8 +30,8 @@ check: .venv/.installed-dev ## check style, types and the contract
 	@$(BIN)/buf format --diff --exit-code
 	@tools/check_breaking.sh $(BIN)/buf
 
-bench: .venv/.installed-dev ## measure the whole path of a call against a bare spawn of the same file
-	@$(BIN)/python benchmarks/bench.py
+bench: .venv/.installed-dev ## measure calls against bare spawns and CGI servers; BENCH=--quick in a minute
+	@$(BIN)/python -m benchmarks.bench $(BENCH)
 
 clean: ## remove what was set up, and the data of `make run`
 	rm -rf .venv $(DATA) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,21 +1,45 @@
-"""Build hook: generates the Python stubs from `protos/` beside their sources."""
+"""Build hook: generates the Python stubs from `protos/` beside their sources, and compiles the accelerator."""
 
 from __future__ import annotations
 
 import importlib.resources
+import os
+import shutil
+import subprocess
+import sysconfig
+import tempfile
 from pathlib import Path
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
+ACCELERATOR = "dispatcher_service/engines/launcher/accelerator"
+PROGRAM = "graft-maker"
+FLAGS = ("-std=gnu11", "-O2", "-Wall", "-Wextra", "-fstack-protector-strong", "-static", "-s")
+COMPILER_SECONDS = 120
 
-class ProtoBuildHook(BuildHookInterface):  # type: ignore[type-arg]
-    """Runs protoc before every build, editable installs included."""
+
+class GraftBuildHook(BuildHookInterface):  # type: ignore[type-arg]
+    """Runs protoc, and a C compiler where there is one, before every build, editable installs included."""
 
     PLUGIN_NAME = "custom"
 
-    def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002
-        """Write `*_pb2*.py` and their type stubs into `protos/`; they are git-ignored and packed into the wheel."""
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Write what is git-ignored and packed into the wheel: `*_pb2*.py` with their type stubs, and the program.
+
+        A wheel with the program is for this kind of machine only.
+        """
+        self._generate_stubs()
+        if self.target_name != "wheel":
+            return
+        problem = compile_accelerator(Path(self.root) / ACCELERATOR)
+        if problem:
+            self.app.display_warning(f"without the accelerator, which is not needed: {problem}")
+        elif version != "editable":
+            build_data["pure_python"] = False
+            build_data["tag"] = f"py3-none-{sysconfig.get_platform().replace('-', '_').replace('.', '_')}"
+
+    def _generate_stubs(self) -> None:
         from grpc_tools import protoc  # noqa: PLC0415  (only in the build environment)
 
         root = Path(self.root) / "protos"
@@ -24,3 +48,28 @@ class ProtoBuildHook(BuildHookInterface):  # type: ignore[type-arg]
         protos = sorted(str(path) for path in root.rglob("*.proto"))
         if protoc.main(["protoc", f"-I{root}", f"-I{include}", *outputs, *protos]) != 0:
             raise RuntimeError("protoc failed; its messages are above")
+
+
+def compile_accelerator(folder: Path) -> str:
+    """Compile the C sources in a folder to the static program there; one of an earlier build does not stay.
+
+    Returns:
+        Why that was not possible; empty when it was.
+    """
+    program = folder / PROGRAM
+    program.unlink(missing_ok=True)
+    compiler = os.environ.get("CC") or next(filter(shutil.which, ("cc", "gcc", "clang")), "")
+    if not sysconfig.get_platform().startswith("linux") or not compiler:
+        return "there is no C compiler, or this is not Linux"
+    with tempfile.TemporaryDirectory() as place:
+        made = Path(place) / PROGRAM
+        command = [*compiler.split(), *FLAGS, "-o", str(made), *map(str, sorted(folder.glob("*.c")))]
+        try:
+            subprocess.run(command, check=True, capture_output=True, text=True, timeout=COMPILER_SECONDS)
+        except subprocess.CalledProcessError as error:
+            return f"{compiler} has failed (a static C library is needed, too): {error.stderr.strip()[-1000:]}"
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return f"{compiler}: {error}"
+        shutil.copy(made, program.with_suffix(".new"))
+        program.with_suffix(".new").replace(program)
+    return ""

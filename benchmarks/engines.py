@@ -33,8 +33,9 @@ from pathlib import Path
 
 import uvloop
 
-from benchmarks.bench import BODY, ENVIRONMENT, SHELL, Series, install
+from benchmarks.executables import BODY, ENVIRONMENT, install, scripts
 from benchmarks.figures import Figures
+from benchmarks.load import Load
 from dispatcher_service.engines.base import Command, Engine, EngineUnavailable, Limits, Verdict
 from dispatcher_service.engines.factory import ENGINES, create
 
@@ -69,7 +70,7 @@ class Contender:
     cold: list[float] = field(default_factory=list)
     back_to_back: list[float] = field(default_factory=list)
     apart: list[float] = field(default_factory=list)
-    throughput: dict[int, Series] = field(default_factory=dict)
+    throughput: dict[int, Load] = field(default_factory=dict)
 
 
 class Spawner:
@@ -135,7 +136,7 @@ async def turn(once: Once, times: list[float], calls: int, pause: float = 0.0) -
             return
 
 
-async def crowd(once: Once, series: Series, in_flight: int, seconds: float) -> None:
+async def crowd(once: Once, series: Load, in_flight: int, seconds: float) -> None:
     """Make calls for some time, so many at once."""
     started = time.perf_counter()
 
@@ -185,7 +186,7 @@ async def measure(
         for count in in_flight:
             for contender in order:
                 once = spawner.in_thread if contender.name == BARE and count > 1 else contender.once
-                await crowd(once, contender.throughput.setdefault(count, Series()), count, seconds / rounds)
+                await crowd(once, contender.throughput.setdefault(count, Load()), count, seconds / rounds)
 
 
 def report(figures: Figures, kind: str, contenders: list[Contender], in_flight: tuple[int, ...]) -> None:
@@ -214,7 +215,7 @@ def executables(folder: Path) -> dict[str, str]:
     """Write the executables; return the files' names by their kinds, the cheapest first."""
     made = {kind: path.name for kind, path in install(folder).items()}
     script = folder / "Bench.bash"
-    script.write_text(SHELL.replace("#!/bin/sh", "#!/bin/bash"))
+    script.write_text(scripts("")["shell"].replace("#!/bin/sh", "#!/bin/bash"))
     script.chmod(0o755)
     made["bash"] = script.name
     return {kind: made[kind] for kind in KINDS if kind in made}

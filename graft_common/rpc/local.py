@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from typing import Any
 
+from graft_common.deadlines import Within
 from graft_common.errors import GraftError
 from graft_common.rpc.errors import cut, error_limit
 from graft_common.rpc.guard import guard_stream, guard_unary
@@ -62,7 +62,7 @@ def _local_unary(handler: Callable[[Any, Any], Any]) -> Callable[..., Any]:
         context = LocalContext(metadata, timeout)
         try:
             # A TimeoutError that leaves is this one: the guard lets none of the handler's through.
-            async with asyncio.timeout(timeout):
+            with Within(timeout):
                 return await handler(request, context)
         except GraftError as error:
             raise cut(error, error_limit(context)) from None

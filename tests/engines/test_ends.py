@@ -7,9 +7,9 @@ import os
 from pathlib import Path
 
 import pytest
-from support.engines import prepared
 
 from dispatcher_service.engines.base import Command, Ends, Verdict
+from support.engines import prepared
 
 SCRIPT = "#!/bin/sh\necho told >&2\nread line\necho $1 $line\nread line || exit 5\n"
 

@@ -19,6 +19,7 @@ import pytest
 from dispatcher_service.engines.base import Access, EngineUnavailable, Network, Verdict
 from dispatcher_service.engines.launcher import client
 from dispatcher_service.engines.native.engine import NativeEngine
+from dispatcher_service.engines.options import EngineOptions
 from support.engines import maker_of
 
 BOOT = (
@@ -26,6 +27,8 @@ BOOT = (
     "from dispatcher_service.engines.launcher.start import main; main(sys.argv[1:])"
 )
 BASH = "/bin/bash"
+PYTHON = EngineOptions(accelerator="off")
+"""Sandboxes are made by what can be changed from here."""
 HALF_FAIL = """
 import itertools
 from dispatcher_service.engines.launcher.native import NativeStarter
@@ -153,7 +156,7 @@ async def test_rests_when_no_sandbox_can_be_made(native, tree):
 async def test_sandboxes_that_cannot_be_made_are_no_matter_to_others(native, tree, changed):
     """Nor is one ever given to a call whose network is another."""
     changed(HALF_FAIL)
-    engine = NativeEngine()
+    engine = NativeEngine(PYTHON)
     await engine.prepare()
     command = tree.command(
         f"#!{BASH}\n(: < /dev/tcp/127.0.0.1/9) 2>&1 | grep -q refused && echo online || echo offline\n"
@@ -179,7 +182,7 @@ async def test_sandboxes_that_cannot_be_made_are_no_matter_to_others(native, tre
 async def test_says_why_a_sandbox_has_died_before_its_call_came(native, changed):
     changed(DEAD)
     with pytest.raises(EngineUnavailable, match="there is no user for it"):
-        await NativeEngine().prepare()
+        await NativeEngine(PYTHON).prepare()
 
 
 async def test_secrets_that_do_not_fit_leave_nothing_open(native, tree):

@@ -15,6 +15,7 @@ import pytest
 from dispatcher_service.engines.base import Command, Limits, Verdict
 from dispatcher_service.engines.launcher.client import LauncherError
 from dispatcher_service.engines.native.engine import NativeEngine
+from dispatcher_service.engines.options import EngineOptions
 
 PROJECT = Path(__file__).resolve().parents[2]
 CLONE = """
@@ -87,7 +88,7 @@ async def test_works_without_clone3(native, tree, monkeypatch):
         "from dispatcher_service.engines.launcher.start import main; main(sys.argv[1:])"
     )
     monkeypatch.setattr(boot, changed)
-    engine = NativeEngine()
+    engine = NativeEngine(EngineOptions(accelerator="off"))
     await engine.prepare()
     try:
         outcome = await engine.run(tree.command("#!/bin/sh\necho $$ $PPID; readlink /proc/self/ns/mnt\n"))

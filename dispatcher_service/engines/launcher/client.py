@@ -132,6 +132,8 @@ class Launcher:
         """What control groups are used for, and of which version: `memory`, `processes`, `cpu`, `kill`."""
         self.lacking: dict[str, str] = {}
         """Why they are not used for more."""
+        self.accelerator = ""
+        """Why the accelerator is not used by `native`; empty where it is."""
         self._drop_uids = drop_uids
         self._ids = itertools.count(1)
         self._pending: dict[int, Ending] = {}
@@ -308,6 +310,7 @@ class Launcher:
         operation = reply.pop("op")
         if operation == "ready":
             self.groups, self.lacking = reply["groups"], reply["lacking"]
+            self.accelerator = reply.get("accelerator", "")
             if self._ready is not None and not self._ready.done():
                 self._ready.set_result(None)
             return

@@ -44,6 +44,7 @@ class CloningLauncher(Launcher):
     ) -> None:
         self.maker = Maker(native, cgroups)
         super().__init__(line, parent_fd, runtime_dir, first_uid, cgroups)
+        self.told["accelerator"] = native.accelerator.lacking
         self.native = native
         self.spares = Spares()
         self.sandboxes: dict[int, Call] = {}

@@ -24,7 +24,7 @@ PR_SET_NO_NEW_PRIVS = 38
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR, _REMOVE_DIR, _REMOVE_FILE = (1 << bit for bit in range(6))
 _MAKE_DIR, _MAKE_REG, _MAKE_SOCK, _MAKE_FIFO, _MAKE_SYM = 1 << 7, 1 << 8, 1 << 9, 1 << 10, 1 << 12
 _REFER, _TRUNCATE, _IOCTL_DEV = 1 << 13, 1 << 14, 1 << 15
-_OF_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL_DEV
+OF_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL_DEV
 """What a rule about a single file may name; more is an error there."""
 _BIND_TCP, _CONNECT_TCP = 1, 2
 _ABSTRACT_UNIX_SOCKETS, _SIGNALS = 1, 2
@@ -103,7 +103,8 @@ def _ruleset(abi: int, *, network: bool) -> tuple[int, bytes]:
     return handled, struct.pack(f"={len(words)}Q", *words)
 
 
-_RULESETS = {network: _ruleset(ABI, network=network) for network in (False, True)} if ABI else {}
+RULESETS = {network: _ruleset(ABI, network=network) for network in (False, True)} if ABI else {}
+"""By whether TCP is allowed: the accesses that a ruleset decides about, and its attributes; empty without Landlock."""
 
 
 class Ruleset:
@@ -122,7 +123,7 @@ class Ruleset:
         self.fd = -1
         """Its descriptor, which the caller may move; -1 where there is no Landlock."""
         if ABI:
-            self._handled, attributes = _RULESETS[network]
+            self._handled, attributes = RULESETS[network]
             size = ctypes.c_size_t(len(attributes))
             result = _syscall(ctypes.c_long(SYS_CREATE_RULESET), attributes, size, ctypes.c_uint(0))
             self.fd = _check(result, "landlock_create_ruleset")
@@ -188,7 +189,7 @@ def _allow(ruleset: int, target: str | bytes | int, access: int) -> None:
             raise OSError(error.errno, f"{os.fsdecode(target)}: {error.strerror}") from None
     try:
         if not stat.S_ISDIR(os.fstat(fd).st_mode):
-            access &= _OF_FILES
+            access &= OF_FILES
         _path_beneath.pack_into(_buffer, 0, access, fd)
         _check(
             _syscall(_add_rule, ctypes.c_int(ruleset), _rule_type, _buffer_address, ctypes.c_uint(0)),

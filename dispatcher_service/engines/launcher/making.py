@@ -1,8 +1,9 @@
 """The maker: a process that clones sandboxes for the launcher of the engine `native`. The standard library only.
 
 A process that has forked copies every page of its memory that it writes to afterwards. The launcher would do so while
-calls wait; so it has this child, which does nothing else. What is cloned is the launcher's child all the same
-(CLONE_PARENT), and so is reaped by it and ends with it.
+calls wait; so it has a child, which does nothing else: a compiled program (`accelerated.py`), or what follows here
+where that is not to be had. What is cloned is the launcher's child all the same (CLONE_PARENT), and so is reaped by it
+and ends with it.
 
 It answers orders (`wire.py`) one after another. With the answer come two descriptors: the line on which the sandbox
 waits for its call, and its namespace of mounts.
@@ -41,33 +42,44 @@ class Made(NamedTuple):
 class Maker:
     """The launcher's end of the line.
 
-    Where one process cannot clone for another, there is no other: the launcher answers itself.
+    The process is the compiled program where that can be had. Where one process cannot clone for another, there is no
+    other: the launcher answers itself.
 
     Args:
-        starter: clones.
+        starter: clones, and knows what the program is to be told.
         cgroups: the launcher's.
+
+    Raises:
+        WallError: the compiled program was asked for, and cannot be used.
     """
 
     def __init__(self, starter: NativeStarter, cgroups: Cgroups) -> None:
-        self.line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.line.settimeout(SECONDS)
         self._kinds = starter.kinds
         self._own: Callable[[], bool] | None = None
-        self.pid = 0
-        """Of the process; 0 where there is none."""
+        self.pid, line = starter.accelerator.start(*starter.profile(cgroups), SECONDS)
+        starter.accelerator.close()
+        if line is None:
+            line = self._start(starter, cgroups)
+        self.line = line
+        self.line.settimeout(SECONDS)
+
+    def _start(self, starter: NativeStarter, cgroups: Cgroups) -> socket.socket:
+        """Be the maker, in a process of its own where that can be."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         if not starter.clones_for_parent:
             self._own = functools.partial(answer, theirs, starter, cgroups)
-            return
+            return ours
         self.pid = os.fork()
         if self.pid == 0:
             try:
-                self.line.close()
+                ours.close()
                 gc.freeze()
                 while answer(theirs, starter, cgroups):
                     pass
             finally:
                 os._exit(1)
         theirs.close()
+        return ours
 
     def order(self, number: int, network: str, uid: int | None, group: Group | None) -> None:
         """Ask for a sandbox.

@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from dispatcher_service.engines.launcher import kernel, landlock
-from dispatcher_service.engines.launcher.cgroups import Group
+from dispatcher_service.engines.launcher.accelerated import Accelerator
+from dispatcher_service.engines.launcher.cgroups import Cgroups, Group
 from dispatcher_service.engines.launcher.kernel import (
     CLONE_NEWIPC,
     CLONE_NEWNET,
@@ -26,14 +27,17 @@ from dispatcher_service.engines.launcher.kernel import (
     MS_REMOUNT,
 )
 from dispatcher_service.engines.launcher.networks import Networks
-from dispatcher_service.engines.launcher.sandbox import Report, Sandbox, Walls
+from dispatcher_service.engines.launcher.sandbox import OOM_SCORE, OWN_RULES, PROC, USER_HINT, Report, Sandbox, Walls
 from dispatcher_service.engines.launcher.template import Template, make_place
-from dispatcher_service.engines.launcher.wire import REPORT
+from dispatcher_service.engines.launcher.wire import HOST_NETWORK, KEPT_NETWORK, LOOPBACK, REPORT, Kind, Profile
 
 OWN = CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS
 """Namespaces of every call besides that of mounts; that of users comes later, so that it owns none of these."""
 TMP = (16 << 20, 4096)
 """Bytes and files of /tmp in a sandbox that waits; a call that may have more, or less, has that changed."""
+TMP_FLAGS, TMP_OPTIONS = MS_NOSUID | MS_NODEV, "mode=1777,size=%d,nr_inodes=%d"
+PLACES = {"none": KEPT_NETWORK, "loopback": LOOPBACK, "outbound": HOST_NETWORK}
+"""Where the kinds of network come from; for whom `start` is not the one to know."""
 SECRETS = "/run/secrets"
 SECRETS_SIZE = 4 << 20
 
@@ -51,7 +55,8 @@ class NativeStarter:
 
     Args:
         spec: see `Template`; and `filters`, the compiled seccomp filters by the kind of network, in hexadecimal,
-            `programs`, folders below the root from which programs may be run, and `inner`, the user's number inside.
+            `programs`, folders below the root from which programs may be run, `inner`, the user's number inside, and
+            `accelerator`, whether the maker is to be the compiled program (`accelerated.py`).
 
     Raises:
         WallError: the template cannot be built.
@@ -59,6 +64,7 @@ class NativeStarter:
 
     def __init__(self, spec: dict[str, Any]) -> None:
         os.umask(0o022)
+        self.accelerator = Accelerator(spec["accelerator"])  # while it is to be seen
         self.template = Template(spec)
         rules, last_capability = landlock_rules(spec), kernel.last_capability()
         self.walls = {
@@ -81,6 +87,32 @@ class NativeStarter:
     def clones_for_parent(self) -> bool:
         """Whether a sandbox becomes a child of the parent of the process that clones it, as only clone3 can do."""
         return self.tid_place != 0
+
+    def profile(self, cgroups: Cgroups) -> tuple[Profile, list[int]]:
+        """All that another program has to know to make the same sandboxes, and the descriptors that go with it."""
+        walls = next(iter(self.walls.values()))
+        handled, _attributes = landlock.RULESETS.get(True, (0, b""))
+        kinds = [
+            Kind(PLACES[network], landlock.RULESETS.get(network != "none", (0, b""))[1], of.seccomp.program)
+            for network, of in self.walls.items()
+        ]
+        profile = Profile(
+            namespaces=OWN,
+            inner=walls.inner,
+            last_capability=walls.last_capability,
+            tmp=(TMP_FLAGS, TMP_OPTIONS % TMP),
+            proc=PROC,
+            handled=handled,
+            of_files=landlock.OF_FILES,
+            oom_score=OOM_SCORE,
+            user_hint=USER_HINT,
+            unified=[hierarchy.unified for hierarchy in cgroups.hierarchies],
+            rules=[access for _fd, access in walls.rules],
+            paths=list(OWN_RULES),
+            kinds=kinds,
+        )
+        fds = [self.report_end.fileno(), *(hierarchy.fd for hierarchy in cgroups.hierarchies)]
+        return profile, [*fds, *(fd for fd, _access in walls.rules)]
 
     def start(
         self, number: int, network: str, uid: int | None, group: Group | None, line: socket.socket
@@ -105,7 +137,7 @@ class NativeStarter:
         place = self.networks.inside(number) if network == "none" else contextlib.nullcontext()
         with place, self.template.new_mounts() as mounts:
             try:
-                build_tmp(*TMP, 0)
+                build_tmp(TMP, 0)
                 pid = self.clone(flags, cgroup)
             except OSError:
                 os.close(mounts)
@@ -155,7 +187,7 @@ class NativeStarter:
         with self.template.inside(mounts):
             size, count = request["tmp"]
             if (size, count) != TMP:
-                build_tmp(size, count, MS_REMOUNT)
+                build_tmp((size, count), MS_REMOUNT)
             for tree, path, is_folder in own:
                 if path.startswith("/tmp/"):  # noqa: S108  (the sandbox's own)
                     make_place(path[1:], None, folder=is_folder)
@@ -186,9 +218,9 @@ class NativeStarter:
                 self.template.make_place(path, folder=folder)
 
 
-def build_tmp(size: int, count: int, flags: int) -> None:
+def build_tmp(room: tuple[int, int], flags: int) -> None:
     """Mount an empty /tmp, or change its bounds."""
-    kernel.mount("tmp", "/tmp", "tmpfs", flags | MS_NOSUID | MS_NODEV, f"mode=1777,size={size},nr_inodes={count}")  # noqa: S108  (the sandbox's own)
+    kernel.mount("tmp", "/tmp", "tmpfs", flags | TMP_FLAGS, TMP_OPTIONS % room)  # noqa: S108  (the sandbox's own)
 
 
 def build_secrets(secrets: list[tuple[str, int]], content: int, uid: int | None) -> None:
@@ -217,7 +249,7 @@ def build_secrets(secrets: list[tuple[str, int]], content: int, uid: int | None)
     kernel.set_attributes(kernel.AT_FDCWD, SECRETS, kernel.ATTR_RDONLY, recursive=False)
 
 
-def landlock_rules(spec: dict[str, Any]) -> list[landlock.Rule]:
+def landlock_rules(spec: dict[str, Any]) -> list[tuple[int, int]]:
     """What all calls may do with the root that they have in common."""
     programs = [f"/{name}" for name in spec["programs"]]
     rules: list[tuple[str, int]] = [("/", landlock.READ), ("/dev", landlock.DEVICE)]

@@ -25,7 +25,8 @@ The line is a SOCK_SEQPACKET socket, one JSON object a message:
   A call that `waits` is only made ready: its time runs from the next message on.
 - in, `{"op": "begin", "id"}`, and `{"op": "kill", "id"}`.
 - out, `{"op": "zygote", "interpreter", "domain", "state", "error"}` when one is `ready` or has `failed`.
-- out, `{"op": "ready", "groups", "lacking"}` once, with what control groups are used for and why not for more; or
+- out, `{"op": "ready", "groups", "lacking"}` once, with what control groups are used for and why not for more, and in
+  mode `native` `"accelerator"`, with why it is not used, empty where it is; or
   `{"op": "failed", "wall", "error"}` when a wall cannot be built. Then one `{"op": "end", "id", "verdict", "started",
   "code", "signal", "error", "cpu", "memory", "processes", "refused", "wall"}` a call; `verdict` is `ended`, `killed`,
   `timeout`, `cpu` or `memory`.
@@ -80,6 +81,8 @@ class Launcher(ABC):
         self.pid = os.getpid()
         self.first_uid = first_uid
         self.cgroups = cgroups
+        self.told: dict[str, str] = {}
+        """What is told besides when it serves."""
         self.metering = Metering(cgroups if cgroups.hierarchies else None)
         self.calls: dict[int, Call] = {}
         """Those that the dispatcher has not been told the end of, by their numbers."""
@@ -129,7 +132,7 @@ class Launcher(ABC):
         """Do what can wait until nothing else is to do."""
 
     def serve(self) -> None:
-        self.send({"op": "ready", "groups": self.cgroups.description(), "lacking": self.cgroups.lacking})
+        self.send({"op": "ready", "groups": self.cgroups.description(), "lacking": self.cgroups.lacking, **self.told})
         while self.running:
             events = self.poll.poll(self.timeout())
             for fd, _events in events:

@@ -31,6 +31,13 @@ from dispatcher_service.engines.launcher.template import write
 
 LIKE_A_CALL = wire.pack_call(["/folder/name", "argument"], {"NAME": "value"}, [(1, 2, 3)], 4, [("/folder", 5)])
 REPORT_FD, LINE_FD, RULES_FD = 3, 4, 5
+PROC = (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, "hidepid=2")
+"""Flags and options of a sandbox's own /proc."""
+OOM_SCORE = "500"
+"""When memory runs out, calls go before the dispatcher does."""
+OWN_RULES = (("/tmp", landlock.WRITE | landlock.EXECUTE),)  # noqa: S108  (the sandbox's own)
+"""Landlock's, about what each sandbox has of its own before there is a call."""
+USER_HINT = "run the dispatcher as an ordinary user, or give it CAP_SETUID and CAP_SETGID over users 60000 to 65375"
 SPACES = ("user", "pid", "ipc", "uts", "net", "cgroup")
 """What `wire.JOIN` is answered with, in this order; the namespace of mounts the launcher has."""
 SPAWN_ROOM = 24 << 20
@@ -63,8 +70,8 @@ class Walls(NamedTuple):
     """`none`, `loopback` or `outbound`."""
     inner: int
     """The user's number inside."""
-    rules: list[landlock.Rule]
-    """Landlock's, about what all calls see."""
+    rules: list[tuple[int, int]]
+    """Landlock's, about what all calls see: descriptors, and what may be done with what they are of."""
     seccomp: kernel.Filter
     last_capability: int
     """The newest one's number."""
@@ -105,16 +112,18 @@ class Sandbox:
             os.setsid()
             # Through the launcher's /proc, which unlike the call's own can be written to.
             own = os.open("/proc/self", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            write("oom_score_adj", "500", own)  # when memory runs out, calls go before the dispatcher does
+            write("oom_score_adj", OOM_SCORE, own)
             self.build_network()
-            kernel.mount("proc", "/proc", "proc", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, "hidepid=2")
+            kernel.mount("proc", "/proc", "proc", *PROC)
             self.become_user(own)
             os.umask(0o022)
             kernel.drop_capabilities(self.walls.last_capability)
             kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
             rules = landlock.Ruleset(network=self.walls.network != "none")
-            for target, access in (*self.walls.rules, ("/tmp", landlock.WRITE | landlock.EXECUTE)):  # noqa: S108  (the sandbox's own)
-                rules.allow(target, access)
+            for place, access in self.walls.rules:
+                rules.allow(place, access)
+            for path, access in OWN_RULES:
+                rules.allow(path, access)
             self.keep(rules)
             self.wait_for_call()
             self.confine(rules)
@@ -144,10 +153,7 @@ class Sandbox:
                 os.setresgid(gid, gid, gid)
                 os.setresuid(uid, uid, uid)
             except OSError as error:
-                raise PermissionError(
-                    f"root here cannot become user {uid} ({error.strerror}): run the dispatcher as an ordinary user, "
-                    "or give it CAP_SETUID and CAP_SETGID over users 60000 to 65375"
-                ) from None
+                raise PermissionError(f"root here cannot become user {uid} ({error.strerror}): {USER_HINT}") from None
             kernel.prctl(kernel.PR_SET_DUMPABLE, 1)  # for the maps
         if 0 in os.getresuid():
             raise PermissionError("a call must not run as root")

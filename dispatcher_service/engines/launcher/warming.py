@@ -337,7 +337,7 @@ class WarmingLauncher(CloningLauncher):
             group = spare.call.meter.group
             unified, doors = (False, []) if group is None else group.doors()
             fds = [spare.mounts, *spaces, *doors]
-            zygote.order(spare.call.slot, drops=self.first_uid is not None, unified=unified, fds=fds)
+            zygote.order(spare.call.slot, unified=unified, fds=fds)
             zygote.joining[spare.call.slot] = spare
         except OSError:
             spare.close()
@@ -387,7 +387,7 @@ class WarmingLauncher(CloningLauncher):
                 self.pause()
         self.drop_child(call)
 
-    def let_go(self, call: Call) -> None:
+    def tell(self, call: Call) -> None:
         if (zygote := self.users.pop(call, None)) is not None:
             zygote.end()
-        super().let_go(call)
+        super().tell(call)

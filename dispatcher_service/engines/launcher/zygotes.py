@@ -30,6 +30,8 @@ MOST_ZYGOTES = 8
 """Each takes some 20 MiB, most of which it shares with its children."""
 FEW, MOST = 2, 16
 """How many children wait at least, and at most, each with some 4 MiB of its own."""
+QUIET_PEAK = 2
+"""So many calls at once leave time for each child to rehearse: its call is quicker, but costs more altogether."""
 IDLE = 600.0
 """Seconds without a call after which a zygote is let go."""
 START_SECONDS, ANSWER_SECONDS = 30.0, 10.0
@@ -123,14 +125,14 @@ class Zygote:
         self.looked_at = now
         return any(signature_of(file) != before for file, before in self.files.items())
 
-    def order(self, number: int, *, drops: bool, unified: bool, fds: list[int]) -> None:
+    def order(self, number: int, *, unified: bool, fds: list[int]) -> None:
         """Ask for a child in a sandbox.
 
         Raises:
             OSError: the zygote is dead.
         """
         self.asked_at = self.asked_at or time.monotonic()
-        socket.send_fds(self.line, [ORDER.pack(number, drops, unified)], fds)
+        socket.send_fds(self.line, [ORDER.pack(number, unified, self.peak <= QUIET_PEAK)], fds)
 
     def receive(self) -> tuple[wire.Answer, int]:
         """Take an answer, and the line of the child.
@@ -269,19 +271,21 @@ def signature_of(path: str) -> tuple[int, ...] | None:
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
-def profile_of(native: NativeStarter, spec: dict[str, Any], text: bytes) -> Profile | None:
+def profile_of(native: NativeStarter, spec: dict[str, Any], text: bytes, *, drops: bool) -> Profile | None:
     """What a launcher's zygotes are started with; None where it is to have none.
 
     Args:
         native: knows the walls.
         spec: see `NativeStarter`; its `zygotes` are the settings.
         text: see `loading.py`.
+        drops: whether sandboxes have users of their own.
     """
     settings = spec.get("zygotes")
     if settings is None or not native.clones_for_parent:
         return None
     walls = native.walls[native.network]
     message = {
+        "drops": drops,
         "inner": walls.inner,
         "last_capability": walls.last_capability,
         "network": walls.network != "none",

@@ -1,0 +1,26 @@
+/* What a sandbox's first process does, from its clone to its end; the same as `sandbox.py`, step by step. */
+
+#ifndef GRAFT_SANDBOX_H
+#define GRAFT_SANDBOX_H
+
+#include "wire.h"
+
+#ifndef CLONE_NEWCGROUP
+#define CLONE_NEWCGROUP 0x02000000
+#endif
+
+/* What all sandboxes are made with. */
+struct walls {
+    struct profile profile;
+    int report;                      /* where first processes report */
+    int hierarchy[MAX_HIERARCHIES];  /* the launcher's folders of control groups */
+    int rule[MAX_RULES];             /* what Landlock's rules of the profile are about */
+};
+
+/* Build the walls, wait on the line for the call, run it, report, and wait for the end. */
+_Noreturn void become_sandbox(const struct walls *walls, const struct order *order, int line);
+
+/* Write a small file in one go; false with errno set. */
+bool write_file(int folder, const char *path, const char *content);
+
+#endif
