@@ -127,7 +127,7 @@ class DispatcherApp:
             **system_builtins(lambda: [method.name for method in self.methods()]),
         }
         following.touches.busy = lambda: self._calls.busy_sessions() | state.tasks.busy_sessions()
-        dispatcher = DispatcherServicer(
+        self._dispatcher = dispatcher = DispatcherServicer(
             self._calls, state.tasks, self._methods_if_ready, self.declarations, state.audit, sessions, access, limits
         )
         self._hooks = Hooks(engine, settings.data_dir / "cache" / "hooks", limits, slots, state.audit)
@@ -197,6 +197,7 @@ class DispatcherApp:
     async def drain(self, timeout: float) -> None:  # noqa: ASYNC109  (a bound, not an error)
         """Refuse new calls, let those that run end, and kill shortly before `timeout` seconds are over what has not."""
         self._draining = True
+        self._dispatcher.end_batches()
         grace = timeout * (1 - _KILL_SHARE)
         ended, *_ = await asyncio.gather(
             self._calls.drain(grace), self._state.tasks.drain(grace), self._hooks.drain(grace)

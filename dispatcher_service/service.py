@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
 from dataclasses import replace
 
 from dispatcher_service.audit.log import AuditLog
@@ -24,6 +25,7 @@ from dispatcher_service.typed.services import TypedServices
 from graft.dispatcher.v1 import dispatcher_pb2, dispatcher_pb2_grpc
 from graft_common.errors import internal_error, value_not_supported
 from graft_common.rpc.api import SOURCES, responses
+from graft_common.rpc.batch_server import BatchServer
 from graft_common.rpc.context import CallContext
 from graft_common.rpc.service import RpcService
 from graft_common.values import Value, ValueDecodeError, ValueEncodeError, decode_values, encode_value
@@ -51,6 +53,7 @@ class DispatcherServicer:
         self._sessions = sessions
         self._access = access
         self._limits = limits
+        self._batches = BatchServer("/graft.dispatcher.v1.DispatcherService/Invoke", self.Invoke)
 
     def service(self) -> RpcService:
         """Return what a server needs, the declared methods as services of their own among it."""
@@ -74,6 +77,18 @@ class DispatcherServicer:
         except ValueEncodeError as error:
             raise internal_error(request.method, f"its value cannot be sent: {error}") from error
         return dispatcher_pb2.InvokeResponse(value=value, usage=usage)
+
+    async def InvokeBatched(  # noqa: N802  (gRPC's name)
+        self, requests: AsyncIterator[dispatcher_pb2.InvokeBatchedRequest], context: CallContext
+    ) -> AsyncGenerator[dispatcher_pb2.InvokeBatchedResponse, None]:
+        """Run methods as `Invoke` does, many over one stream."""
+        async with aclosing(self._batches.serve(requests, context)) as responses:
+            async for response in responses:
+                yield response
+
+    def end_batches(self) -> None:
+        """Ask those who hold a stream of calls to send no more over it."""
+        self._batches.end()
 
     async def InvokeAsync(  # noqa: N802  (gRPC's name)
         self, request: dispatcher_pb2.InvokeAsyncRequest, context: CallContext

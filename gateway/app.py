@@ -27,6 +27,7 @@ from gateway.readiness import Readiness
 from gateway.reference.endpoint import ReferenceEndpoint
 from gateway.xenapi import XenApi
 from gateway.xmlrpc_endpoint import XmlRpcEndpoint
+from graft_common.rpc.batch_client import BatchClient
 from graft_common.rpc.clients import DispatcherClients, RegistryClients
 from graft_common.settings import Settings
 
@@ -42,7 +43,8 @@ class GatewayApp:
     def __init__(self, settings: Settings, registry: RegistryClients, dispatcher: DispatcherClients) -> None:
         self._load = Load(MAX_REQUESTS, max(MIN_HELD_BYTES, MIN_HELD_BODIES * settings.http_max_body))
         bounds = Bounds(settings.http_max_body, settings.http_body_timeout)
-        backends = Backends(registry, dispatcher)
+        self._batches = BatchClient(dispatcher.dispatcher) if dispatcher.over_wire else None
+        backends = Backends(registry, dispatcher, self._batches)
         self._logins = Logins.of(backends)
         self._offer = Offer(dispatcher.dispatcher)
         times = CallTimes(self._offer, settings.call_timeout)
@@ -93,6 +95,8 @@ class GatewayApp:
         await self._mcp.close()
         await self._offer.close()
         await self._logins.close()
+        if self._batches is not None:
+            await self._batches.close()
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
         # The end points of calls stand beside Starlette, not behind it: that is half again as fast.

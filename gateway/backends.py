@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from graft.dispatcher.v1 import dispatcher_pb2
 from graft.registry.v1 import identity_pb2
 from graft_common.errors import GraftError, session_invalid
+from graft_common.rpc.batch_client import BatchClient
 from graft_common.rpc.client import call
 from graft_common.rpc.clients import DispatcherClients, RegistryClients
 from graft_common.rpc.context import call_metadata
@@ -40,9 +41,13 @@ class Caller:
 class Backends:
     """The two services, and the highest revision of the registry that this gateway has caused."""
 
-    def __init__(self, registry: RegistryClients, dispatcher: DispatcherClients) -> None:
+    def __init__(
+        self, registry: RegistryClients, dispatcher: DispatcherClients, batches: BatchClient | None = None
+    ) -> None:
+        """Take the services' clients, and what sends calls together where the dispatcher is another process."""
         self.registry = registry
         self.dispatcher = dispatcher
+        self._batches = batches
         self._revision = 0
         self._revision_until = 0.0
 
@@ -71,13 +76,12 @@ class Backends:
             GraftError: it has failed, or the dispatcher does not answer.
         """
         try:
-            response = await call(
-                self.dispatcher.dispatcher.Invoke,
-                request,
-                timeout=seconds,
-                metadata=self.metadata(caller, session),
-                service="dispatcher",
-            )
+            metadata = self.metadata(caller, session)
+            if self._batches is not None:
+                response = await self._batches.invoke(request, timeout=seconds, metadata=metadata)
+            else:
+                invoke = self.dispatcher.dispatcher.Invoke
+                response = await call(invoke, request, timeout=seconds, metadata=metadata, service="dispatcher")
         except GraftError as error:
             used = error.details.get(USAGE, "")
             if read_usage(used):

@@ -19,7 +19,7 @@ SHELL_SIGNAL = 128
 
 
 def bounds(limits: Limits) -> dict[str, float]:
-    """What the launcher holds all processes of a call to together; see `Request.bounds`."""
+    """What the launcher holds all processes of a call to together; see `Launcher.run`."""
     found: dict[str, float] = {"memory": limits.memory, "processes": limits.processes}
     return found if limits.cpu is None else found | {"cpu": limits.cpu}
 

@@ -178,8 +178,7 @@ class Pool:
         except BaseException:
             close_quietly(held)
             raise
-        request = replace(request, waits=True, bounds=bounds(limits))
-        waiting.start(request, [held[3], *waiting.reader.write_ends, *passed])
+        waiting.start(replace(request, waits=True), [held[3], *waiting.reader.write_ends, *passed], bounds(limits))
         waiting.timer = asyncio.get_running_loop().call_later(IDLE_SECONDS, self.discard, waiting)
         waiting.end.add_done_callback(lambda _end: self.discard(waiting))
         self._ready.setdefault(kind, deque()).append(waiting)

@@ -12,7 +12,7 @@ import tempfile
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from dispatcher_service.engines import host
@@ -31,7 +31,7 @@ from dispatcher_service.engines.executables import CannotRun, check_variables, i
 from dispatcher_service.engines.launcher.client import End, Launcher, LauncherError, Request
 from dispatcher_service.engines.limiting import bounds, exceeded, limits_finding, refused
 from dispatcher_service.engines.started import Started
-from dispatcher_service.engines.stdio import GivenEnds, close_quietly, sealed_input
+from dispatcher_service.engines.stdio import GivenEnds, OutputReader, close_quietly, sealed_input
 
 ENVIRONMENT = {"PATH": "/sbin:/usr/sbin:/bin:/usr/bin"}
 """What xapi gives to an extension, exactly (forkhelpers.ml, default_path_env_pair)."""
@@ -116,7 +116,7 @@ class LauncherEngine(ABC):
         return False
 
     def _bounds(self, limits: Limits) -> dict[str, float]:
-        """What the launcher holds all processes of a call to together; see `Request.bounds`."""
+        """What the launcher holds all processes of a call to together; see `Launcher.run`."""
         return bounds(limits)
 
     def _make_runtime_dir(self) -> Path:
@@ -297,7 +297,7 @@ class LauncherEngine(ABC):
         except OSError:
             close_quietly([*fds, *extra])
             raise
-        started.start(replace(request, bounds=self._bounds(command.limits)), [*fds, *started.reader.write_ends, *extra])
+        started.start(request, [*fds, *started.reader.write_ends, *extra], self._bounds(command.limits))
         return started
 
     async def _follow(self, command: Command, head: bytes, running: _Running, started: Started) -> Outcome:
@@ -311,8 +311,8 @@ class LauncherEngine(ABC):
         if ended.verdict == "lost":
             await reader.wait_for_ends(LOST_SECONDS)
         stdout, stderr = reader.finish()
-        outcome = self._outcome(command, head, running, ended, flooded=reader.exceeded, stdout=stdout, stderr=stderr)
-        return started.judge(command, head, replace(outcome, stderr_size=reader.stderr_size))
+        outcome = self._outcome(command, head, running, ended, reader, stdout, stderr)
+        return started.judge(command, head, outcome)
 
     def _outcome(
         self,
@@ -320,8 +320,7 @@ class LauncherEngine(ABC):
         head: bytes,
         running: _Running,
         end: End,
-        *,
-        flooded: bool,
+        reader: OutputReader | GivenEnds,
         stdout: bytes,
         stderr: bytes,
     ) -> Outcome:
@@ -332,7 +331,7 @@ class LauncherEngine(ABC):
             code, signal_number = 0, code - 128
         over = exceeded(limits, end, signal_number)
         reason = ""
-        if flooded:
+        if reader.exceeded:
             verdict, reason = Verdict.OUTPUT_EXCEEDED, f"it wrote more than {limits.output} bytes to its output"
         elif running.killed:
             verdict, reason = Verdict.KILLED, "killed on request"
@@ -343,13 +342,13 @@ class LauncherEngine(ABC):
         elif over is not None:
             verdict, reason = over
         elif not end.started:
-            return _not_started(self._why_not_started(command, head, end.error, stderr))
+            why = self._why_not_started(command, head, end.error, stderr)
+            return Outcome(Verdict.NOT_STARTED, reason=why, stderr_size=reader.stderr_size)
         else:
             verdict = Verdict.SIGNALED if signal_number else Verdict.EXITED
-            return Outcome(
-                verdict, code, signal_number, stdout, stderr, usage, refused=refused(end, code, signal_number)
-            )
-        return Outcome(verdict, 0, 0, stdout, stderr, usage, reason, refused(end, 0, 0))
+            denied = refused(end, code, signal_number)
+            return Outcome(verdict, code, signal_number, stdout, stderr, usage, "", denied, reader.stderr_size)
+        return Outcome(verdict, 0, 0, stdout, stderr, usage, reason, refused(end, 0, 0), reader.stderr_size)
 
     def _why_not_started(self, command: Command, head: bytes, error: str, stderr: bytes) -> str:
         del stderr

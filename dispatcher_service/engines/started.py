@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from dispatcher_service.engines.base import Command, Limits, Outcome
 from dispatcher_service.engines.launcher.client import Ending, Launcher, Request
 from dispatcher_service.engines.stdio import GivenEnds, OutputReader
@@ -22,9 +24,9 @@ class Started:
         self.number = 0
         self.reader = given or OutputReader(limits.output, lambda: launcher.kill(self.number), limits.stderr)
 
-    def start(self, request: Request, fds: list[int]) -> None:
-        """Ask for it; takes the descriptors over."""
-        self.number, self.end = self.launcher.run(request, fds)
+    def start(self, request: Request, fds: list[int], bounds: Mapping[str, float]) -> None:
+        """Ask for it; takes the descriptors over. What is in `bounds` holds for all its processes together."""
+        self.number, self.end = self.launcher.run(request, fds, bounds)
 
     def was_run(self) -> bool:
         """Whether it may have come as far as to execute its command."""

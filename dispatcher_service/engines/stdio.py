@@ -15,7 +15,9 @@ STDERR_CALM = 256 * 1024
 STDERR_READS, STDERR_PAUSE = 16, 0.005
 """How often it is read then, before how many seconds of pause."""
 PATIENCE = 0.003
-"""Seconds after which a call's output is followed."""
+"""Seconds after which a call's output is looked at for the first time; each time nothing has come, after twice that."""
+FOLLOWED = 0.012
+"""With that much patience it is followed as it comes, as it is once anything has come."""
 DRAIN_CHUNKS = 4096
 """Reads that empty any pipe: it holds at most 1 MiB (/proc/sys/fs/pipe-max-size), a read takes a page or more."""
 
@@ -88,12 +90,19 @@ class OutputReader:
             raise
         os.set_blocking(self._out_r, False)
         os.set_blocking(self._err_r, False)
-        # What a short call writes fits into the pipes, and is read when it has ended.
-        self._look = self._loop.call_later(PATIENCE, self._follow)
+        # What a short call writes fits into the pipes, and is read when it has ended: to follow costs more than that.
+        self._patience = PATIENCE
+        self._look = self._loop.call_later(PATIENCE, self._look_at)
         self._followed = False
         self._pause: asyncio.TimerHandle | None = None
 
-    def _follow(self) -> None:
+    def _look_at(self) -> None:
+        """Follow what comes if something has come, or after some looks."""
+        came = self._read_stdout() or self._read_stderr()
+        if not came and self._patience < FOLLOWED and not self.exceeded:
+            self._patience *= 2
+            self._look = self._loop.call_later(self._patience, self._look_at)
+            return
         self._followed = True
         self._loop.add_reader(self._out_r, self._read_stdout)
         self._loop.add_reader(self._err_r, self._hear_stderr)
@@ -115,7 +124,8 @@ class OutputReader:
             self.exceeded = True
             self._on_excess()
         if not data or self.exceeded:
-            self._loop.remove_reader(self._out_r)
+            if self._followed:
+                self._loop.remove_reader(self._out_r)
             return False
         return True
 
@@ -125,7 +135,8 @@ class OutputReader:
         except BlockingIOError:
             return False
         if not data:
-            self._loop.remove_reader(self._err_r)
+            if self._followed:
+                self._loop.remove_reader(self._err_r)
             return False
         self._stderr_seen += len(data)
         room = self._head_room - len(self._head)
@@ -170,6 +181,7 @@ class OutputReader:
         if self._followed:
             self._loop.remove_reader(self._out_r)
             self._loop.remove_reader(self._err_r)
+            self._followed = False
         self._on_excess = _nothing
         for read in (self._read_stdout, self._read_stderr):
             chunks = 0

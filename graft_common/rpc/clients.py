@@ -66,6 +66,8 @@ class DispatcherClients:
     tasks: TaskServiceAsyncStub
     hosts: HostServiceAsyncStub
     hooks: HookServiceAsyncStub
+    over_wire: bool = False
+    """Whether calls leave the process, so that it is worth while to send them together."""
 
     @classmethod
     def remote(cls, channel: grpc.aio.Channel) -> Self:
@@ -75,6 +77,7 @@ class DispatcherClients:
             task_pb2_grpc.TaskServiceStub(channel),
             host_pb2_grpc.HostServiceStub(channel),
             hook_pb2_grpc.HookServiceStub(channel),
+            over_wire=True,
         )
 
     @classmethod

@@ -109,7 +109,18 @@ def cut(error: GraftError, limit: int) -> GraftError:
 def from_rpc_error(error: grpc.aio.AioRpcError, service: str) -> GraftError:
     """Read the error back from what a client caught; what is not Graft's own becomes SERVICE_UNAVAILABLE."""
     status = rpc_status.from_call(error)  # type: ignore[arg-type]  # AioRpcError has what it reads
-    for detail in status.details if status is not None else ():
+    own = _own_error(status) if status is not None else None
+    return own or _foreign_error(error.code(), error.details() or "", service)
+
+
+def from_status(status: status_pb2.Status, service: str) -> GraftError:
+    """Read the error back from a status, as `from_rpc_error` does."""
+    code = next((code for code in grpc.StatusCode if code.value[0] == status.code), grpc.StatusCode.UNKNOWN)
+    return _own_error(status) or _foreign_error(code, status.message, service)
+
+
+def _own_error(status: status_pb2.Status) -> GraftError | None:
+    for detail in status.details:
         info = error_details_pb2.ErrorInfo()
         if detail.Unpack(info) and info.domain == DOMAIN:
             metadata = dict(info.metadata)
@@ -117,10 +128,14 @@ def from_rpc_error(error: grpc.aio.AioRpcError, service: str) -> GraftError:
             while (key := f"param{len(params)}") in metadata:
                 params.append(metadata.pop(key))
             return GraftError(info.reason, *params, details=metadata)
-    if error.code() is grpc.StatusCode.UNAVAILABLE:
+    return None
+
+
+def _foreign_error(code: grpc.StatusCode, details: str, service: str) -> GraftError:
+    if code is grpc.StatusCode.UNAVAILABLE:
         # What gRPC says of a failed connection names internal addresses, which are no client's business.
         return away(service)
-    return service_unavailable(service, f"{error.code().name}: {error.details() or 'no details'}")
+    return service_unavailable(service, f"{code.name}: {details or 'no details'}")
 
 
 def away(service: str) -> GraftError:

@@ -13,7 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from dispatcher_service.engines.launcher.client import Launcher, Request
+from dispatcher_service.engines.launcher import client
+from dispatcher_service.engines.launcher.client import End, Launcher, Request
 
 PROJECT = Path(__file__).resolve().parents[2]
 DISPATCHER = """
@@ -84,3 +85,23 @@ async def test_one_that_does_not_answer_is_killed_with_its_calls(runtime_dir, ma
     await asyncio.wait_for(launcher.stop(), 10)
     assert running(mark) == []
     assert not psutil.pid_exists(launcher.pid)
+
+
+async def test_one_that_does_not_answer_is_noticed_by_the_call_with_the_least_time(
+    runtime_dir, mark, begun, monkeypatch
+):
+    monkeypatch.setattr(client, "GRACE_SECONDS", 0.1)
+    launcher = Launcher(runtime_dir, drop_uids=os.geteuid() == 0)
+    await launcher.start()
+
+    def run(*argv: str, wall: float) -> asyncio.Future[End]:
+        files = [os.open("/dev/null", os.O_RDWR) for _ in range(3)]
+        return launcher.run(Request([*argv], "plain", wall, {}, []), files)[1]
+
+    ends = [run("/bin/sleep", mark, wall=100.0)]
+    assert (await run("/bin/true", wall=5.0)).verdict == "ended"
+    await begun()
+    os.kill(launcher.pid, signal.SIGSTOP)
+    ends += [run("/bin/true", wall=50.0), run("/bin/true", wall=0.1)]
+    assert {end.verdict for end in await asyncio.wait_for(asyncio.gather(*ends), 10)} == {"lost"}
+    await asyncio.wait_for(launcher.stop(), 10)

@@ -16,11 +16,13 @@ import struct
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
+import orjson
 import structlog
 
 from dispatcher_service.engines.launcher.warden import GIVE_UP
@@ -72,8 +74,6 @@ class Request:
     """Which of the passed descriptors are to be shown where to this call alone, and closed."""
     waits: bool = False
     """It is no call yet: its time runs only from `Launcher.begin` on."""
-    bounds: dict[str, float] = field(default_factory=dict)
-    """What holds for all processes together: `memory`, `cpu`, `processes`."""
     more: dict[str, Any] = field(default_factory=dict)
     """What only this mode has."""
 
@@ -137,7 +137,10 @@ class Launcher:
         self._drop_uids = drop_uids
         self._ids = itertools.count(1)
         self._pending: dict[int, Ending] = {}
-        self._watchdogs: dict[int, asyncio.TimerHandle] = {}
+        self._ends_by: dict[int, float] = {}
+        """When a call must have ended unless the launcher does not answer, by the loop's clock."""
+        self._watchdog: asyncio.TimerHandle | None = None
+        """Looks at the earliest of them, or at an earlier one."""
         self._outbox: deque[tuple[bytes, list[int], int]] = deque()
         """Messages, their descriptors, and the numbers of the calls that they are to start; 0 for none."""
         self._waits_to_write = False
@@ -189,31 +192,38 @@ class Launcher:
         if self.gone.is_set():
             raise self._failure or LauncherError(f"the launcher ended at once (exit status {self._process.poll()})")
 
-    def run(self, request: Request, fds: list[int]) -> tuple[int, Ending]:
+    def run(
+        self, request: Request, fds: list[int], bounds: Mapping[str, float] = MappingProxyType({})
+    ) -> tuple[int, Ending]:
         """Have the launcher run something; takes the descriptors over and closes them.
+
+        Args:
+            request: what.
+            fds: what it gets.
+            bounds: what holds for all its processes together: `memory`, `cpu`, `processes`.
 
         Returns:
             The call's number for `kill`, and its end, which always comes.
         """
         number = next(self._ids)
         end = Ending(functools.partial(self.kill, number))
-        message = json.dumps(
+        message = _encoded(
             {
                 "op": "run",
                 "id": number,
                 "argv": request.argv,
                 "env": request.env,
-                "open": list(request.open),
-                "binds": list(request.binds),
+                "open": request.open,
+                "binds": request.binds,
                 "mode": request.mode,
                 "rlimits": request.rlimits,
                 "processes": request.processes,
-                "bounds": request.bounds,
+                "bounds": dict(bounds),
                 "waits": request.waits,
                 "wall": request.wall,
                 **request.more,
             }
-        ).encode()
+        )
         refusal = ""
         if not self.alive:
             refusal = "the launcher is gone"
@@ -231,18 +241,34 @@ class Launcher:
 
     def _watch(self, number: int, wall: float) -> None:
         loop = asyncio.get_running_loop()
-        self._watchdogs[number] = loop.call_later(wall + GRACE_SECONDS, self._give_up)
+        ends_by = self._ends_by[number] = loop.time() + wall + GRACE_SECONDS
+        # One timer for all: most calls have ended long before, and the next ones seldom have less time.
+        if self._watchdog is not None and self._watchdog.when() > ends_by:
+            self._watchdog.cancel()
+            self._watchdog = None
+        if self._watchdog is None:
+            self._watchdog = loop.call_at(ends_by, self._look_at_ends)
+
+    def _look_at_ends(self) -> None:
+        """Give the launcher up if a call is over its time, and look again when the next one could be."""
+        loop = asyncio.get_running_loop()
+        self._watchdog = None
+        next_one = min(self._ends_by.values(), default=None)
+        if next_one is not None and next_one <= loop.time():
+            self._give_up()
+        elif next_one is not None:
+            self._watchdog = loop.call_at(next_one, self._look_at_ends)
 
     def begin(self, number: int, wall: float) -> None:
         """Tell that what was started with `Request.waits` is a call from now on, for at most so many seconds."""
         if number in self._pending:
             self._watch(number, wall)
-            self._post(json.dumps({"op": "begin", "id": number}).encode(), [])
+            self._post(b'{"op":"begin","id":%d}' % number, [])
 
     def kill(self, number: int) -> None:
         """Have a call killed; its end says so, unless it came first."""
         if number in self._pending:
-            self._post(json.dumps({"op": "kill", "id": number}).encode(), [])
+            self._post(b'{"op":"kill","id":%d}' % number, [])
 
     async def stop(self) -> None:
         """Let the launcher kill everything and end; returns when it is dead, by force if need be."""
@@ -306,7 +332,7 @@ class Launcher:
         if not data:
             self._lose()
             return
-        reply: dict[str, Any] = json.loads(data)
+        reply: dict[str, Any] = orjson.loads(data)
         operation = reply.pop("op")
         if operation == "ready":
             self.groups, self.lacking = reply["groups"], reply["lacking"]
@@ -324,8 +350,7 @@ class Launcher:
         self._settle(reply.pop("id"), End(**reply))
 
     def _settle(self, number: int, how: End) -> None:
-        if (watchdog := self._watchdogs.pop(number, None)) is not None:
-            watchdog.cancel()
+        self._ends_by.pop(number, None)
         end = self._pending.pop(number)
         if not end.done():
             end.set_result(how)
@@ -349,9 +374,10 @@ class Launcher:
         for _message, fds, _starts in self._outbox:
             _close(fds)
         self._outbox.clear()
-        for watchdog in self._watchdogs.values():
-            watchdog.cancel()
-        self._watchdogs.clear()
+        if self._watchdog is not None:
+            self._watchdog.cancel()
+            self._watchdog = None
+        self._ends_by.clear()
         pending, self._pending = self._pending, {}
         for end in pending.values():
             if not end.done():
@@ -359,6 +385,13 @@ class Launcher:
         self.gone.set()
         if self._ready is not None and not self._ready.done():
             self._ready.set_result(None)
+
+
+def _encoded(message: dict[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(message)
+    except TypeError:  # a path or argument that is no UTF-8, of which only the standard library's JSON can tell
+        return json.dumps(message).encode()
 
 
 async def _end_of(process: subprocess.Popen[bytes]) -> None:
