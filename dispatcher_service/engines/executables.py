@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import platform
+import re
 import stat
 from collections.abc import Iterable
 from typing import Literal
@@ -19,6 +20,12 @@ OF_THE_INTERPRETER = (
     UNNAMED_FAILURE,
 )
 """What is said when an executable could not be executed, and the interpreter may be why."""
+ENV = ("/usr/bin/env", "/bin/env")
+PYTHON = re.compile(r"python3?(\.[0-9]+)?")
+PYTHON_OPTIONS = re.compile(r"|-[BEIOPSbqsu]+")
+"""Of the interpreter, those that are the same for all of a script's calls and need no further word."""
+AT_START = re.compile(r"(PYTHON|LD_|LC_|GLIBC_|MALLOC_)|(LANG|LANGUAGE|TZ|HOME|PATH)$")
+"""Variables that an interpreter or its libraries look at when they start."""
 HEAD = 256
 """Bytes that the kernel looks at (linux/binfmts.h, BINPRM_BUF_SIZE)."""
 
@@ -76,6 +83,34 @@ def format_problem(head: bytes, machine: str) -> str:
     if len(head) < ELF_HEADER or (wanted and int.from_bytes(head[18:20], order) != wanted):
         return f"an ELF program, but not for {machine}"
     return ""
+
+
+def python_script(head: bytes, variables: Iterable[tuple[str, str]]) -> list[str] | None:
+    """What a Python script asks for, where any interpreter that is warm already would run it in the same way.
+
+    Args:
+        head: the first bytes of the file.
+        variables: what is in its environment beside PATH.
+
+    Returns:
+        The interpreter, as a path or as a name to be found by PATH, and its options; None for what is to be executed.
+    """
+    line, ended, _rest = head[2:HEAD].partition(b"\n")
+    words = line.split(None, 1)
+    if not head.startswith(b"#!") or not ended or not words or line.endswith(b"\r"):
+        return None
+    program, option = os.fsdecode(words[0]), os.fsdecode(words[1]).rstrip() if len(words) > 1 else ""
+    if program in ENV:
+        program, option = option, ""
+        if "/" in program:
+            return None
+    elif not program.startswith("/"):
+        return None
+    if not PYTHON.fullmatch(program.rpartition("/")[2]) or not PYTHON_OPTIONS.fullmatch(option):
+        return None
+    if any(AT_START.match(name) for name, _value in variables):
+        return None
+    return [program, option] if option else [program]
 
 
 def check_variables(variables: Iterable[tuple[str, str]]) -> None:

@@ -46,7 +46,7 @@ sys.stdin.read()
 
 def test_all_processes_of_a_tree_are_counted() -> None:
     with running(FAMILY) as process:
-        sampler = Sampler(process.pid)
+        sampler = Sampler([process.pid])
 
         def seven() -> bool:
             sampler.look()
@@ -55,7 +55,7 @@ def test_all_processes_of_a_tree_are_counted() -> None:
         assert until(seven)
         # Four processes have the same 60 MiB.
         assert 60 * MIB < sampler.memory_peak < 130 * MIB
-        above = Sampler(process.pid, own=1)
+        above = Sampler([process.pid], own=1)
         above.look()
         assert above.processes_peak == 6
 
@@ -74,7 +74,7 @@ sys.stdin.read()
 
 def test_cpu_time_of_the_dead_is_counted() -> None:
     with running(SPIN) as process:
-        sampler = Sampler(process.pid)
+        sampler = Sampler([process.pid])
         sampler.look()
         assert 0.15 < sampler.cpu < 2
 
@@ -107,7 +107,7 @@ def test_trees_are_found_without_lists_of_children(tmp_path: Path) -> None:
     for pid, parent in ((5, 1), (6, 5), (7, 6), (8, 1)):
         (tmp_path / str(pid)).mkdir()
         (tmp_path / str(pid) / "stat").write_text(f"{pid} (x) S {parent} 0")
-    assert descendants(5, str(tmp_path)) == [5, 6, 7]
+    assert descendants([5], str(tmp_path)) == [5, 6, 7]
 
 
 def test_a_meter_without_groups_tells_of_what_is_over_its_limit() -> None:

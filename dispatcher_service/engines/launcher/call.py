@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+import socket
 import time
 from typing import Any
 
@@ -16,6 +17,10 @@ class Call:
         self.slot = slot
         self.meter = meter
         self.pid = 0
+        self.script = 0
+        """The process that runs the call, where that is a zygote's child and `pid` only the sandbox's first."""
+        self.keeper: socket.socket | None = None
+        """The line of the sandbox's first process then, which ends when that is closed."""
         self.reaped = False
         self.waiting: set[int] = set()
         """Orphans that must be dead before the reply."""

@@ -125,6 +125,36 @@ class Group:
             if not (born_in and hierarchy.unified):
                 hierarchy.attach(self.name)
 
+    def doors(self) -> tuple[bool, list[int]]:
+        """What another process needs to let one in: descriptors, which the caller closes.
+
+        Returns:
+            Whether the first of them is the folder of version 2, to be born in; the others are files to write `0` to.
+
+        Raises:
+            OSError: somebody has removed the group, or a descriptor too many.
+        """
+        opened: list[int] = []
+        hierarchies = sorted(self.owner.hierarchies, key=lambda one: not one.unified)
+        try:
+            for one in hierarchies:
+                place, flags = (
+                    (self.name, os.O_DIRECTORY) if one.unified else (f"{self.name}/cgroup.procs", os.O_WRONLY)
+                )
+                opened.append(os.open(place, flags | os.O_CLOEXEC, dir_fd=one.fd))
+        except OSError:
+            for fd in opened:
+                os.close(fd)
+            raise
+        return any(one.unified for one in hierarchies), opened
+
+    def processes(self) -> list[int]:
+        """The processes in it; empty where that cannot be told."""
+        try:
+            return self.owner.hierarchies[0].processes(self.name)
+        except OSError:
+            return []
+
     def usage(self) -> GroupUsage:
         """What was used since `begin`.
 

@@ -23,8 +23,11 @@ from types import MappingProxyType
 from typing import Any
 
 import orjson
+import structlog
 
 from dispatcher_service.engines.launcher.warden import GIVE_UP
+
+_log = structlog.get_logger("graft.launcher")
 
 START_SECONDS = 15.0
 STOP_SECONDS = 15.0
@@ -340,6 +343,9 @@ class Launcher:
         if operation == "failed":
             self._failure = LauncherError(f"{reply['wall']}: {reply['error']}")
             self._failure.wall = reply["wall"]
+            return
+        if operation == "zygote":
+            _log.info("zygote.changed", **reply)
             return
         self._settle(reply.pop("id"), End(**reply))
 

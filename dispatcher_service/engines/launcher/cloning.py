@@ -95,7 +95,7 @@ class CloningLauncher(Launcher):
                 os.kill(call.pid, signal.SIGKILL)
         self.over.clear()
 
-    def launch(self, request: dict[str, Any], fds: list[int]) -> Call:
+    def launch(self, request: dict[str, Any], fds: list[int]) -> Call | None:
         self.active_at = time.monotonic()
         folder = os.fstat(fds[3])
         while True:
@@ -216,15 +216,19 @@ class CloningLauncher(Launcher):
             call.cpu, call.maxrss = report.cpu, report.maxrss
             call.reported = True
             if len(self.dying) < MAX_DYING:
-                self.tell(call)
-                self.over.append(call)
-                self.dying.add(call)
+                self.finish(call)
             else:
                 os.kill(call.pid, signal.SIGKILL)
-            self.active_at = time.monotonic()
-            self.spares.wanted = spares.MOST
         if len(self.over) > MAX_OVER:
             self.bury()
+
+    def finish(self, call: Call) -> None:
+        """Tell of the end of a call of which nothing is left but its sandbox's first process."""
+        self.tell(call)
+        self.over.append(call)
+        self.dying.add(call)
+        self.active_at = time.monotonic()
+        self.spares.wanted = spares.MOST
 
     def reaped(self, pid: int, status: int, usage: resource.struct_rusage) -> None:
         call = self.firsts.pop(pid, None)

@@ -41,6 +41,8 @@ SYS_OPEN_TREE, SYS_MOVE_MOUNT, SYS_CLONE3, SYS_CLOSE_RANGE, SYS_OPENAT2, SYS_MOU
 CLONE_ARGUMENTS = 11
 """Numbers of 64 bits in `struct clone_args` with its cgroup, Linux 5.7."""
 
+_CAPABILITIES = struct.pack("=Ii", CAPABILITIES_V3, 0)
+"""`struct cap_user_header` of this process."""
 _libc = ctypes.PyDLL(None, use_errno=True)
 _syscall = _libc.syscall
 _syscall.restype = ctypes.c_long
@@ -150,10 +152,19 @@ def close_from(first: int) -> None:
 
 def drop_capabilities(last: int) -> None:
     """Give up every capability, and that any program could give one back; for a process without new privileges."""
+    drop_bounds(last)
+    clear_capabilities()
+
+
+def drop_bounds(last: int) -> None:
+    """Give up that any program that is executed could have a capability."""
     for _answer in map(_plain_prctl, [PR_CAPBSET_DROP] * (last + 1), range(last + 1)):
         pass  # as many calls as there are capabilities, in every sandbox: without conversions they take a third
-    header = struct.pack("=Ii", CAPABILITIES_V3, 0)
-    check(_libc.capset(header, bytes(24)), "capset")
+
+
+def clear_capabilities() -> None:
+    """Give up every capability."""
+    check(_libc.capset(_CAPABILITIES, bytes(24)), "capset")
 
 
 def hand_down_capabilities(last: int) -> None:
@@ -162,12 +173,11 @@ def hand_down_capabilities(last: int) -> None:
     Args:
         last: the newest one's number.
     """
-    header = struct.pack("=Ii", CAPABILITIES_V3, 0)
     data = ctypes.create_string_buffer(24)
-    check(_libc.capget(header, data), "capget")
+    check(_libc.capget(_CAPABILITIES, data), "capget")
     effective, permitted, _, more_effective, more_permitted, _ = struct.unpack("=6I", data.raw)
     sets = (effective, permitted, permitted, more_effective, more_permitted, more_permitted)
-    check(_libc.capset(header, struct.pack("=6I", *sets)), "capset")
+    check(_libc.capset(_CAPABILITIES, struct.pack("=6I", *sets)), "capset")
     held = permitted | more_permitted << 32
     for number in range(last + 1):
         if held >> number & 1:
@@ -218,7 +228,7 @@ def tid_address() -> int:
     return place.value if ctypes.c_int.from_address(place.value).value == os.getpid() else 0
 
 
-def clone(flags: int, tid_place: int, cgroup: int = -1) -> int:
+def clone(flags: int, tid_place: int, cgroup: int = -1, *, hooks: bool = True) -> int:
     """Fork into new namespaces, and into a control group, in one step; as `os.fork`, it returns twice.
 
     What `os.fork` does about the interpreter is done here too, and the C library's own number of the thread is kept
@@ -229,6 +239,8 @@ def clone(flags: int, tid_place: int, cgroup: int = -1) -> int:
             process does.
         tid_place: what `tid_address` has said.
         cgroup: a descriptor of the control group's folder (version 2); -1 for the parent's.
+        hooks: run what was registered for forks (`os.register_at_fork`). It is about other threads, mostly, and costs
+            a copy of each page that it touches.
     """
     end_signal = 0 if flags & CLONE_PARENT else signal.SIGCHLD
     flags |= CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID
@@ -236,6 +248,9 @@ def clone(flags: int, tid_place: int, cgroup: int = -1) -> int:
         flags |= CLONE_INTO_CGROUP
     packed = struct.pack("=11Q", flags, 0, tid_place, 0, end_signal, 0, 0, 0, 0, 0, cgroup if cgroup != -1 else 0)
     size = ctypes.c_size_t(8 * CLONE_ARGUMENTS)
+    if not hooks:
+        pid = int(_syscall(SYS_CLONE3, packed, size))
+        return pid if pid == 0 else check(pid, "clone3")
     ctypes.pythonapi.PyOS_BeforeFork()
     pid = int(_syscall(SYS_CLONE3, packed, size))
     if pid == 0:

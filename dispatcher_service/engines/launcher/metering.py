@@ -144,12 +144,18 @@ class Metering:
             meter.group.give_back()
             meter.group = None
 
-    def start(self, meter: Meter, first: int) -> None:
-        """Begin to look at a call, whose first process has started."""
+    def start(self, meter: Meter, first: int, script: int = 0) -> None:
+        """Begin to look at a call, whose first process has started.
+
+        Args:
+            meter: the call's.
+            first: the first process.
+            script: another one that belongs to it without being below that; 0 for none.
+        """
         groups = meter.group.owner if meter.group else None
         counted = groups is not None and groups.memory_by is not None and groups.counts_cpu
         if (not counted or meter.bounds.sampled) and meter.bounds.memory:
-            meter.sampler = Sampler(first, meter.own)
+            meter.sampler = Sampler([first, script] if script else [first], meter.own)
         now = time.monotonic()
         wait = self._wait(meter, 0.0)
         if wait is not None:

@@ -16,13 +16,15 @@ The line is a SOCK_SEQPACKET socket, one JSON object a message:
   where the file or folder is shown, for this call only. In mode `native` descriptor 3 is the tree's folder, 4 holds the
   secrets one after the other, and there are also `"tree"` (the folder's path on the host), `"mount_at"`, `"network"`
   (`none`, `loopback` or `outbound`), `"tmp"` (bytes and files of /tmp), `"paths"` (granted ones: on the host, inside,
-  whether to be written to) and `"secrets"` (names and sizes). In mode `confined` descriptor 3 is the tree's folder too,
+  whether to be written to) and `"secrets"` (names and sizes); and `"script"` where a warm interpreter may run it: the
+  interpreter as the script names it, and its options. In mode `confined` descriptor 3 is the tree's folder too,
   those behind it are granted paths, `argv` begins with a path below the tree, and there are also `"tree"`, `"stage"`
   (where the call's user cannot walk), `"folder"` (to be made, its own), `"rules"` and `"granted"` (Landlock's, by
   path and for those descriptors), `"network"` (whether TCP is allowed) and `"filter"` (a compiled seccomp filter, in
   hexadecimal).
   A call that `waits` is only made ready: its time runs from the next message on.
 - in, `{"op": "begin", "id"}`, and `{"op": "kill", "id"}`.
+- out, `{"op": "zygote", "interpreter", "domain", "state", "error"}` when one is `ready` or has `failed`.
 - out, `{"op": "ready", "groups", "lacking"}` once, with what control groups are used for and why not for more, and in
   mode `native` `"accelerator"`, with why it is not used, empty where it is; or
   `{"op": "failed", "wall", "error"}` when a wall cannot be built. Then one `{"op": "end", "id", "verdict", "started",
@@ -99,8 +101,11 @@ class Launcher(ABC):
         self.running = True
 
     @abstractmethod
-    def launch(self, request: dict[str, Any], fds: list[int]) -> Call:
+    def launch(self, request: dict[str, Any], fds: list[int]) -> Call | None:
         """Start a call's first process.
+
+        Returns:
+            The call; or None when it is to be started later, for which the descriptors are taken out of the list.
 
         Raises:
             OSError: something that it needs cannot be had; the text says what.
@@ -172,7 +177,8 @@ class Launcher(ABC):
             elif request["op"] == "run":
                 self.start(request, fds)
             elif (call := self.calls.get(request.get("id", 0))) is None:
-                pass  # its end is on the way
+                if request["op"] == "kill":
+                    self.kill_unstarted(request["id"])
             elif request["op"] == "kill":
                 self.kill(call, "killed")
             elif request["op"] == "begin":
@@ -186,16 +192,24 @@ class Launcher(ABC):
         try:
             call = self.launch(request, fds)
         except (OSError, ValueError) as error:  # the latter for a text that is no name of a file
-            why = getattr(error, "strerror", None) or error
-            self.refuse(request["id"], f"the launcher cannot start a process: {why}")
+            self.refuse_for(request["id"], error)
             return
+        if call is not None:
+            self.take_on(call)
+
+    def take_on(self, call: Call) -> None:
+        """Count a call that has started as one of those that run."""
         self.calls[call.id] = call
-        if not request["waits"]:
+        if not call.request["waits"]:
             self.watch(call)
+
+    def kill_unstarted(self, call_id: int) -> None:
+        """Kill a call that is to be started later; there is none of that number when its end is on the way."""
+        del call_id
 
     def watch(self, call: Call) -> None:
         """Have a call's time run, and look at what it uses."""
-        self.metering.start(call.meter, call.pid)
+        self.metering.start(call.meter, call.pid, call.script)
         heapq.heappush(self.deadlines, (call.started_at + call.request["wall"], call.id))
 
     def begin(self, request: dict[str, Any] | None = None) -> Call:
@@ -229,9 +243,14 @@ class Launcher(ABC):
         """The user that a call runs as; None for the launcher's own."""
         return None if self.first_uid is None else self.first_uid + call.slot
 
-    def refuse(self, call_id: int, error: str) -> None:
+    def refuse_for(self, call_id: int, error: Exception) -> None:
+        """Tell that a call could not be started."""
+        why = getattr(error, "strerror", None) or error
+        self.refuse(call_id, f"the launcher cannot start a process: {why}")
+
+    def refuse(self, call_id: int, error: str, verdict: str = "ended") -> None:
         self.send(
-            {"op": "end", "id": call_id, "verdict": "ended", "started": False, "code": 0, "signal": 0, "error": error}
+            {"op": "end", "id": call_id, "verdict": verdict, "started": False, "code": 0, "signal": 0, "error": error}
         )
 
     def kill(self, call: Call, verdict: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from typing import NamedTuple
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -36,13 +37,13 @@ class Sampler:
     """Follows one call's processes.
 
     Args:
-        first: the first process, a child of this one.
+        firsts: the first process, and others that are not below it: children of this one.
         own: how many processes at the top of the tree are Graft's, and do not count.
         proc: where procfs is mounted.
     """
 
-    def __init__(self, first: int, own: int = 0, proc: str = "/proc") -> None:
-        self.first = first
+    def __init__(self, firsts: Sequence[int], own: int = 0, proc: str = "/proc") -> None:
+        self.firsts = firsts
         self.own = own
         self.proc = proc
         self.cpu = 0.0
@@ -61,7 +62,7 @@ class Sampler:
         Args:
             memory_limit: bytes; where they seem to be exceeded, what is shared is looked at and counted once.
         """
-        found = [read_process(pid, self.proc) for pid in descendants(self.first, self.proc)]
+        found = [read_process(pid, self.proc) for pid in descendants(self.firsts, self.proc)]
         ours, theirs = found[: self.own], [process for process in found[self.own :] if process is not None]
         self._count_cpu([process for process in ours if process is not None], theirs)
         self.processes_peak = max(self.processes_peak, sum(process.threads for process in theirs))
@@ -95,9 +96,9 @@ class Sampler:
         return min(total, resident)
 
 
-def descendants(first: int, proc: str = "/proc") -> list[int]:
-    """A process and everything below it, from the top."""
-    found = [first]
+def descendants(firsts: Sequence[int], proc: str = "/proc") -> list[int]:
+    """Processes and everything below them, from the top."""
+    found = [*firsts]
     below = None if _lists_children(proc) else _children_of_all(proc)
     for pid in found:
         if len(found) >= MAX_PROCESSES:

@@ -15,7 +15,7 @@ import resource
 import signal
 import socket
 
-from dispatcher_service.engines.launcher import warden
+from dispatcher_service.engines.launcher import kernel, warden, zygotes
 from dispatcher_service.engines.launcher.cgroups import Cgroups
 from dispatcher_service.engines.launcher.child import IGNORED
 from dispatcher_service.engines.launcher.cloning import CloningLauncher
@@ -24,6 +24,8 @@ from dispatcher_service.engines.launcher.native import NativeStarter
 from dispatcher_service.engines.launcher.processes import max_files, remove_folder, reserve_uids
 from dispatcher_service.engines.launcher.program import Launcher
 from dispatcher_service.engines.launcher.template import WallError, divide, enter
+from dispatcher_service.engines.launcher.warming import WarmingLauncher
+from dispatcher_service.engines.launcher.zygote import loading
 
 
 def main(arguments: list[str]) -> None:
@@ -48,10 +50,18 @@ def main(arguments: list[str]) -> None:
         return
     with open(spec[0], "rb") as file:  # noqa: PTH123  (pathlib would double this small process)
         walls = json.load(file)
+    text = loading.text("main", zygotes.LINE_FD) if "zygotes" in walls else b""
     try:
         enter(host_network=walls["host_network"])
         if divide():
-            serve(CloningLauncher(line, parent_fd, runtime_dir, first_uid, cgroups, NativeStarter(walls)))
+            if os.geteuid() != 0:
+                kernel.hand_down_capabilities(kernel.last_capability())
+            native = NativeStarter(walls)
+            profile = zygotes.profile_of(native, walls, text, drops=first_uid is not None)
+            if profile is None:
+                serve(CloningLauncher(line, parent_fd, runtime_dir, first_uid, cgroups, native))
+            else:
+                serve(WarmingLauncher(line, parent_fd, runtime_dir, first_uid, cgroups, native, profile))
         else:
             remove_folder(runtime_dir)
             cgroups.clear_homes()

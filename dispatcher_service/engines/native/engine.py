@@ -18,7 +18,7 @@ from dispatcher_service.engines.base import (
     Limits,
     Network,
 )
-from dispatcher_service.engines.executables import CannotRun, interpreter_hint
+from dispatcher_service.engines.executables import CannotRun, interpreter_hint, python_script
 from dispatcher_service.engines.launcher.accelerated import ACCELERATOR, IN_USE
 from dispatcher_service.engines.launcher.client import Launcher, LauncherError, Request
 from dispatcher_service.engines.launcher.template import MOUNTS, PROC, SPACES, USER, USERS
@@ -170,7 +170,7 @@ class NativeEngine(LauncherEngine):
         return Finding("canary", ok=True, detail="ran, and every attempt to get out failed")
 
     def _request(self, command: Command, tree_fd: int, head: bytes, launcher: Launcher) -> tuple[Request, list[int]]:
-        del head, launcher
+        del launcher
         if self._skeleton is None:
             raise CannotRun("the engine is not prepared")
         try:
@@ -183,6 +183,8 @@ class NativeEngine(LauncherEngine):
                 raise CannotRun(f"a secret cannot be called {name!r}")
         outbound = command.access.network is Network.OUTBOUND
         request = build(command, self._skeleton.resolver() if outbound else ())  # as they are now
+        if self._options.zygotes and command.zygote and (script := python_script(head, command.access.environment)):
+            request.more["script"] = script
         secrets = command.access.secrets
         if not secrets:
             return request, [tree_fd]
@@ -221,6 +223,9 @@ def write_spec(runtime_dir: Path, options: EngineOptions, *, outbound: bool) -> 
         "programs": ["usr", *SYSTEM_FOLDERS],
         "filters": {kind.value: compiled_filter(network=kind).hex() for kind in kinds},
     }
+    if options.zygotes:
+        spec["zygotes"] = {"preload": options.preload, "calls": options.zygote_calls, "age": options.zygote_age}
+        spec["environment"] = ENVIRONMENT
     path = runtime_dir / SPEC_FILE
     path.write_text(json.dumps(spec))
     path.chmod(0o600)

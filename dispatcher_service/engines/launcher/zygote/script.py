@@ -19,27 +19,55 @@ MAX_SOURCE = 4 << 20
 """Bytes of a script that is compiled here; a larger one is executed."""
 OUR_FILES = "<graft "
 """How the names of this code's files begin, of which a script's tracebacks tell nothing."""
+REHEARSAL = "import sys\n\ndef main(text: str) -> str:\n    return f'{text}'.strip()\n\nmain(str(sys.argv))\n"
 FLUSH_FAILED = 120
 """The exit status when standard output cannot be flushed."""
 
 
 class Interpreter:
-    """What a warm interpreter was like before it had a script; to be made when everything is imported."""
+    """What a warm interpreter was like before it had a script; to be made when everything is imported.
 
-    def __init__(self) -> None:
+    Args:
+        user: the number of the user that scripts run as.
+    """
+
+    def __init__(self, user: int) -> None:
         for name in [name for name in sys.modules if name.partition(".")[0] == __name__.partition(".")[0]]:
             del sys.modules[name]  # Graft's own, which scripts are not to see
         self.modules = frozenset(sys.modules)
         self.main = dict(vars(sys.modules["__main__"]))
+        self.main.pop("__warningregistry__", None)
         if sys.path and not sys.path[0]:
             del sys.path[0]  # of `-c`
             self.adds_folder = True
         else:
             self.adds_folder = False  # by -I or -P
+        self.random = getattr(sys.modules.get("random"), "_inst", None)
+        self.thread = sys.modules["threading"].main_thread() if "threading" in sys.modules else None
+        self.middle = collections_of_the_middle()
+        find_user_site(user)
         library = os.path.dirname(os.__file__)  # noqa: PTH120  (pathlib would double this small process)
         self.library = (library, f"{library}/lib-dynload")
         self.is_plain = all(is_of(self.library[0], name) for name in self.modules)
         """Whether nothing but the standard library is imported."""
+
+
+def collections_of_the_middle() -> int:
+    """How often objects that are not the youngest were looked at for garbage."""
+    return int(gc.get_stats()[1]["collections"])
+
+
+def find_user_site(user: int) -> None:
+    """Have `site` know the folder of a user's own packages, if it has looked for this process's user's."""
+    site = sys.modules.get("site")
+    if site is None or site.USER_SITE is None:
+        return
+    import pwd  # noqa: PLC0415  (nothing else needs it)
+
+    os.environ["HOME"] = pwd.getpwuid(user).pw_dir
+    vars(site).update(USER_BASE=None, USER_SITE=None)
+    site.getusersitepackages()
+    del os.environ["HOME"]
 
 
 def is_of(library: str, name: str) -> bool:
@@ -48,18 +76,21 @@ def is_of(library: str, name: str) -> bool:
     return file.startswith(library) and "-packages/" not in file
 
 
-def run(interpreter: Interpreter, argv: list[str], own: list[str]) -> NoReturn:
+def run(interpreter: Interpreter, argv: list[bytes], environment: dict[bytes, bytes], own: list[str]) -> NoReturn:
     """Run the script `argv[0]` to its end, and end with it.
 
     Args:
         interpreter: this one.
         argv: the script's.
+        environment: the script's; only what is not as the zygote's is set.
         own: what this interpreter was started with, its name first.
     """
-    path = argv[0]
+    sys.argv = [os.fsdecode(argument) for argument in argv]
+    path = sys.argv[0]
+    if len(environment) > 1 or os.environb.get(b"PATH") != environment.get(b"PATH"):
+        os.environb.update(environment)
     try:
-        with open(path, "rb") as file:  # noqa: PTH123  (pathlib would double this small process)
-            source = file.read(MAX_SOURCE + 1)
+        source, folder = read(path)
     except OSError as error:
         sys.stderr.write(f"{sys.executable}: can't open file {path!r}: [Errno {error.errno}] {error.strerror}\n")
         flush()
@@ -68,17 +99,45 @@ def run(interpreter: Interpreter, argv: list[str], own: list[str]) -> NoReturn:
     venv = "" if asked == own[0] or is_env(asked) else asked
     if b"\0" in source or len(source) > MAX_SOURCE or (venv and not interpreter.is_plain):
         os.execve(path, argv, os.environ)  # noqa: S606  (an archive, perhaps; there is no shell)
-    sys.argv = argv
-    sys.orig_argv = [venv or own[0], *own[1:], *argv]
+    sys.orig_argv = [venv or own[0], *own[1:], *sys.argv]
     if venv:
         enter_venv(interpreter, venv)
-    elif (site := sys.modules.get("site")) is not None and site.USER_SITE is not None:
-        vars(site).update(USER_BASE=None, USER_SITE=None)  # the zygote's user may have another home
-        site.getusersitepackages()
     if interpreter.adds_folder:
-        sys.path.insert(0, os.path.dirname(os.path.realpath(path)))  # noqa: PTH120  (as above)
+        sys.path.insert(0, folder)
     status = execute(interpreter.main, path, source)
-    conclude(interpreter.modules, status)
+    conclude(interpreter, status)
+
+
+def renew(interpreter: Interpreter) -> None:
+    """Make new in a copy of an interpreter what is not to be the same in all of them."""
+    if interpreter.random is not None:
+        interpreter.random.seed()
+    if interpreter.thread is not None:
+        interpreter.thread._set_native_id()  # noqa: SLF001  (what `threading` does after a fork)
+
+
+def rehearse(interpreter: Interpreter) -> None:
+    """Do for nothing what is done for every script: a copy has its own of the pages that it has written to."""
+    exec(compile(REHEARSAL, "", "exec", dont_inherit=True), dict(interpreter.main))  # noqa: S102  (a constant)
+    flush()
+    gc.collect(1)
+
+
+def read(path: str) -> tuple[bytes, str]:
+    """A script's text, and the folder that it really lies in.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        source = data = os.read(fd, MAX_SOURCE)
+        while data and len(source) <= MAX_SOURCE:
+            data = os.read(fd, MAX_SOURCE)
+            source += data
+        return source, os.readlink(f"/proc/self/fd/{fd}").rpartition("/")[0] or "/"  # noqa: PTH115  (as above)
+    finally:
+        os.close(fd)
 
 
 def is_env(program: str) -> bool:
@@ -163,11 +222,11 @@ def tell(kind: type[BaseException], error: BaseException, trace: types.Traceback
     return 1
 
 
-def conclude(kept: frozenset[str], status: int | None) -> NoReturn:
+def conclude(interpreter: Interpreter, status: int | None) -> NoReturn:
     """End as the interpreter does: threads, exit functions, and then everything that the script has made.
 
     Args:
-        kept: names of modules that were there before the script.
+        interpreter: as it was before the script.
         status: the exit status; None for the end by an interrupt.
     """
     if (threading := sys.modules.get("threading")) is not None:
@@ -179,18 +238,33 @@ def conclude(kept: frozenset[str], status: int | None) -> NoReturn:
     if sys.version_info >= (3, 12):
         sys.last_exc = None
     sys.stdin, sys.stdout, sys.stderr = sys.__stdin__, sys.__stdout__, sys.__stderr__
-    left = take_apart([name for name in sys.modules if name not in kept or name == "__main__"])
-    gc.collect()
+    left = take_apart(["__main__", *imported_since(interpreter.modules)])
+    # A full collection also clears what the interpreter keeps for later, page by page.
+    oldest = 1 if collections_of_the_middle() == interpreter.middle else 2
+    gc.collect(oldest)
     for reference in reversed(left):
         if isinstance(module := reference(), types.ModuleType):
             forget(vars(module))
-        del module
-    gc.collect()
+            del module
+            gc.collect(oldest)
     failed = not flush() or failed
     if status is None and not failed:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGINT)
     os._exit(FLUSH_FAILED if failed else status or 0)
+
+
+def imported_since(modules: frozenset[str]) -> list[str]:
+    """Names of modules that are not among those, the first one first.
+
+    From the end on, since to look at all names is to write to the pages of all.
+    """
+    found = []
+    for name in reversed(sys.modules):
+        if name in modules:
+            break
+        found.append(name)
+    return found[::-1]
 
 
 def take_apart(names: list[str]) -> list[weakref.ref[Any]]:
@@ -199,7 +273,7 @@ def take_apart(names: list[str]) -> list[weakref.ref[Any]]:
     for name in names:
         try:
             left.append(weakref.ref(sys.modules.pop(name)))
-        except TypeError:
+        except (KeyError, TypeError):
             continue  # a script may put there what it likes
     return left
 

@@ -8,12 +8,13 @@ has, and waits for a call, for which it runs the script instead of executing it.
 
 The line is a SOCK_SEQPACKET socket:
 
-- in, first, as JSON: `inner`, `last_capability`, `rules` (what Landlock allows), `network`, `filter`,
-  `preload`, `argv` (the interpreter's, without `-c`). With descriptors: for reports, and what the rules are about.
+- in, first, as JSON: `drops` (whether sandboxes have users of their own), `inner`, `last_capability`, `rules` (what
+  Landlock allows), `network`, `filter`, `preload`, `argv` (the interpreter's, without `-c`). With descriptors: for
+  reports, and what the rules are about.
 - out, once, as JSON: `files` of imported modules that are not of the standard library; or `error`.
-- in, `ORDER`: the sandbox's number; whether its user is another one than the launcher's; whether there is a group of
-  version 2. With descriptors: the sandbox's namespace of mounts, those of `SPACES`, the group's folder of version 2,
-  and files through which processes enter the other groups.
+- in, `ORDER`: the sandbox's number; whether there is a group of version 2; whether to rehearse. With descriptors: the
+  sandbox's namespace of mounts, those of `SPACES`, the group's folder of version 2, and files through which processes
+  enter the other groups.
 - out, an answer as the maker's (`wire.py`), with one descriptor: the line on which the child waits.
 - to the child: a call, as to any sandbox's first process (`wire.py`).
 """
@@ -26,7 +27,6 @@ import importlib
 import json
 import os
 import resource
-import signal
 import socket
 import struct
 import sys
@@ -95,8 +95,8 @@ SPACES = (
     kernel.CLONE_NEWCGROUP,
 )
 """In the order of the descriptors, behind the one of users."""
-IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
-REPORT_FD, LINE_FD, RULES_FD = 3, 4, 5
+LINE_FD, REPORT_FD, CHILD_FD, RULES_FD = 3, 4, 5, 6
+"""The line to the launcher, where children report, and what is made for each: its line and its Landlock ruleset."""
 LIKE_A_CALL = wire.pack_call(["/folder/name", "argument"], {"NAME": "value"}, [[1, 2, 3]], 4, [("/folder", 5)])
 
 
@@ -107,10 +107,8 @@ def main(line_fd: int) -> NoReturn:
     data, fds, _flags = receive(line, MAX_MESSAGE, MAX_DESCRIPTORS)
     if not data:
         os._exit(0)
-    for which in IGNORED:
-        signal.signal(which, signal.SIG_IGN)
-    zygote = Zygote(json.loads(data), line, fds)
     try:
+        zygote = Zygote(json.loads(data), line, fds)
         zygote.warm_up()
     except BaseException as error:  # noqa: BLE001  (a module may do anything when it is imported)
         line.send(json.dumps({"error": f"{type(error).__name__}: {error}"[:500]}).encode())
@@ -124,6 +122,9 @@ def main(line_fd: int) -> NoReturn:
 class Zygote:
     """A warm interpreter.
 
+    A page that a process of its family writes to is copied first. So what its children have in common is done here, and
+    what is left to them is little.
+
     Args:
         profile: the first message.
         line: to the launcher.
@@ -133,9 +134,21 @@ class Zygote:
     def __init__(self, profile: dict[str, Any], line: socket.socket, fds: list[int]) -> None:
         self.profile = profile
         self.line = line
-        self.report = fds[0]
         self.filter = kernel.Filter(bytes.fromhex(profile["filter"]))
-        self.rules = list(zip(fds[1:], profile["rules"]))  # noqa: B905  (they are as many)
+        self.rules = [(fcntl(fd, F_DUPFD_CLOEXEC, 16), access) for fd, access in zip(fds[1:], profile["rules"])]  # noqa: B905  (they are as many)
+        places = [fcntl(fd, F_DUPFD_CLOEXEC, 16) for fd in (fds[0], fds[0], fds[0])]
+        for fd in fds:
+            os.close(fd)
+        for fd, number in zip(places, (REPORT_FD, CHILD_FD, RULES_FD)):  # noqa: B905  (the same)
+            os.dup2(fd, number, inheritable=False)  # the latter two only keep their places
+            os.close(fd)
+        os.umask(0o022)
+        with open("/proc/self/oom_score_adj", "wb", buffering=0) as adjust:  # noqa: PTH123  (pathlib would double this small process)
+            adjust.write(b"500")  # when memory runs out, calls go before the dispatcher does
+        if profile["drops"]:
+            os.setgroups([])
+        kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
+        kernel.drop_bounds(profile["last_capability"])
 
     def warm_up(self) -> None:
         """Import what scripts use."""
@@ -143,10 +156,12 @@ class Zygote:
             raise ImportError(f"Python {sys.version.split()[0]} is older than {OLDEST[0]}.{OLDEST[1]}")
         for name in (*PRELOAD, *self.profile["preload"]):
             importlib.import_module(name)
+        # Those of the standard library are about other threads, and about `random`, which is seen to.
+        self.has_hooks = bool(self.profile["preload"])
         self.place = kernel.tid_address()
         if not self.place:
             raise OSError(errno.ENOSYS, "the kernel does not tell where the number of a thread is kept")
-        self.interpreter = script.Interpreter()
+        self.interpreter = script.Interpreter(self.profile["inner"])
         wire.unpack_call(LIKE_A_CALL)
         gc.collect()
         gc.freeze()  # so that a collection in a child touches, and so copies, none of what it shares with this process
@@ -161,16 +176,18 @@ class Zygote:
         data, fds, _flags = receive(self.line, MAX_MESSAGE, MAX_DESCRIPTORS)
         if not data:
             return False
-        number, drops, unified = ORDER.unpack(data)
+        number, unified, rehearse = ORDER.unpack(data)
         try:
             ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            with ours, theirs:
+            with ours:
+                os.dup2(theirs.fileno(), CHILD_FD, inheritable=False)
+                theirs.close()
+                self.lay_rules()
                 kernel.setns(fds[2], kernel.CLONE_NEWPID)  # of the next child, not of this process
-                pid = kernel.clone(kernel.CLONE_PARENT, self.place, fds[7] if unified else -1)
+                pid = kernel.clone(kernel.CLONE_PARENT, self.place, fds[7] if unified else -1, hooks=self.has_hooks)
                 if pid == 0:
-                    Child(self, number, theirs).become(fds[:7], fds[8 if unified else 7 :], drops=drops)
-                answer = wire.pack_answer(wire.Answer(number, pid))
-                socket.send_fds(self.line, [answer], [ours.fileno()])
+                    self.become(number, fds, fds[8 if unified else 7 :], rehearse=rehearse)
+                socket.send_fds(self.line, [wire.pack_answer(wire.Answer(number, pid))], [ours.fileno()])
         except OSError as error:
             self.line.send(wire.pack_answer(wire.Answer(number, 0, error.strerror or str(error))))
         finally:
@@ -178,96 +195,72 @@ class Zygote:
                 os.close(fd)
         return True
 
+    def lay_rules(self) -> None:
+        """Make the ruleset of the next child, with what all of them may do."""
+        rules = landlock.Ruleset(network=self.profile["network"])
+        for target, access in self.rules:
+            rules.allow(target, access)
+        if rules.fd != -1:
+            os.dup2(rules.fd, RULES_FD, inheritable=False)
+            os.close(rules.fd)
+            rules.fd = RULES_FD
+        self.ruleset = rules
 
-class Child:
-    """A copy of a zygote on its way to being the script of a call."""
-
-    def __init__(self, zygote: Zygote, number: int, line: socket.socket) -> None:
-        self.zygote = zygote
-        self.number = number
-        self.line = line
-        self.report = zygote.report
-
-    def become(self, spaces: list[int], groups: list[int], *, drops: bool) -> NoReturn:
-        """Never returns; a failure is told in the report."""
+    def become(self, number: int, spaces: list[int], groups: list[int], *, rehearse: bool) -> NoReturn:
+        """Be the child: enter the sandbox, and wait; never returns, and a failure is told in the report."""
         try:
-            os.setsid()
             for group in groups:
                 os.write(group, b"0")
-            # Through the template's /proc, which unlike the sandbox's own can be written to.
-            with open("/proc/self/oom_score_adj", "wb", buffering=0) as adjust:  # noqa: PTH123  (pathlib would double this small process)
-                adjust.write(b"500")
-            self.enter(spaces, drops=drops)
-            rules = landlock.Ruleset(network=self.zygote.profile["network"])
-            for target, access in self.zygote.rules:
-                rules.allow(target, access)
-            rules.allow("/tmp", landlock.WRITE | landlock.EXECUTE)  # noqa: S108  (the sandbox's own)
-            self.keep(rules)
-            self.wait_for_call(rules)
+            # As its user, who has no power in it; the namespace of processes it was born in.
+            for fd, kind in zip(spaces[3:7], SPACES[1:]):  # noqa: B905  (they are as many)
+                kernel.setns(fd, kind)
+            kernel.setns(spaces[0], kernel.CLONE_NEWNS)
+            kernel.setns(spaces[1], kernel.CLONE_NEWUSER)
+            inner = self.profile["inner"]
+            os.setresgid(inner, inner, inner)
+            os.setresuid(inner, inner, inner)
+            kernel.clear_capabilities()
+            kernel.prctl(kernel.PR_SET_DUMPABLE, 1)  # as a program that is executed; and there is nothing to hide here
+            os.setsid()
+            os.close(LINE_FD)
+            kernel.close_from(RULES_FD + 1 if self.ruleset.fd != -1 else RULES_FD)
+            line = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, fileno=CHILD_FD)
+            script.renew(self.interpreter)
+            if rehearse:
+                wire.unpack_call(LIKE_A_CALL)
+                os.access("/", os.X_OK)
+                script.rehearse(self.interpreter)
+            message, fds, _flags = receive(line, wire.MAX_CALL, 3)
+            if not message:
+                os._exit(0)  # not needed any more
+            line.detach()
+            self.serve(wire.unpack_call(message), fds)
         except BaseException as error:  # noqa: BLE001  (whatever it is, the launcher must hear of it and this process end)
             text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-            os.write(self.report, wire.REPORT.pack(self.number, 0, 0, 0.0, 0) + text.encode()[: wire.MAX_ERROR])
+            os.write(REPORT_FD, wire.REPORT.pack(number, 0, 0, 0.0, 0) + text.encode()[: wire.MAX_ERROR])
         finally:
             os._exit(127)
 
-    def enter(self, spaces: list[int], *, drops: bool) -> None:
-        """Enter the sandbox as its user, who has no power in it; that of processes it was born in."""
-        mounts, users, _processes, *others = spaces
-        for fd, kind in zip(others, SPACES[1:]):  # noqa: B905  (they are as many)
-            kernel.setns(fd, kind)
-        kernel.setns(mounts, kernel.CLONE_NEWNS)
-        if drops:
-            os.setgroups([])
-        kernel.setns(users, kernel.CLONE_NEWUSER)
-        inner = self.zygote.profile["inner"]
-        os.setresgid(inner, inner, inner)
-        os.setresuid(inner, inner, inner)
-        os.umask(0o022)
-        kernel.drop_capabilities(self.zygote.profile["last_capability"])
-        kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
-        kernel.prctl(kernel.PR_SET_DUMPABLE, 1)  # a program that is executed is; and there is nothing in it to hide
-
-    def keep(self, rules: landlock.Ruleset) -> None:
-        """Keep nothing of the zygote's but two sockets, and the ruleset."""
-        kept = [(self.report, REPORT_FD), (self.line.fileno(), LINE_FD), (rules.fd, RULES_FD)]
-        moved = [(fcntl(fd, F_DUPFD_CLOEXEC, RULES_FD + 1), number) for fd, number in kept if fd != -1]
-        for fd, number in moved:
-            os.dup2(fd, number, inheritable=False)
-        self.report, rules.fd = REPORT_FD, RULES_FD if rules.fd != -1 else -1
-        kernel.close_from(RULES_FD + 1 if rules.fd != -1 else RULES_FD)
-        self.line.detach()
-        self.line = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, fileno=LINE_FD)
-
-    def wait_for_call(self, rules: landlock.Ruleset) -> NoReturn:
-        """Wait for what makes this the process of a call, and run its script."""
-        for which in IGNORED:
-            signal.signal(which, signal.default_int_handler if which == signal.SIGINT else signal.SIG_DFL)
-        message, fds, _flags = receive(self.line, wire.MAX_CALL, 3)
-        if not message:
-            os._exit(0)  # not needed any more
-        call = wire.unpack_call(message)
-        argv = [os.fsdecode(argument) for argument in call.argv]
-        if not os.access(argv[0], os.X_OK):
+    def serve(self, call: wire.CallMessage, fds: list[int]) -> NoReturn:
+        """Run the script of a call, behind the walls that are only the call's."""
+        path = call.argv[0]
+        if not os.access(path, os.X_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         if call.processes:
             most = call.processes + 1  # the sandbox's first one counts too
             set_limit(resource.RLIMIT_NPROC, most, most)
+        self.ruleset.allow("/tmp", landlock.WRITE | landlock.EXECUTE)  # noqa: S108  (the sandbox's own)
         for target, access in call.rules:
-            rules.allow(target, access)
-        rules.restrict()
-        self.zygote.filter.install()
+            self.ruleset.allow(target, access)
+        self.ruleset.restrict()
+        self.filter.install()
         for number, fd in enumerate(fds):  # none of them is below 3
             os.dup2(fd, number)
-        for name, value in call.env.items():
-            if os.environb.get(name) != value:
-                os.environb[name] = value
-        name = os.fsencode(argv[0]).rpartition(b"/")[2]
-        kernel.set_name(name)
-        self.line.detach()
-        for number, soft, hard in call.rlimits:
-            set_limit(number, soft, hard)
-        kernel.close_from(REPORT_FD)
-        script.run(self.zygote.interpreter, argv, self.zygote.profile["argv"])
+        kernel.set_name(path.rpartition(b"/")[2])
+        for which, soft, hard in call.rlimits:
+            set_limit(which, soft, hard)
+        kernel.close_from(LINE_FD)
+        script.run(self.interpreter, call.argv, call.env, self.profile["argv"])
 
 
 def set_limit(number: int, soft: int, hard: int) -> None:

@@ -1,0 +1,297 @@
+"""The warm interpreters of a launcher: which there are, how they start, and when they are started anew.
+
+The standard library only. What runs in them is in `zygote/`.
+
+All children of one have its addresses and its hashes of texts in common. So each serves one folder of extensions only,
+and not for ever. None runs a line of an extension itself.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import stat
+import time
+from collections import deque
+from fcntl import F_DUPFD_CLOEXEC, fcntl
+from typing import Any, NamedTuple
+
+from dispatcher_service.engines.launcher import wire
+from dispatcher_service.engines.launcher.child import IGNORED
+from dispatcher_service.engines.launcher.native import NativeStarter
+from dispatcher_service.engines.launcher.processes import receive
+from dispatcher_service.engines.launcher.spares import LIFE, Spare
+from dispatcher_service.engines.launcher.zygote import loading
+from dispatcher_service.engines.launcher.zygote.waiting import ORDER
+
+MOST_ZYGOTES = 8
+"""Each takes some 20 MiB, most of which it shares with its children."""
+FEW, MOST = 2, 16
+"""How many children wait at least, and at most, each with some 4 MiB of its own."""
+QUIET_PEAK = 2
+"""So many calls at once leave time for each child to rehearse: its call is quicker, but costs more altogether."""
+IDLE = 600.0
+"""Seconds without a call after which a zygote is let go."""
+START_SECONDS, ANSWER_SECONDS = 30.0, 10.0
+"""How long one may take to start, and to fork; it is stuck, or the machine is, when it takes longer."""
+RETRY = 60.0
+"""Seconds for which an interpreter that could not be warmed is left alone."""
+LOOK = 1.0
+"""Seconds between two looks whether modules have changed."""
+MAX_LINKS = 8
+MAX_READY = 1 << 18
+LINE_FD, TEXT_FD = 3, 4
+ELF = b"\x7fELF"
+
+Pending = tuple[dict[str, Any], list[int]]
+"""A call that waits for a child, with its descriptors."""
+
+
+class Kind(NamedTuple):
+    """What a zygote serves."""
+
+    path: str
+    """The interpreter."""
+    argv: tuple[str, ...]
+    """Its name as scripts give it, and options."""
+    domain: str
+    """Where the scripts lie, inside."""
+
+
+class Zygote:
+    """One warm interpreter, and those of its children that wait for calls."""
+
+    def __init__(self, kind: Kind, pid: int, line: socket.socket) -> None:
+        self.kind = kind
+        self.pid = pid
+        self.line = line
+        self.ready = False
+        self.signature = signature_of(kind.path)
+        self.files: dict[str, tuple[int, ...] | None] = {}
+        """Modules that may change without the interpreter, as they were."""
+        self.started_at = self.used_at = self.looked_at = time.monotonic()
+        self.asked_at = 0.0
+        """When the oldest order came that is not answered; 0 where there is none."""
+        self.served = 0
+        self.waiting: list[Spare] = []
+        self.joining: dict[int, Spare] = {}
+        """Sandboxes that a child is to join, by their numbers."""
+        self.pending: deque[Pending] = deque()
+        self.running = 0
+        self.peak = 0
+        """How many calls ran at once lately."""
+        self.peak_at = 0.0
+
+    @property
+    def missing(self) -> int:
+        """How many children are to be forked."""
+        if not self.ready:
+            return 0
+        wanted = min(max(FEW, self.peak + 1), MOST) + len(self.pending)
+        return wanted - len(self.waiting) - len(self.joining)
+
+    def take(self) -> Spare | None:
+        """A child for a call, which the caller closes."""
+        return self.waiting.pop(0) if self.waiting else None
+
+    def begin(self) -> None:
+        """Count a call."""
+        self.used_at = time.monotonic()
+        self.served += 1
+        self.running += 1
+        if self.running >= self.peak or self.used_at - self.peak_at > LIFE:
+            self.peak, self.peak_at = self.running, self.used_at
+
+    def end(self) -> None:
+        """Count a call no more."""
+        self.running -= 1
+
+    def keep_few(self) -> list[Spare]:
+        """Have only a few wait from now on; the others, which the caller closes."""
+        self.peak = self.running
+        wanted = max(FEW, self.peak + 1)
+        let_go, self.waiting = self.waiting[wanted:], self.waiting[:wanted]
+        return let_go
+
+    def has_changed(self) -> bool:
+        """Whether the interpreter, or a module that it has imported, is another one now."""
+        if signature_of(self.kind.path) != self.signature:
+            return True
+        now = time.monotonic()
+        if now - self.looked_at < LOOK:
+            return False
+        self.looked_at = now
+        return any(signature_of(file) != before for file, before in self.files.items())
+
+    def order(self, number: int, *, unified: bool, fds: list[int]) -> None:
+        """Ask for a child in a sandbox.
+
+        Raises:
+            OSError: the zygote is dead.
+        """
+        self.asked_at = self.asked_at or time.monotonic()
+        socket.send_fds(self.line, [ORDER.pack(number, unified, self.peak <= QUIET_PEAK)], fds)
+
+    def receive(self) -> tuple[wire.Answer, int]:
+        """Take an answer, and the line of the child.
+
+        Raises:
+            OSError: it is dead.
+        """
+        data, fds, _flags = receive(self.line, wire.MAX_ANSWER, 1)
+        if not data:
+            raise ConnectionResetError("the interpreter has died")
+        return wire.unpack_answer(data), fds[0] if fds else -1
+
+    def close(self) -> None:
+        """Let it end, and all its children that have no call."""
+        self.line.close()
+        for spare in (*self.waiting, *self.joining.values()):
+            spare.close()
+        self.waiting.clear()
+        self.joining.clear()
+
+
+class Profile(NamedTuple):
+    """What all zygotes of a launcher are started with."""
+
+    text: bytes
+    """What makes an interpreter one."""
+    message: dict[str, Any]
+    """The first message to it, but for its own name."""
+    report: int
+    """Where its children report."""
+    places: list[int]
+    """What the rules in the message are about."""
+    environment: dict[str, str]
+    calls: int
+    """After how many one is started anew."""
+    age: float
+    """After how many seconds it is."""
+
+
+def start(kind: Kind, profile: Profile) -> Zygote:
+    """Start a zygote, which says by itself when it is ready.
+
+    Raises:
+        OSError: it cannot be started.
+    """
+    with open(kind.path, "rb") as file:  # noqa: PTH123  (pathlib would double this small process)
+        if file.read(4) != ELF:
+            raise OSError(0, f"{kind.path} is not an interpreter itself")
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    # Of the same kinds as a call's descriptors, since the interpreter looks at them once, when it starts.
+    stdin = os.memfd_create("stdin", os.MFD_CLOEXEC)
+    text = os.memfd_create("text", os.MFD_CLOEXEC)
+    outputs = [os.pipe2(os.O_CLOEXEC), os.pipe2(os.O_CLOEXEC)]
+    try:
+        os.write(text, profile.text)
+        os.lseek(text, 0, os.SEEK_SET)
+        wanted = [stdin, outputs[0][1], outputs[1][1], theirs.fileno(), text]
+        moved = [fcntl(fd, F_DUPFD_CLOEXEC, TEXT_FD + 1) for fd in wanted]
+        actions = [(os.POSIX_SPAWN_DUP2, fd, number) for number, fd in enumerate(moved)]
+        argv = [*kind.argv, "-c", loading.BOOT.format(fd=TEXT_FD)]
+        reset = (*IGNORED, signal.SIGXFSZ, signal.SIGCHLD)
+        pid = os.posix_spawn(
+            kind.path, argv, profile.environment, file_actions=actions, setsigdef=reset, setsigmask=(), setsid=True
+        )
+        for fd in moved:
+            os.close(fd)
+        message = json.dumps(profile.message | {"argv": kind.argv}).encode()
+        socket.send_fds(ours, [message], [profile.report, *profile.places])
+    except BaseException:
+        ours.close()
+        raise
+    finally:
+        theirs.close()
+        for fd in (stdin, text, *outputs[0], *outputs[1]):
+            os.close(fd)
+    return Zygote(kind, pid, ours)
+
+
+def kind_of(request: dict[str, Any], tree: int, path: str) -> Kind | None:
+    """What zygote may serve a call; None for one that is to be executed, as every program is.
+
+    Args:
+        request: see `program.py`; its `script` is what the first line of the executable asks for.
+        tree: the folder that the executable lies in.
+        path: where interpreters are looked for by their names.
+    """
+    program, *options = request["script"]
+    mount_at = request["mount_at"]
+    try:
+        file = os.stat(request["argv"][0].removeprefix(mount_at).lstrip("/"), dir_fd=tree, follow_symlinks=False)
+        if not stat.S_ISREG(file.st_mode) or file.st_mode & (stat.S_ISUID | stat.S_ISGID):
+            return None
+        if "/" not in program:
+            for folder in path.split(":"):
+                found = f"{folder}/{program}"
+                if os.access(found, os.X_OK) and not stat.S_ISDIR(os.stat(found).st_mode):  # noqa: PTH116  (pathlib would double this small process)
+                    return Kind(found, (program, *options), mount_at)
+            return None
+        if program.startswith(f"{mount_at}/"):
+            program = base_of(program, mount_at, tree)
+        if program and stat.S_ISREG(os.stat(program).st_mode):  # noqa: PTH116  (as above)
+            return Kind(program, (program, *options), mount_at)
+    except OSError:
+        pass
+    return None
+
+
+def base_of(program: str, mount_at: str, tree: int) -> str:
+    """The system's interpreter that one of a virtual environment among the extension's files is a link to.
+
+    Returns:
+        Empty for what is no such link.
+    """
+    place = program.removeprefix(mount_at).lstrip("/")
+    folder = os.path.dirname(os.path.dirname(place))  # noqa: PTH120  (as above)
+    os.stat(os.path.join(folder, "pyvenv.cfg"), dir_fd=tree)  # noqa: PTH118  (as above)
+    for _count in range(MAX_LINKS):
+        target = os.readlink(place, dir_fd=tree)
+        if not target.startswith("/"):
+            place = os.path.normpath(os.path.join(os.path.dirname(place), target))  # noqa: PTH118, PTH120  (as above)
+            if place.startswith(".."):
+                return ""
+        elif target.startswith(f"{mount_at}/"):
+            place = target.removeprefix(mount_at).lstrip("/")
+        else:
+            return target
+    return ""
+
+
+def signature_of(path: str) -> tuple[int, ...] | None:
+    """What tells a file from another one that has taken its place; None where there is none."""
+    try:
+        found = os.stat(path)  # noqa: PTH116  (as above)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def profile_of(native: NativeStarter, spec: dict[str, Any], text: bytes, *, drops: bool) -> Profile | None:
+    """What a launcher's zygotes are started with; None where it is to have none.
+
+    Args:
+        native: knows the walls.
+        spec: see `NativeStarter`; its `zygotes` are the settings.
+        text: see `loading.py`.
+        drops: whether sandboxes have users of their own.
+    """
+    settings = spec.get("zygotes")
+    if settings is None or not native.clones_for_parent:
+        return None
+    walls = native.walls[native.network]
+    message = {
+        "drops": drops,
+        "inner": walls.inner,
+        "last_capability": walls.last_capability,
+        "network": walls.network != "none",
+        "filter": spec["filters"][native.network],
+        "preload": settings["preload"],
+        "rules": [access for _fd, access in walls.rules],
+    }
+    report, places = native.report_end.fileno(), [fd for fd, _access in walls.rules if isinstance(fd, int)]
+    return Profile(text, message, report, places, spec["environment"], settings["calls"], settings["age"])
