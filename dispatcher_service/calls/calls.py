@@ -209,7 +209,8 @@ class Calls:
         call.params = params if call.checks is None else call.checks.arguments(params)
         if needs_session:
             # What waits in the background is not refused any more once its reference is given out.
-            call.turn = self._runner.reserve(request.method, call.caller.name)
+            residence = None if call.checks is None else _residence(call.checks.method)
+            call.turn = self._runner.reserve(request.method, call.caller.name, residence)
         call.target = target
         if target.bundle is not None:
             self._declarations.holds.hold(target.bundle.tree)

@@ -28,13 +28,13 @@ REFUSED = Counter(
 )
 CALL_CPU = Histogram(
     "graft_call_cpu_seconds",
-    "CPU time of what a call has run.",
+    "CPU time of what a call has run; calls of resident methods are not among them.",
     ["source"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300),
 )
 CALL_MEMORY = Histogram(
     "graft_call_memory_bytes",
-    "The most memory at once of what a call has run.",
+    "The most memory at once of what a call has run; calls of resident methods are not among them.",
     ["source"],
     buckets=tuple(float(1 << bits) for bits in range(20, 35)),
 )
@@ -57,7 +57,7 @@ def count(record: CallRecord, source: str, exceeded: Iterable[str] = ()) -> None
     """Count a call that has ended; codes of extensions' own are all one, so that the labels stay few."""
     _ended(source, record.outcome if record.outcome in _RESULTS else "EXTENSION_ERROR").inc()
     _of(CALL_SECONDS, source).observe(record.duration)
-    if record.usage is not None:
+    if record.usage is not None and record.usage.memory_peak:
         _of(CALL_CPU, source).observe(record.usage.cpu)
         _of(CALL_MEMORY, source).observe(record.usage.memory_peak)
     for limit in exceeded:

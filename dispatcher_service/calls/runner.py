@@ -127,7 +127,11 @@ class Runner:
         """
         limits = self._limits_of(execution)
         turn = turn or self._slots.slot(
-            execution.method, execution.caller, seconds=execution.seconds, accepted=execution.accepted
+            execution.method,
+            execution.caller,
+            seconds=execution.seconds,
+            accepted=execution.accepted,
+            places=self._places(execution.residence),
         )
         async with turn:
             with self._folder(execution) as (tree, mount_at, hold):
@@ -200,13 +204,18 @@ class Runner:
                 raise method_unknown(execution.method)
             yield dropin.tree, dropin.mount_at, dropin.hold
 
-    def reserve(self, method: str, caller: str) -> Turn:
+    def _places(self, residence: Residence | None) -> int | None:
+        if residence is None or not self._residents.enabled:
+            return None
+        return residence.concurrency * residence.processes
+
+    def reserve(self, method: str, caller: str, residence: Residence | None = None) -> Turn:
         """Return a turn for an execution that begins later; to be dropped where it does not.
 
         Raises:
             GraftError: SERVER_BUSY.
         """
-        return self._slots.reserve(method, caller)
+        return self._slots.reserve(method, caller, places=self._places(residence))
 
     def stop(self, error: GraftError) -> None:
         """Send away all who wait or come, with that error, and kill all that run."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import enum
 from collections import Counter, OrderedDict
+from dataclasses import KW_ONLY, dataclass
 from typing import Self
 
 from dispatcher_service.calls.bounds import Bound, Bounds
@@ -57,11 +58,13 @@ class _Share:
 
 
 class _Method(_Share):
-    __slots__ = ("lines",)
+    __slots__ = ("bound", "lines", "places")
     kind = "method"
 
     def __init__(self, name: str, bound: Bound) -> None:
         super().__init__(name, bound)
+        self.bound = bound
+        self.places: int | None = None
         self.lines: OrderedDict[str, _Line] = OrderedDict()
         """The lines in which calls wait, by caller; the one that had its turn longest ago comes first."""
 
@@ -69,7 +72,15 @@ class _Method(_Share):
     def whose(self) -> str:  # type: ignore[override]  # of the class there, of each object here
         return f" of {self.name}"
 
+    def has(self, places: int | None) -> None:
+        """Have so many run at once as there are places for, and no more than the bound."""
+        if places != self.places:
+            self.places = places
+            self.concurrency = self.bound.concurrency if places is None else min(self.bound.concurrency, places)
+
     def setting(self, bound: str) -> str:
+        if bound == "concurrency" and self.places == self.concurrency:
+            return f"its resident processes have {self.places} places"
         return f"GRAFT_CALL_METHOD_{bound.upper()}={getattr(self, bound)}"
 
 
@@ -116,22 +127,21 @@ _Shares = tuple[_Method, _Caller, _Line, _Share]
 """What a call takes its part of, in the order in which bounds are told; the last one is the host's."""
 
 
+@dataclass(slots=True, eq=False)
 class Turn:
     """The turn of one call: `async with` waits for it, and holds it until the block ends."""
 
-    __slots__ = ("_slots", "accepted", "caller", "method", "seconds", "state")
-
-    def __init__(
-        self, slots: Slots, method: str, caller: str, *, seconds: float | None = None, accepted: bool = False
-    ) -> None:
-        self._slots = slots
-        self.method = method
-        self.caller = caller
-        self.seconds = seconds
-        """The longest wait."""
-        self.accepted = accepted
-        """Whether it is waited for however many wait already."""
-        self.state = State.NEW
+    _slots: Slots
+    method: str
+    caller: str
+    _: KW_ONLY
+    seconds: float | None = None
+    """The longest wait."""
+    accepted: bool = False
+    """Whether it is waited for however many wait already."""
+    places: int | None = None
+    """How many calls of the method can be answered at once, where something else bounds that."""
+    state: State = State.NEW
 
     async def __aenter__(self) -> Self:
         """Wait for the turn; see `Slots.take`."""
@@ -171,7 +181,15 @@ class Slots:
         """How many wait, reserved ones among them."""
         return self._host.waiting
 
-    def slot(self, method: str, caller: str, *, seconds: float | None = None, accepted: bool = False) -> Turn:
+    def slot(
+        self,
+        method: str,
+        caller: str,
+        *,
+        seconds: float | None = None,
+        accepted: bool = False,
+        places: int | None = None,
+    ) -> Turn:
         """Return a turn to wait for.
 
         Args:
@@ -179,10 +197,11 @@ class Slots:
             caller: who calls it.
             seconds: the longest wait; None for however long it takes.
             accepted: whether something else bounds how many of these there are, so that none is refused.
+            places: how many calls of the method can be answered at once, where something else bounds that.
         """
-        return Turn(self, method, caller, seconds=seconds, accepted=accepted)
+        return Turn(self, method, caller, seconds=seconds, accepted=accepted, places=places)
 
-    def reserve(self, method: str, caller: str) -> Turn:
+    def reserve(self, method: str, caller: str, *, places: int | None = None) -> Turn:
         """Return a turn that will not be refused when it is waited for, however long that takes.
 
         Until it is taken it counts among those that wait, and holds nobody up; one that is not taken is to be dropped.
@@ -191,7 +210,7 @@ class Slots:
         Raises:
             GraftError: SERVER_BUSY; what `close` got.
         """
-        turn = Turn(self, method, caller, accepted=True)
+        turn = Turn(self, method, caller, accepted=True, places=places)
         shares = self._shares(turn)
         if any(share.running + share.reserved >= share.concurrency for share in shares):
             self._check_queues(shares)
@@ -249,9 +268,8 @@ class Slots:
     def held_back(self) -> Counter[str]:
         """Count those in line by a bound that keeps them there: `method`, `caller`, `line` or `host`."""
         found: Counter[str] = Counter()
-        for caller in self._ring.values():
-            for line in caller.lines.values():
-                found[self._narrowest(line).kind] += len(line.turns)
+        for line in (line for caller in self._ring.values() for line in caller.lines.values()):
+            found[self._narrowest(line).kind] += len(line.turns)
         return found
 
     def _narrowest(self, line: _Line) -> _Share:
@@ -269,6 +287,7 @@ class Slots:
             if caller is None:
                 caller = self._callers[turn.caller] = _Caller(turn.caller, self._bounds.caller)
             line = self._lines[turn.method, turn.caller] = _Line(method, caller, self._host, self._bounds.line)
+        line.method.has(turn.places)
         return line.method, line.caller, line, self._host
 
     def _check_queues(self, shares: _Shares) -> None:

@@ -151,7 +151,7 @@ class Verdict(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What an execution has used up."""
+    """What an execution has used up. One by a process that answers others as well is known by `wall` alone."""
 
     cpu: float = 0.0
     """Seconds on a processor, of the whole tree."""

@@ -348,3 +348,38 @@ def test_a_share_leaves_something_to_others(call_concurrency: int, call_queue: i
 def test_what_is_set_goes_before_the_shares(chosen: dict[str, int], expected: Bounds) -> None:
     values = {"call_concurrency": 8, "call_queue": 100} | {f"call_{name}": value for name, value in chosen.items()}
     assert Bounds.of(Settings.model_validate(values)) == expected
+
+
+async def test_a_method_may_have_fewer_places_than_its_bound() -> None:
+    slots = Slots(bounds(3, 1))
+    first, second, third = (slots.slot("A.b", f"c{number}", places=2) for number in range(3))
+    await first.__aenter__()
+    await second.__aenter__()
+    waiting = asyncio.create_task(third.__aenter__())
+    await settle()
+    assert slots.held_back() == {"method": 1}
+    with pytest.raises(GraftError) as caught:
+        slots.reserve("A.b", "d", places=2)
+    assert caught.value.error_info()[0] == "SERVER_BUSY"
+    with pytest.raises(GraftError) as caught:
+        async with slots.slot("A.b", "d", seconds=0, places=2):
+            pass
+    assert "GRAFT_CALL_METHOD_QUEUE=1" in str(caught.value)
+    slots.leave(first)
+    await waiting
+    # Another declaration, and one more call has a turn at once.
+    fourth = slots.slot("A.b", "c4", places=3)
+    await asyncio.wait_for(fourth.__aenter__(), 1)
+    for turn in (second, third, fourth):
+        slots.leave(turn)
+    assert slots.running == 0
+
+
+async def test_whoever_waits_for_a_place_is_told_which() -> None:
+    slots = Slots(bounds(3, 5))
+    first = slots.slot("A.b", "c", places=1)
+    await first.__aenter__()
+    with pytest.raises(GraftError) as caught:
+        await slots.slot("A.b", "d", seconds=0.01, places=1).__aenter__()
+    assert "1 calls of A.b run (its resident processes have 1 places)" in str(caught.value)
+    slots.leave(first)
