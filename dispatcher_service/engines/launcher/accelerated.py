@@ -102,12 +102,15 @@ def greet(line: socket.socket, profile: wire.Profile, fds: Sequence[int], second
     line.settimeout(seconds)
     with contextlib.suppress(ConnectionError):  # it may have said why it has ended
         socket.send_fds(line, [wire.pack_profile(profile)], list(fds))
-    try:
-        data = line.recv(wire.MAX_ANSWER)
-    except ConnectionError:
-        data = b""
-    except TimeoutError:
-        return f"it has not answered within {seconds:g} s"
+    data = b""
+    for _attempt in range(2):  # the first may only tell that what was sent has not been read
+        try:
+            data = line.recv(wire.MAX_ANSWER)
+        except ConnectionError:
+            continue
+        except TimeoutError:
+            return f"it has not answered within {seconds:g} s"
+        break
     if not data:
         return "it has died at once"
     answer = wire.unpack_answer(data)
