@@ -23,11 +23,12 @@ import time
 import xmlrpc.client
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from benchmarks import results
 from benchmarks.executables import BODY, CGI_HEADER, EXPECTED, LABELS, NAMES, install, install_resident
-from benchmarks.load import Load, Order, generate
+from benchmarks.load import Load, Order, compiled, generate
 from benchmarks.peers import PEERS, missing
 from benchmarks.processes import GRAFT, memory, tree, used
 from benchmarks.results import (
@@ -94,12 +95,15 @@ def spawning(path: Path, wrapper: tuple[str, ...] = ()) -> Turn:
     return turn
 
 
-def serving(order: Order, processes: Mapping[str, int], below: Sequence[str] = ()) -> Turn:
+Generator = Callable[[Order], Load]
+
+
+def serving(generator: Generator, order: Order, processes: Mapping[str, int], below: Sequence[str] = ()) -> Turn:
     """Call over HTTP, as the order says but for clients and time."""
 
     def turn(cell: Cell, clients: int, seconds: float) -> None:
         before = tree(processes)
-        load = generate(replace(order, clients=clients, seconds=seconds))
+        load = generator(replace(order, clients=clients, seconds=seconds))
         add(cell, load, used(processes, below, before, tree(processes)) | {"load generator": load.cpu})
 
     return turn
@@ -152,6 +156,7 @@ class Bench:
             if self._wanted(name) and (ACCELERATED or name != PURE)
         }
         self._wrapper = bubblewrap()
+        self._generator: Generator = partial(generate, program=compiled(root))
 
     def _wanted(self, contender: str) -> bool:
         chosen = self._options.contenders.split(",")
@@ -182,11 +187,11 @@ class Bench:
         found = {name: turn for name, turn in found.items() if self._wanted(name)}
         for name, peer in self._peers.items():
             order = Order(peer.port, f"/{path.name}", request(path.name).decode(), EXPECTED)
-            found[name] = serving(order, peer.processes)
+            found[name] = serving(self._generator, order, peer.processes)
         for name, service in self.services.items():
             if kind not in ONLY.get(name, kind).split():
                 continue
-            found[name] = serving(self.order(name, kind), service.processes, GRAFT)
+            found[name] = serving(self._generator, self.order(name, kind), service.processes, GRAFT)
         return found
 
     def measure(self, kind: str) -> Iterator[Row]:
@@ -222,7 +227,7 @@ class Bench:
             told(f"soak: {upto} calls")
             for kind in kinds:
                 share = max(1, count // len(kinds))
-                load = generate(replace(self.order(EMBEDDED, kind), clients=SOAK_CLIENTS, calls=share))
+                load = self._generator(replace(self.order(EMBEDDED, kind), clients=SOAK_CLIENTS, calls=share))
                 if load.errors:
                     told(f"{load.errors} wrong answers, the first: {load.example}")
             time.sleep(self._options.settle)

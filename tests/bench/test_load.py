@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import functools
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 
 import pytest
 
-from benchmarks.load import Load, Order, complete, due_times, generate, run
+from benchmarks.load import Load, Order, compiled, complete, due_times, generate, run
 
 PLAIN = b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\nx: y\r\n\r\nok\n"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nok\n\r\n0\r\n\r\n"
@@ -53,11 +54,22 @@ async def server(answer: bytes) -> AsyncIterator[tuple[int, list[bytes]]]:
         yield listening.sockets[0].getsockname()[1], asked
 
 
+@pytest.fixture(scope="module", params=["C", "Python"])
+def generator(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Order], Load]:
+    """Both load generators, as processes."""
+    program = compiled(tmp_path_factory.mktemp("load"))
+    if request.param == "C" and program is None:
+        pytest.skip("there is no C compiler")
+    return functools.partial(generate, program=program if request.param == "C" else None)
+
+
 @pytest.mark.parametrize("rate", [0.0, 500.0])
 @pytest.mark.parametrize("answer", [PLAIN, CHUNKED])
-async def test_so_many_calls_are_made_and_counted(answer: bytes, rate: float) -> None:
+async def test_so_many_calls_are_made_and_counted(
+    generator: Callable[[Order], Load], answer: bytes, rate: float
+) -> None:
     async with server(answer) as (port, asked):
-        load = await asyncio.to_thread(run, Order(port, "/RPC2", "<x/>", "ok", clients=3, calls=20, rate=rate))
+        load = await asyncio.to_thread(generator, Order(port, "/RPC2", "<x/>", "ok", clients=3, calls=20, rate=rate))
     assert len(load.latencies) == len(asked) == 20
     assert load.errors == 0
     assert min(load.latencies) > 0
@@ -66,18 +78,29 @@ async def test_so_many_calls_are_made_and_counted(answer: bytes, rate: float) ->
     assert asked[0].endswith(b"\r\n\r\n<x/>")
 
 
-async def test_wrong_answers_are_errors_in_a_process_of_its_own() -> None:
+async def test_calls_go_on_for_some_time(generator: Callable[[Order], Load]) -> None:
+    async with server(PLAIN) as (port, asked):
+        load = await asyncio.to_thread(generator, Order(port, "/", "", "ok", clients=2, seconds=0.05))
+    assert len(load.latencies) == len(asked) >= 2
+    assert load.elapsed >= 0.05
+
+
+async def test_wrong_answers_are_errors(generator: Callable[[Order], Load]) -> None:
     async with server(PLAIN) as (port, _):
-        load = await asyncio.to_thread(generate, Order(port, "/", "", "other", clients=2, calls=5))
+        load = await asyncio.to_thread(generator, Order(port, "/", "", "other", clients=2, calls=5))
     assert load.errors == 5
     assert load.example == PLAIN.decode()
     assert load.cpu > 0
 
 
-async def test_a_failure_of_the_generator_is_told() -> None:
+async def test_a_failure_of_the_generator_is_told(generator: Callable[[Order], Load]) -> None:
     order = Order(1, "/", "", "", calls=1)
     with pytest.raises(RuntimeError, match="refused"):
-        await asyncio.to_thread(generate, order)
+        await asyncio.to_thread(generator, order)
+
+
+def test_an_order_without_an_end_is_refused() -> None:
+    order = Order(1, "/", "", "", calls=1)
     with pytest.raises(ValueError, match="give one of them"):
         run(replace(order, seconds=1.0))
 
