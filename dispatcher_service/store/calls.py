@@ -20,9 +20,10 @@ from dispatcher_service.store.schema import plain_text
 _MAX_TEXT = 1024
 _columns = schema.call.c
 _WRITTEN = tuple(column.name for column in _columns if column is not _columns.id)
-_ROWS_AT_ONCE = 50
-"""Rows that one statement writes to SQLite, which takes 999 values in any build. The driver lets the interpreter go and
-asks for it again with each step, which the event loop would feel if each row were one."""
+_ROWS_AT_ONCE = (50, 10, 1)
+"""How many rows one statement writes to SQLite, which takes 999 values in any build. The driver lets the interpreter go
+and asks for it again with each step, which the event loop would feel if each row were one. There are few statements, as
+each connection keeps those that it has compiled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +50,15 @@ class CallTable:
                 rows = [dict(zip(_WRITTEN, _row(host, record, _as_it_is), strict=True)) for record in records]
                 await connection.execute(insert(schema.call), rows)
                 return
-            for start in range(0, len(records), _ROWS_AT_ONCE):
-                chunk = records[start : start + _ROWS_AT_ONCE]
-                values = tuple(value for record in chunk for value in _row(host, record, _json_text))
-                await connection.exec_driver_sql(_insertion(len(chunk)), values)
+            written = 0
+            for rows_at_once in _ROWS_AT_ONCE:
+                values = []
+                while len(records) - written >= rows_at_once:
+                    chunk = records[written : written + rows_at_once]
+                    values.append(tuple(value for record in chunk for value in _row(host, record, _json_text)))
+                    written += rows_at_once
+                if values:
+                    await connection.exec_driver_sql(_insertion(rows_at_once), values)
 
     async def page(self, limit: int, before: int | None = None, since: datetime | None = None) -> list[StoredCall]:
         """List records, the newest first.
@@ -77,7 +83,7 @@ class CallTable:
             await connection.execute(delete(schema.call).where(_columns.id <= newest - keep))
 
 
-@lru_cache(maxsize=_ROWS_AT_ONCE)
+@lru_cache(maxsize=len(_ROWS_AT_ONCE))
 def _insertion(rows: int) -> str:
     """Return SQLite's statement for so many rows, whose values follow one another."""
     row = f"({', '.join('?' * len(_WRITTEN))})"
