@@ -121,6 +121,12 @@ class Site:
         metadata = call_metadata(self.refs["pool-admin"])
         return (await call(self.clients.dispatcher.InvokeAsync, request, timeout=10, metadata=metadata)).task_ref
 
+    async def explained(self, method: str) -> Any:
+        metadata = call_metadata(self.refs["pool-admin"])
+        request = dispatcher_pb2.ExplainMethodsRequest(method=method)
+        answer = await call(self.clients.dispatcher.ExplainMethods, request, timeout=10, metadata=metadata)
+        return answer.methods[0]
+
     async def records(self) -> list[Any]:
         metadata = call_metadata(self.refs["pool-admin"])
         request = dispatcher_pb2.ListCallRecordsRequest()
@@ -191,6 +197,9 @@ async def test_calls_are_checked_answered_and_recorded_like_any(site: Site) -> N
         await site.call("Stay.seen", role="read-only")
     assert sample("graft_resident_calls_total") == calls + 6
     assert sample("graft_resident_processes") == 1
+    told = (await site.explained("Stay.add")).residents
+    assert (told.at_most, told.concurrency, told.processes, told.started, told.last_end) == (1, 1, 1, 1, "")
+    assert not (await site.explained("Stay.saw")).HasField("residents")
     recorded = [record for record in await site.records() if record.action == "Stay.add" and record.outcome == "OK"]
     assert len(recorded) == 5
     assert all(record.usage.wall.ToTimedelta().total_seconds() > 0 for record in recorded)
