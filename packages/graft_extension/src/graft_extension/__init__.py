@@ -53,6 +53,8 @@ _NOT_XML = dict.fromkeys([code for code in range(32) if code not in (9, 10, 13)]
 _NOT_XML.update(dict.fromkeys(range(0xD800, 0xE000)))
 
 _methods = {}  # type: Dict[str, Callable[..., Any]]
+_signatures = {}  # type: Dict[str, Tuple[List[Tuple[str, Shape, bool, Any, bool]], Shape]]
+"""Of the methods that were called."""
 _now = _local()
 """Of the thread: the `session` of the call that it answers, and its `number` where the process stays."""
 _calls = {}  # type: Dict[int, bool]
@@ -278,18 +280,20 @@ def _by_threads(serve: "Callable[[int, bytes], None]", most: int) -> "Callable[[
     import queue
     import threading
 
-    calls = queue.Queue()  # type: queue.Queue[Tuple[int, bytes]]
-    idle = threading.Semaphore(0)
+    calls = getattr(queue, "SimpleQueue", queue.Queue)()  # type: queue.Queue[Tuple[int, bytes]]
+    idle = []  # type: List[None]
     count = [0]
 
     def work() -> None:
         while True:
             number, call = calls.get()
             serve(number, call)
-            idle.release()
+            idle.append(None)
 
     def take(number: int, call: bytes) -> None:
-        if not idle.acquire(blocking=False) and count[0] < most:
+        if idle:
+            idle.pop()
+        elif count[0] < most:
             count[0] += 1
             threading.Thread(target=work, daemon=True).start()
         calls.put((number, call))
@@ -301,7 +305,9 @@ def _call(name: str, given: "List[Any]") -> str:
     if name not in _methods:
         raise Failure("MESSAGE_METHOD_UNKNOWN", name)
     function = _methods[name]
-    params, result = _signature(function)
+    if name not in _signatures:
+        _signatures[name] = _signature(function)
+    params, result = _signatures[name]
     wanted = [param for param in params if param[1] != ("session",)]
     required = sum(param[2] for param in wanted)
     if not required <= len(given) <= len(wanted):
