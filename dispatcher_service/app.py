@@ -131,7 +131,15 @@ class DispatcherApp:
         }
         following.touches.busy = lambda: self._calls.busy_sessions() | state.tasks.busy_sessions()
         self._dispatcher = dispatcher = DispatcherServicer(
-            self._calls, state.tasks, self._methods_if_ready, self.declarations, state.audit, sessions, access, limits
+            self._calls,
+            state.tasks,
+            self._methods_if_ready,
+            self.declarations,
+            state.audit,
+            sessions,
+            access,
+            limits,
+            self._residents,
         )
         self._hooks = Hooks(engine, settings.data_dir / "cache" / "hooks", limits, slots, state.audit)
         self._hooks.sweep()

@@ -19,6 +19,7 @@ from dispatcher_service.declarations.messages import explain
 from dispatcher_service.grants.giving import AccessGiver
 from dispatcher_service.grants.messages import describe_access, not_given
 from dispatcher_service.messages import usage_message
+from dispatcher_service.residents.residents import Residents
 from dispatcher_service.sessions.admission import SessionSource, admit
 from dispatcher_service.typed.services import TypedServices
 from graft.dispatcher.v1 import dispatcher_pb2, dispatcher_pb2_grpc
@@ -43,6 +44,7 @@ class DispatcherServicer:
         sessions: SessionSource,
         access: AccessGiver,
         limits: HostLimits,
+        residents: Residents,
     ) -> None:
         self._calls = calls
         self._tasks = tasks
@@ -52,6 +54,7 @@ class DispatcherServicer:
         self._sessions = sessions
         self._access = access
         self._limits = limits
+        self._residents = residents
         self._batches = BatchServer("/graft.dispatcher.v1.DispatcherService/Invoke", self.Invoke)
 
     def service(self) -> RpcService:
@@ -121,7 +124,13 @@ class DispatcherServicer:
         await admit(self._sessions, context, "methods.explain")
         await self._declarations.look()
         in_force = self._declarations.in_force
-        return explain(in_force, request.method, lambda method: not_given(self._access, in_force, method), self._limits)
+        return explain(
+            in_force,
+            request.method,
+            lambda method: not_given(self._access, in_force, method),
+            self._limits,
+            self._residents.status,
+        )
 
     async def DescribeAccess(  # noqa: N802  (gRPC's name)
         self, request: dispatcher_pb2.DescribeAccessRequest, context: CallContext

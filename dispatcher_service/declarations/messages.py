@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dispatcher_service.calls.limits import HostLimits, LimitInForce
 from dispatcher_service.calls.limits import in_force as limits_in_force
 from dispatcher_service.declarations.in_force import InForce, Noted
+from dispatcher_service.residents.method import Status
 from graft.dispatcher.v1 import dispatcher_pb2 as pb
 from graft_common.declarations.api import Source
 from graft_common.declarations.joining import Candidate
@@ -15,7 +16,11 @@ from graft_common.rpc.api import SOURCES
 
 
 def explain(
-    in_force: InForce, method: str, access: Callable[[str], str], host: HostLimits
+    in_force: InForce,
+    method: str,
+    access: Callable[[str], str],
+    host: HostLimits,
+    residents: Callable[[str], Status],
 ) -> pb.ExplainMethodsResponse:
     """Tell where methods come from, and what is wrong.
 
@@ -24,6 +29,7 @@ def explain(
         method: only what concerns this one; all where it is empty.
         access: tells what a method asks for and is not given.
         host: what the host gives to calls.
+        residents: tells how the resident processes of a method are.
     """
     found = in_force.candidates
     if method:
@@ -34,6 +40,7 @@ def explain(
                 name=name,
                 candidates=[_candidate(name, one, access) for one in candidates],
                 limits=_limits(candidates[0], host, every=bool(method)),
+                residents=_residents(candidates[0], residents(name)),
             )
             for name, candidates in found.items()
         ],
@@ -61,6 +68,20 @@ def _limits(first: Candidate, host: HostLimits, *, every: bool) -> list[pb.Metho
         return []
     limits = limits_in_force(first.method.limits if first.method is not None else MethodLimits(), host)
     return [_limit(limit) for limit in limits.each.values() if every or limit.cut]
+
+
+def _residents(first: Candidate, status: Status) -> pb.ResidentProcesses | None:
+    if not first.in_force or first.method is None or not first.method.resident:
+        return None
+    return pb.ResidentProcesses(
+        concurrency=first.method.residence.concurrency,
+        at_most=first.method.residence.processes,
+        processes=status.processes,
+        under_way=status.under_way,
+        waiting=status.waiting,
+        started=status.started,
+        last_end=status.last_end,
+    )
 
 
 def _limit(limit: LimitInForce) -> pb.MethodLimit:

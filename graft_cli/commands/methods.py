@@ -140,6 +140,7 @@ def _explain(name: str | None, url: str | None, user: str | None, *, as_json: bo
                 "name": method.name,
                 "candidates": [_candidate(one) for one in method.candidates],
                 "limits": [_limit(one) for one in method.limits],
+                "residents": _residents(method.residents) if method.HasField("residents") else None,
             }
             for method in answer.methods
         ],
@@ -182,6 +183,10 @@ def _limit(limit: Any) -> dict[str, Any]:
     }
 
 
+def _residents(residents: Any) -> dict[str, Any]:
+    return {field.name: getattr(residents, field.name) for field in residents.DESCRIPTOR.fields}
+
+
 def _print_reasons(methods: Sequence[dict[str, Any]], findings: Sequence[dict[str, Any]], *, every: bool) -> None:
     """Print who has each method that several bring or nobody serves, or of all where `every` says so, and findings."""
     from graft_cli.output import plain, print_table
@@ -211,6 +216,7 @@ def _print_reasons(methods: Sequence[dict[str, Any]], findings: Sequence[dict[st
         typer.echo(f"{len(methods) - len(shown) - len(folded)} other methods: each is brought by one alone.")
     _print_access(methods)
     _print_limits(methods, every=every)
+    _print_residents(methods, every=every)
     if findings:
         typer.echo(("\n" if methods else "") + "Findings:")
     for finding in findings:
@@ -259,6 +265,24 @@ def _print_limits(methods: Sequence[dict[str, Any]], *, every: bool) -> None:
         typer.echo(f"  {len(cut) - _MAX_MISSING} more")
 
 
+def _print_residents(methods: Sequence[dict[str, Any]], *, every: bool) -> None:
+    """Print how the processes are that stay: of one method, or of several those that were called."""
+    from graft_cli.output import plain
+
+    told = ((method["name"], method.get("residents")) for method in methods)
+    found = [(name, residents) for name, residents in told if residents and (every or residents["started"])]
+    if found:
+        typer.echo("\nResident processes:")
+    for name, one in found:
+        ended = f", the last one ended: {one['last_end']}" if one["last_end"] else ""
+        typer.echo(
+            plain(
+                f"  {name}: {one['processes']} of {one['at_most']}, for {one['concurrency']} calls each; "
+                f"{one['under_way']} calls under way, {one['waiting']} wait; {one['started']} started{ended}"
+            )
+        )
+
+
 def _is_contested(method: dict[str, Any]) -> bool:
     candidates = method["candidates"]
     return len(candidates) > 1 or not candidates[0]["in_force"] or _is_only_missing(method)
@@ -304,6 +328,8 @@ def _role(method: Method) -> str:
 
 
 def _start(method: Method) -> str:
+    if method.resident:
+        return " Its processes stay, and answer many calls."
     return "" if method.zygote else " No warm interpreter starts it."
 
 
@@ -357,6 +383,7 @@ def _to_json(api: Api, name: str, method: Method | None) -> dict[str, Any]:
             "result": method.result and {"type": str(method.result.type), "doc": method.result.doc},
             "errors": [{"code": error.code, "params": error.params, "doc": error.doc} for error in method.errors],
             "zygote": method.zygote,
+            "resident": method.resident,
             "state": method.lifecycle.state.value,
         }
     return told

@@ -91,12 +91,17 @@ class _Stream:
         self._answers: deque[Iterator[pb.BatchedAnswer]] = deque()
         self._ending = ending
         self._wake = asyncio.Event()
+        self._room = asyncio.Event()
+        """Set while there are not too many answers that wait to be sent."""
+        self._room.set()
 
     async def read(self, requests: AsyncIterator[pb.InvokeBatchedRequest]) -> None:
         """Begin and end calls, as the caller says."""
         try:
             async for request in requests:
                 for call in request.calls:
+                    # Whoever does not take answers gets no further ones.
+                    await self._room.wait()
                     self._begin(call)
                 for number in request.cancelled:
                     if (task := self._calls.get(number)) is not None:
@@ -118,6 +123,8 @@ class _Stream:
                 self._ending = False
                 yield pb.InvokeBatchedResponse(ending=True)
             while answers := pieces.next():
+                if len(self._answers) < MAX_CALLS:
+                    self._room.set()
                 yield pb.InvokeBatchedResponse(answers=answers)
             if reading.done() and not self._answers:
                 reading.result()
@@ -161,7 +168,7 @@ class _Stream:
                 response: Any = await self._server.invoke(call.request, context)
             size = response.ByteSize()
             if size <= MAX_MESSAGE:
-                self._answers.append(pieces_of(call.number, response, size))
+                self._answer(pieces_of(call.number, response, size))
                 return
             status = status_pb2.Status(
                 code=code_pb2.RESOURCE_EXHAUSTED, message=f"Sent message larger than max ({size} vs. {MAX_MESSAGE})"
@@ -173,7 +180,12 @@ class _Stream:
         self._refuse(call.number, status)
 
     def _refuse(self, number: int, status: status_pb2.Status) -> None:
-        self._answers.append(iter((pb.BatchedAnswer(number=number, status=status.SerializeToString()),)))
+        self._answer(iter((pb.BatchedAnswer(number=number, status=status.SerializeToString()),)))
+
+    def _answer(self, pieces: Iterator[pb.BatchedAnswer]) -> None:
+        self._answers.append(pieces)
+        if len(self._answers) >= MAX_CALLS:
+            self._room.clear()
         self._wake.set()
 
 

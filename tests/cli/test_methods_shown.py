@@ -60,3 +60,18 @@ def test_limits_of_one_method_and_cuts_of_many(capsys: pytest.CaptureFixture[str
         "Limits that are cut down to the host's:",
         "  A.one: timeout 600 s to 300 s (GRAFT_CALL_MAX_TIMEOUT)",
     ]
+
+
+def test_processes_that_stay(capsys: pytest.CaptureFixture[str]) -> None:
+    never = {"concurrency": 4, "at_most": 2, "processes": 0, "under_way": 0, "waiting": 0, "started": 0, "last_end": ""}
+    often = never | {"processes": 1, "under_way": 3, "waiting": 1, "started": 7, "last_end": "idle"}
+    methods = [method(f"{name}.one", "it") | {"residents": told} for name, told in (("A", never), ("B", often))]
+    _print_reasons(methods, [], every=False)
+    assert capsys.readouterr().out.splitlines()[-2:] == [
+        "Resident processes:",
+        "  B.one: 1 of 2, for 4 calls each; 3 calls under way, 1 wait; 7 started, the last one ended: idle",
+    ]
+    _print_reasons(methods[:1], [], every=True)
+    assert capsys.readouterr().out.splitlines()[-1] == (
+        "  A.one: 0 of 2, for 4 calls each; 0 calls under way, 0 wait; 0 started"
+    )

@@ -25,6 +25,7 @@ from graft_common.rpc.batches import LARGE, MAX_BATCH, MAX_BATCHED, Pieces, piec
 from graft_common.rpc.client import call, open_channel
 from graft_common.rpc.clients import DispatcherClients
 from graft_common.rpc.context import call_metadata
+from graft_common.rpc.local import LocalContext
 from graft_common.rpc.server import RpcServer
 from graft_common.rpc.service import RpcService
 from support.relay import relay
@@ -364,6 +365,26 @@ async def test_numbers_that_are_taken_and_broken_messages_cost_their_own_call() 
         assert (answered.number, answered.WhichOneof("outcome")) == (1, "response")
         await rpc.done_writing()
         assert not await rpc.read()
+
+
+async def test_who_takes_no_answers_gets_no_further_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch_server, "MAX_CALLS", 20)
+    servicer = New()
+    calls = [pb.BatchedCall(number=number, request=pb.InvokeRequest(method="echo")) for number in range(1000)]
+
+    async def requests() -> AsyncIterator[pb.InvokeBatchedRequest]:
+        yield pb.InvokeBatchedRequest(calls=calls)
+
+    responses = servicer.batches.serve(requests(), LocalContext((), None))
+    assert (await anext(responses)).HasField("greeting")
+    answers = len((await anext(responses)).answers)
+    for _ in range(100):
+        await asyncio.sleep(0)
+    [stream] = servicer.batches._streams
+    assert len(stream._answers) <= 40
+    async for response in responses:
+        answers += len(response.answers)
+    assert answers == 1000
 
 
 async def test_to_close_the_client_ends_its_calls() -> None:

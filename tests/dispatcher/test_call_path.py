@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +14,7 @@ import grpc
 import pytest
 import pytest_asyncio
 from pydantic import ValidationError
+from sqlalchemy import make_url
 
 from dispatcher_service.app import DispatcherApp
 from dispatcher_service.builtins.names import builtin_names
@@ -208,6 +211,22 @@ async def test_a_declaration_may_refuse_warm_interpreters(site: Site) -> None:
     (site.settings.declarations_path / "echo.xml").write_text(f"<methods xmlns='{NAMESPACE}'>{inner}</methods>")
     await site.call("Echo.it")
     assert [command.zygote for command in site.engine.commands] == [True, False]
+
+
+async def test_calls_wait_for_no_store(site: Site) -> None:
+    site.drop_in("Echo.it")
+    await site.call("Echo.it")
+    with contextlib.ExitStack() as locked:
+        for service in ("registry", "dispatcher"):
+            path = make_url(site.settings.database(service)).database
+            assert path is not None
+            other = locked.enter_context(contextlib.closing(sqlite3.connect(path, isolation_level=None)))
+            other.execute("BEGIN EXCLUSIVE")
+        for number in range(20):
+            answer = await site.call("Echo.it", f"{number}")
+            assert isinstance(answer, list)
+            assert answer[2] == f"{number}"
+    assert len(await site.records(100)) == 21
 
 
 async def test_a_failure_tells_path_and_output(site: Site) -> None:

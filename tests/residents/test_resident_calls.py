@@ -19,6 +19,8 @@ import graft_extension
 from dispatcher_service.app import DispatcherApp
 from graft.dispatcher.v1 import dispatcher_pb2
 from graft.registry.v1 import identity_pb2
+from graft_cli.authoring.python_methods import read_methods
+from graft_common.declarations.reader import read_document
 from graft_common.declarations.texts import NAMESPACE
 from graft_common.errors import GraftError
 from graft_common.rpc.client import call
@@ -29,6 +31,7 @@ from graft_common.values import Value, decode_value, encode_values
 from registry_service.app import RegistryApp
 from support.engines import prepared
 
+EXAMPLES = Path(__file__).parents[2] / "examples" / "residents"
 MARK = "86123.25"
 """An unlikely number of seconds to sleep, by which what is left of a call would be found."""
 FILE = """#!/usr/bin/env python3
@@ -121,6 +124,12 @@ class Site:
         metadata = call_metadata(self.refs["pool-admin"])
         return (await call(self.clients.dispatcher.InvokeAsync, request, timeout=10, metadata=metadata)).task_ref
 
+    async def explained(self, method: str) -> Any:
+        metadata = call_metadata(self.refs["pool-admin"])
+        request = dispatcher_pb2.ExplainMethodsRequest(method=method)
+        answer = await call(self.clients.dispatcher.ExplainMethods, request, timeout=10, metadata=metadata)
+        return answer.methods[0]
+
     async def records(self) -> list[Any]:
         metadata = call_metadata(self.refs["pool-admin"])
         request = dispatcher_pb2.ListCallRecordsRequest()
@@ -191,6 +200,9 @@ async def test_calls_are_checked_answered_and_recorded_like_any(site: Site) -> N
         await site.call("Stay.seen", role="read-only")
     assert sample("graft_resident_calls_total") == calls + 6
     assert sample("graft_resident_processes") == 1
+    told = (await site.explained("Stay.add")).residents
+    assert (told.at_most, told.concurrency, told.processes, told.started, told.last_end) == (1, 1, 1, 1, "")
+    assert not (await site.explained("Stay.saw")).HasField("residents")
     recorded = [record for record in await site.records() if record.action == "Stay.add" and record.outcome == "OK"]
     assert len(recorded) == 5
     assert all(record.usage.wall.ToTimedelta().total_seconds() > 0 for record in recorded)
@@ -249,3 +261,16 @@ async def test_without_room_for_any_each_call_has_its_process(site: Site, monkey
     starts = sample("graft_resident_starts_total")
     assert await site.call("Stay.add", 2, 3) == 5
     assert sample("graft_resident_starts_total") == starts
+
+
+async def test_the_examples_serve(site: Site) -> None:
+    for file in EXAMPLES.iterdir():
+        folder = site.settings.declarations_path if file.suffix == ".xml" else site.settings.extensions_path
+        shutil.copy(file, folder)
+    assert [await site.call("Rates.convert", amount, "USD", role="read-only") for amount in (2.0, 4)] == [2.5, 5.0]
+    with pytest.raises(GraftError, match="RATES_UNKNOWN"):
+        await site.call("Rates.convert", 1.0, "XXX")
+    assert [await site.call("Tally.next", role="read-only") for _call in range(3)] == [1, 2, 3]
+    declared = read_document((EXAMPLES / "residents.xml").read_bytes(), "residents.xml").methods[0]
+    [written] = read_methods(EXAMPLES / "Rates.convert").methods
+    assert (written.limits, written.residence, written.role) == (declared.limits, declared.residence, declared.role)

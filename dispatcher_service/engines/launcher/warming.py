@@ -247,7 +247,7 @@ class WarmingLauncher(CloningLauncher):
 
     def due(self) -> float | None:
         times = [super().due()]
-        if any(zygote.missing > 0 for zygote in self.zygotes.values()):
+        if any(self.is_wanting(zygote) for zygote in self.zygotes.values()):
             times.append(max(time.monotonic(), self.paused_until))
         for zygote in self.lines.values():
             if not zygote.ready:
@@ -287,6 +287,11 @@ class WarmingLauncher(CloningLauncher):
                     self.order_some(zygote)
                     return
                 self.ask(zygote, spare)
+
+    def is_wanting(self, zygote: Zygote) -> bool:
+        """Whether there is something to do for children that a zygote misses, rather than to wait for sandboxes."""
+        wanted = zygote.missing - self.asked_for(zygote)
+        return wanted > 0 and (bool(self.spares.waiting) or wanted > len(self.spares.ordered))
 
     def asked_for(self, zygote: Zygote) -> int:
         """How many sandboxes are asked for their namespaces for a zygote."""
