@@ -25,9 +25,11 @@ CLEAN_SECONDS = 1.0
 
 
 CPU_SECONDS, MEMORY_PEAK, OOM_KILLS = "cpu", "memory", "oom"
-PROCESSES_PEAK, REFUSALS = "processes", "refusals"
+PROCESSES_PEAK, REFUSALS, MEMORY_HELD = "processes", "refusals", "held"
 """What may be counted of a group: processor time, bytes at most at once, processes killed because the group was at its
-limit of memory, processes and threads at most at once, and how often one was refused at the limit."""
+limit of memory, processes and threads at most at once, how often one was refused at the limit, and bytes now."""
+GROWING = (OOM_KILLS, REFUSALS)
+"""Of these, what is counted since the group was made, and changes only by its processes' doing."""
 MAX_USAGE = "memory.max_usage_in_bytes"
 
 
@@ -38,6 +40,8 @@ class Counter(NamedTuple):
     key: bytes | None = None
     """In front of it; None where the file holds nothing else."""
     scale: float = 1
+    resets: bool = False
+    """Whether it becomes what it is at the moment when something is written to it."""
 
     def read(self, fd: int) -> float:
         """The number now, from the open file."""
@@ -184,23 +188,24 @@ class Hierarchy:
         if "memory" in self.controllers:
             found[OOM_KILLS] = Counter("memory.events" if self.unified else "memory.oom_control", b"oom_kill")
             if self.memory_peaks:
-                found[MEMORY_PEAK] = Counter("memory.peak" if self.unified else MAX_USAGE)
+                resets = not self.unified and not self.renews
+                found[MEMORY_PEAK] = Counter("memory.peak" if self.unified else MAX_USAGE, resets=resets)
+            if not self.renews:
+                found[MEMORY_HELD] = Counter("memory.current" if self.unified else "memory.usage_in_bytes")
         if "pids" in self.controllers:
             found[REFUSALS] = Counter("pids.events", b"max")
             if self.process_peaks:
                 found[PROCESSES_PEAK] = Counter("pids.peak")
         return found
 
-    def renew_peak(self, name: str) -> None:
-        """Have the peak of memory be what is used now, where that can be had without a new group."""
-        if "memory" in self.controllers and self.memory_peaks and not self.renews:
-            self.write(f"{name}/{MAX_USAGE}", b"0")
+    def is_stale(self, name: str, held: int) -> bool:
+        """Whether something of a call that is over would be taken for the next one's.
 
-    def is_stale(self, name: str) -> bool:
-        """Whether something of a call that is over would be taken for the next one's."""
-        if self.renews or name in self._killed:
-            return True
-        return "memory" in self.controllers and int(self.read(f"{name}/memory.usage_in_bytes")) > STALE
+        Args:
+            name: the group's.
+            held: bytes that are still counted as its.
+        """
+        return self.renews or name in self._killed or ("memory" in self.controllers and held > STALE)
 
     def kill(self, name: str) -> None:
         """Kill every process in a group; never raises."""

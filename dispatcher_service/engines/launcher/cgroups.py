@@ -15,6 +15,8 @@ from typing import NamedTuple
 
 from dispatcher_service.engines.launcher.cgroup_hierarchy import (
     CPU_SECONDS,
+    GROWING,
+    MEMORY_HELD,
     MEMORY_PEAK,
     OOM_KILLS,
     PROCESSES_PEAK,
@@ -57,6 +59,7 @@ class Group:
         self.fd: int | None = None
         """The folder in the unified hierarchy, for CLONE_INTO_CGROUP; None without one, or before `open_folder`."""
         self._files: dict[str, int] = {}
+        """What is read of it, by kind; kept open from call to call."""
         self._before: dict[str, float] = {}
 
     def open(self) -> None:
@@ -65,16 +68,23 @@ class Group:
         Raises:
             OSError: somebody has removed the group, or a descriptor too many.
         """
-        for number in self.stale:
-            self.owner.hierarchies[number].forget(self.name)
+        made = [self.owner.hierarchies[number] for number in self.stale]
+        for hierarchy in made:
+            hierarchy.forget(self.name)
         memory, processes = self.owner.usual
-        for hierarchy in self.owner.hierarchies:
-            if memory:
+        if memory:
+            for hierarchy in self.owner.hierarchies:
                 hierarchy.bound(self.name, memory=memory, processes=processes)
-            hierarchy.renew_peak(self.name)
         for kind, (hierarchy, counter) in self.owner.counters.items():
-            self._files[kind] = os.open(f"{self.name}/{counter.file}", os.O_RDONLY | os.O_CLOEXEC, dir_fd=hierarchy.fd)
-            self._before[kind] = self._count(kind)
+            if hierarchy in made and kind in self._files:
+                os.close(self._files.pop(kind))
+            if kind not in self._files:
+                flags = os.O_RDWR if counter.resets else os.O_RDONLY
+                self._files[kind] = os.open(f"{self.name}/{counter.file}", flags | os.O_CLOEXEC, dir_fd=hierarchy.fd)
+            if counter.resets:
+                os.pwrite(self._files[kind], b"0", 0)
+            if kind in GROWING:
+                self._before[kind] = self._count(kind)
 
     def open_folder(self) -> None:
         """Get ready for a process that is to be born in the group.
@@ -185,9 +195,24 @@ class Group:
             if hierarchy.kills:
                 return
 
-    def give_back(self) -> None:
-        """Let the next call have it; whatever is still in it is killed."""
-        self.owner.take_back(self)
+    def give_back(self, *, empty: bool = False) -> None:
+        """Let the next call have it; whatever is still in it is killed.
+
+        Args:
+            empty: it is known that nothing is.
+        """
+        self.owner.take_back(self, empty=empty)
+
+    def is_stale(self) -> Iterator[int]:
+        """Numbers of the hierarchies in which something of its last call would be taken for the next one's.
+
+        Raises:
+            OSError: somebody has removed it.
+        """
+        held = self._count(MEMORY_HELD) if MEMORY_HELD in self._files else 0.0
+        for number, hierarchy in enumerate(self.owner.hierarchies):
+            if hierarchy.is_stale(self.name, int(held)):
+                yield number
 
     def _count(self, kind: str) -> float:
         return self.owner.counters[kind][1].read(self._files[kind])
@@ -269,7 +294,7 @@ class Cgroups:
             self.renew(group.name, group.stale)
             group.open()
         except OSError:
-            self.take_back(group)
+            self.take_back(group, empty=False)
             raise
         return group
 
@@ -307,24 +332,26 @@ class Cgroups:
         finally:
             group.close()
 
-    def take_back(self, group: Group) -> None:
+    def take_back(self, group: Group, *, empty: bool) -> None:
         """See `Group.give_back`."""
-        group.close()
-        self._dying = [name for name in self._dying if not self._remove(name)]
+        if self._dying:
+            self._dying = [name for name in self._dying if not self._remove(name)]
         if len(self._idle) < KEEP:
             try:
-                if not any(hierarchy.processes(group.name) for hierarchy in self.hierarchies):
-                    stale = (n for n, hierarchy in enumerate(self.hierarchies) if hierarchy.is_stale(group.name))
-                    group.stale = tuple(stale)
+                if empty or not any(hierarchy.processes(group.name) for hierarchy in self.hierarchies):
+                    group.stale = tuple(group.is_stale())
                     self._idle.append(group)
                     return
             except OSError:
                 pass  # somebody has removed it
+        group.close()
         if not self._remove(group.name):
             self._dying.append(group.name)
 
     def close(self) -> None:
         """Remove all groups; what is still in them is killed."""
+        for group in self._idle:
+            group.close()
         self._idle.clear()
         for hierarchy in self.hierarchies:
             hierarchy.close()

@@ -211,6 +211,8 @@ class Launcher:
             {
                 "op": "run",
                 "id": number,
+                "wall": request.wall,
+                "waits": request.waits,
                 "argv": request.argv,
                 "env": request.env,
                 "open": request.open,
@@ -219,8 +221,6 @@ class Launcher:
                 "rlimits": request.rlimits,
                 "processes": request.processes,
                 "bounds": dict(bounds),
-                "waits": request.waits,
-                "wall": request.wall,
                 **request.more,
             }
         )

@@ -21,7 +21,7 @@ from dispatcher_service.engines.launcher.cgroups import Cgroups
 from dispatcher_service.engines.launcher.making import Maker
 from dispatcher_service.engines.launcher.native import NativeStarter, Things, landlock_rules_of
 from dispatcher_service.engines.launcher.program import Launcher
-from dispatcher_service.engines.launcher.spares import Spare, Spares
+from dispatcher_service.engines.launcher.spares import Spare, Spares, pack
 
 MAX_DYING = 16
 """Sandboxes that may be left when their calls have been told of: beyond that, calls wait for them."""
@@ -187,13 +187,17 @@ class CloningLauncher(Launcher):
             OSError: what the call needs cannot be had.
         """
         call, bound = spare.call, dict(request)
+        prepared = request.get("prepared", {})
+        grouped = "grouped" if call.meter.group is not None else "alone"
         try:
             self.bind(call, bound)
             if (uid := self.user_of(call)) is not None:
                 for fd in fds[1:3]:
                     os.fchown(fd, uid, uid)  # so that a script may open /dev/stdout and /dev/stderr
             self.native.furnish(spare.mounts, request, things, fds, uid)
-            spare.hand_over(bound, landlock_rules_of(request), fds[:3])
+            if grouped not in prepared:
+                prepared[grouped] = pack(bound, landlock_rules_of(request))
+            spare.hand_over(prepared[grouped], fds[:3])
         except OSError:
             os.kill(call.pid, signal.SIGKILL)
             raise
@@ -249,7 +253,7 @@ class CloningLauncher(Launcher):
                 call.started, call.signal = True, os.WTERMSIG(status) if os.WIFSIGNALED(status) else signal.SIGKILL
             self.tell(call)
             self.spares.wanted = spares.MOST
-        self.let_go(call)
+        self.let_go(call, empty=True)  # the kernel has ended all that was in its namespace of processes
 
     def stop(self) -> None:
         """Do nothing: the end of this process, which is pid 1 of all others, is theirs."""

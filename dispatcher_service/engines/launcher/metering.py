@@ -137,11 +137,16 @@ class Metering:
         if meter.bounds_processes and request["processes"]:
             request["processes"] += LATER
 
-    def drop(self, meter: Meter) -> None:
-        """Give a meter's group to the next call; everything of its own call is dead."""
+    def drop(self, meter: Meter, *, empty: bool = False) -> None:
+        """Give a meter's group to the next call; everything of its own call is dead.
+
+        Args:
+            meter: the call's.
+            empty: it is known that nothing is left in the group.
+        """
         meter.over = True
         if meter.group is not None:
-            meter.group.give_back()
+            meter.group.give_back(empty=empty)
             meter.group = None
 
     def start(self, meter: Meter, first: int, script: int = 0) -> None:

@@ -38,6 +38,7 @@ TMP = (16 << 20, 4096)
 TMP_FLAGS, TMP_OPTIONS = MS_NOSUID | MS_NODEV, "mode=1777,size=%d,nr_inodes=%d"
 PLACES = {"none": KEPT_NETWORK, "loopback": LOOPBACK, "outbound": HOST_NETWORK}
 """Where the kinds of network come from; for whom `start` is not the one to know."""
+MAX_PLACES = 1024
 SECRETS = "/run/secrets"
 SECRETS_SIZE = 4 << 20
 
@@ -76,6 +77,8 @@ class NativeStarter:
         self.network = next(network for network in self.walls if network != "loopback")
         """Of calls that get no other."""
         self.covered = tuple(f"/{target}/" for _source, target in spec["binds"])
+        self.places: set[tuple[str, bool]] = set()
+        """Mount points that are known to be there, and whether they are folders."""
         self.tid_place = kernel.tid_address() if kernel.has_clone3() else 0
         self.networks = Networks()
         self._reports, self.report_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -213,9 +216,13 @@ class NativeStarter:
 
     def make_place(self, path: str, *, folder: bool) -> None:
         """Make a mount point, unless it lies in what is mounted; where it cannot be made, mounting tells."""
-        if not path.startswith(("/tmp/", *self.covered)):  # noqa: S108  (the sandbox's own)
-            with contextlib.suppress(OSError):
-                self.template.make_place(path, folder=folder)
+        if (path, folder) in self.places or path.startswith(("/tmp/", *self.covered)):  # noqa: S108  (the sandbox's own)
+            return
+        with contextlib.suppress(OSError):
+            self.template.make_place(path, folder=folder)
+            if len(self.places) >= MAX_PLACES:
+                self.places.clear()
+            self.places.add((path, folder))
 
 
 def build_tmp(room: tuple[int, int], flags: int) -> None:

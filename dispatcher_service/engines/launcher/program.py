@@ -7,7 +7,8 @@ It counts and bounds what each call uses (`metering.py`), by control groups wher
 
 The line is a SOCK_SEQPACKET socket, one JSON object a message:
 
-- in, `{"op": "run", "id", "argv", "env", "open", "binds", "mode", "rlimits", "processes", "bounds", "wall", "waits"}`;
+- in, `{"op": "run", "id", "wall", "waits", "argv", "env", "open", "binds", "mode", "rlimits", "processes", "bounds"}`;
+  in this order, so that what is the same for many calls stands together;
   `bounds` hold for all processes together (`memory`, `cpu`, `processes`), and what is missing is not bounded; `own` may
   say how many of a call's processes are not its own, where the mode alone does not tell. With descriptors:
   standard input, output and error, then whatever the command wants as 3, 4, …; behind them come the files of `open`
@@ -55,10 +56,13 @@ from dispatcher_service.engines.launcher.call import Call
 from dispatcher_service.engines.launcher.cgroups import Cgroups
 from dispatcher_service.engines.launcher.metering import CPU, MEMORY, Metering
 from dispatcher_service.engines.launcher.processes import MAX_CALLS, receive
+from dispatcher_service.engines.launcher.requests import Requests
 
 MAX_MESSAGE = 192 * 1024
 MAX_DESCRIPTORS = 64
 """Of one message; the kernel takes 253."""
+TRUNCATED, WITHOUT_SOME = int(socket.MSG_TRUNC), int(socket.MSG_CTRUNC)
+"""Plain numbers: what `socket` has makes a new object of each combination."""
 MAX_WAIT = 3600.0
 """Seconds that are slept at once: a call may last for a year, and epoll takes no more than three weeks."""
 OWN_PROCESSES = {"bubblewrap": 2}
@@ -90,6 +94,7 @@ class Launcher(ABC):
         """Those whose first process is not reaped, by its number."""
         self.deadlines: list[tuple[float, int]] = []
         self.slots = list(range(MAX_CALLS - 1, -1, -1))
+        self.requests = Requests()
         self.poll = select.epoll()
         self.wake_r, self.wake_w = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signal.set_wakeup_fd(self.wake_w, warn_on_full_buffer=False)
@@ -171,8 +176,8 @@ class Launcher(ABC):
             if not data:
                 self.running = False
                 return
-            request: dict[str, Any] = {"op": "truncated"} if flags & socket.MSG_TRUNC else json.loads(data)
-            if request["op"] == "run" and flags & socket.MSG_CTRUNC:
+            request: dict[str, Any] = {"op": "truncated"} if flags & TRUNCATED else self.requests.read(data)
+            if request["op"] == "run" and flags & WITHOUT_SOME:
                 self.refuse(request["id"], "the launcher has too many files open")
             elif request["op"] == "run":
                 self.start(request, fds)
@@ -305,10 +310,15 @@ class Launcher(ABC):
             }
         )
 
-    def let_go(self, call: Call) -> None:
-        """Let the next call have what a dead one had."""
+    def let_go(self, call: Call, *, empty: bool = False) -> None:
+        """Let the next call have what a dead one had.
+
+        Args:
+            call: the dead one.
+            empty: it is known that nothing is left in its control group.
+        """
         self.slots.append(call.slot)
-        self.metering.drop(call.meter)
+        self.metering.drop(call.meter, empty=empty)
 
 
 @contextlib.contextmanager

@@ -29,25 +29,35 @@ class Spare(NamedTuple):
     mounts: int
     """Its namespace of mounts."""
 
-    def hand_over(self, request: dict[str, Any], rules: list[tuple[str, int]], fds: list[int]) -> None:
+    def hand_over(self, message: bytes, fds: list[int]) -> None:
         """Give it its call.
 
         Args:
-            request: the call's; see `program.py`.
-            rules: Landlock's, for what was mounted for this call.
+            message: see `pack`.
             fds: standard input, output and error.
 
         Raises:
             OSError: it is dead.
-            ValueError: nothing could be run by that.
         """
-        call = pack_call(request["argv"], request["env"], request["rlimits"], request["processes"], rules)
-        socket.send_fds(self.line, [call], fds)
+        socket.send_fds(self.line, [message], fds)
 
     def close(self) -> None:
         """Let go of it; when it has no call, it ends."""
         self.line.close()
         os.close(self.mounts)
+
+
+def pack(request: dict[str, Any], rules: list[tuple[str, int]]) -> bytes:
+    """A call as sandboxes are told it.
+
+    Args:
+        request: the call's; see `program.py`.
+        rules: Landlock's, for what was mounted for this call.
+
+    Raises:
+        ValueError: nothing could be run by that.
+    """
+    return pack_call(request["argv"], request["env"], request["rlimits"], request["processes"], rules)
 
 
 class Spares:
