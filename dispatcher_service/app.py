@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Self
@@ -108,13 +108,15 @@ class DispatcherApp:
         self._draining = False
         slots = Slots(Bounds.of(settings))
         limits = HostLimits.of(settings)
-        self._residents = Residents(engine, settings.resident_processes)
+        self._residents = Residents(engine, settings.resident_processes, self._version)
         self._residents.show_metrics()
         self._runner = Runner(engine, self._residents, dropins, declarations.holds, slots, limits)
         self._runner.show_metrics()
         sessions = following.authenticator
         follower = following.follower
-        access = AccessGiver(lambda: follower.view.grants, SecretFolder(settings.secrets_path), OffLimits.of(settings))
+        self._access = access = AccessGiver(
+            lambda: follower.view.grants, SecretFolder(settings.secrets_path), OffLimits.of(settings)
+        )
         resources.callback(access.close)
         self._calls = Calls(
             authenticator=sessions,
@@ -228,6 +230,14 @@ class DispatcherApp:
     def methods(self) -> list[MethodInfo]:
         """List the methods that can be called now."""
         return list_methods(self._calls.builtins, self.declarations.in_force)
+
+    def _version(self, method: str) -> Hashable:
+        """Return all that decides what a call of a method runs and may reach."""
+        target = self.declarations.in_force.target(method)
+        if target is None or not target.origin.available:
+            return None
+        tree = self._dropins.tree if target.bundle is None else target.bundle.tree
+        return tree, target.executable, target.method, self._access.standing(target).in_force
 
     def _methods_if_ready(self) -> list[MethodInfo]:
         if self._draining:

@@ -105,6 +105,11 @@ class DropIns:
         self._thread.shutdown(wait=False)
         DROPINS.set(0)
 
+    @property
+    def tree(self) -> Path:
+        """The newest copy of the directory; it is held by `hold` alone."""
+        return self._view.generation.root
+
     def names(self) -> list[str]:
         """Name the methods, sorted."""
         return sorted(self._view.methods)

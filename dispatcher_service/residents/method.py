@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Hashable
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -68,6 +69,7 @@ class Processes:
         self._residence = Residence()
         self._folder = ExitStack()
         self._hold: Hold = nullcontext
+        self._version: Hashable = None
         self.living: list[Process] = []
         """Those that serve, or are to."""
         self.leaving: set[Process] = set()
@@ -102,19 +104,21 @@ class Processes:
             and residence == self._residence
         )
 
-    def become(self, command: Command, residence: Residence, hold: Hold) -> None:
+    def become(self, command: Command, residence: Residence, hold: Hold, version: Hashable) -> None:
         """Have processes of another command from now on.
 
         Args:
             command: as of one call; its input is not kept.
             residence: how they stay.
             hold: keeps its folder, which is held now.
+            version: what is in force for the method.
         """
         for process in list(self.living):
             self._send_off(process, "changed")
         self._folder.close()
         self._folder.enter_context(hold())
         self._command, self._residence, self._hold = replace(command, stdin=b""), residence, hold
+        self._version = version
         self._deaths, self._not_before = 0, 0.0
         self._start_missing()
 
@@ -192,8 +196,18 @@ class Processes:
                 self._turn_away(outcome)
         self._start_missing()
 
-    def look(self) -> None:
-        """Let go of those that have served long enough, and ask whether idle ones are well."""
+    def look(self, version: Hashable) -> None:
+        """Let go of those that have served long enough, and ask whether idle ones are well.
+
+        Args:
+            version: what is in force for the method; where that has changed, all make room.
+        """
+        if version != self._version:
+            self._version = version
+            self.send_off_all("changed")
+            self._start_missing()
+            if not self._waiting:
+                self._forget()
         now = self._loop.time()
         for process in list(self.living):
             why = life.reason_to_end(process.life, self._residence, now, busy=bool(process.busy))
@@ -216,6 +230,9 @@ class Processes:
         if self._again is not None:
             self._again.cancel()
         self._turn_away(outcome)
+        self._forget()
+
+    def _forget(self) -> None:
         self._folder.close()
         self._command = None
 

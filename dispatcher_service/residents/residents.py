@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 
 from dispatcher_service.engines.base import Command, Engine, Outcome, Verdict
 from dispatcher_service.residents.method import Processes, Status
@@ -30,10 +30,13 @@ class Residents:
     Args:
         engine: what builds the walls.
         most: how many processes there may be; 0: none, so that calls run without them.
+        version: tells what is in force for a method, by a value that is another one when that changes: processes end
+            soon after, whether or not there is a call.
     """
 
-    def __init__(self, engine: Engine, most: int) -> None:
+    def __init__(self, engine: Engine, most: int, version: Callable[[str], Hashable]) -> None:
         self._engine = engine
+        self._version = version
         self._most = most
         self._methods: dict[str, Processes] = {}
         self._numbers = itertools.count(1)
@@ -74,7 +77,7 @@ class Residents:
                 processes = self._methods[method] = Processes(method, self._engine, self)
                 self._look_soon()
             if not processes.fits(command, residence):
-                processes.become(command, residence, hold)
+                processes.become(command, residence, hold, self._version(method))
             process = processes.ready()
             if process is None:
                 try:
@@ -148,7 +151,7 @@ class Residents:
         self._timer = None
         now = asyncio.get_running_loop().time()
         for method, processes in list(self._methods.items()):
-            processes.look()
+            processes.look(self._version(method))
             status = processes.status
             if not (processes.living or processes.leaving or status.waiting) and now - processes.last > FORGET_SECONDS:
                 processes.close(_STOPPING)

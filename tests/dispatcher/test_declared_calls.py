@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -442,6 +443,22 @@ async def test_the_folder_of_an_extension_is_held_while_calls_use_it(site: Site)
     assert await running == "x"
     assert (declarations.holds.held(tree), released) == (False, [tree])
     declarations.holds.on_release = before
+
+
+async def test_resident_processes_end_when_their_extension_is_unlinked(site: Site) -> None:
+    tree = site.root / "bundle"
+    tree.mkdir()
+    shutil.copy(Path(__file__).parents[2] / "examples/residents/Tally.next", tree)
+    declared = read_document(
+        document('<method name="Tally.next"><result type="int"/><resident/></method>').encode(), "x"
+    )
+    bundle = LinkedBundle("EXT", "1.0", 3, declared, frozenset({"Tally.next"}), tree, str(tree))
+    declarations = site.app.declarations
+    declarations.take([bundle])
+    assert [await site.call("Tally.next"), await site.call("Tally.next")] == [1, 2]
+    assert declarations.holds.held(tree)
+    declarations.take([])
+    await until(lambda: not declarations.holds.held(tree))
 
 
 async def test_each_call_sees_one_version_of_its_declaration_whole(site: Site) -> None:

@@ -22,7 +22,7 @@ def _tree(root: Path) -> Path:
     return tree
 
 
-@pytest.mark.parametrize("name", ["native", "none", "bubblewrap"])
+@pytest.mark.parametrize("name", ["native", "none", "bubblewrap", "confine", "oci:crun"])
 async def test_it_talks_while_it_runs(name: str, tmp_path: Path) -> None:
     (in_r, in_w), (out_r, out_w), (err_r, err_w) = (os.pipe2(os.O_CLOEXEC) for _ in range(3))
     ends = Ends([in_r, out_w, err_w], lambda: b"heard")

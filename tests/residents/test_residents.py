@@ -33,6 +33,7 @@ class Site:
     residents: Residents
     tree: Path
     running: list[asyncio.Task[Outcome]] = field(default_factory=list)
+    version: int = 0
 
     def servant(self, name: str, text: str = SERVANT, interpreter: str = f"{sys.executable} -IS") -> None:
         path = self.tree / name
@@ -70,7 +71,7 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
     tree = tmp_path / "tree"
     tree.mkdir()
     async with prepared("none") as engine:
-        made = Site(Residents(engine, 3), tree)
+        made = Site(Residents(engine, 3, lambda _method: made.version), tree)
         made.servant("A.serve")
         yield made
         made.residents.stop()
@@ -260,6 +261,20 @@ async def test_another_folder_brings_another_process(site: Site, tmp_path: Path)
     assert await site.call("echo new", FOUR, tree=other) == "new"
     assert not before.done()
     assert site.residents.status("A.serve").started == 2
+
+
+async def test_processes_end_with_what_was_in_force(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(residents, "LOOK_SECONDS", 0.01)
+    first = await site.call("pid", FOUR)
+    waiting = site.begin("patient", FOUR)
+    await site.until(lambda: site.residents.status("A.serve").under_way == 1)
+    site.version += 1
+    await site.until(lambda: site.residents.status("A.serve").processes == 0)
+    # The call that it has is let end, and another one is answered by another process.
+    assert await site.call("pid", FOUR) != first
+    assert psutil.pid_exists(int(first))
+    waiting.cancel()
+    await site.until(lambda: not psutil.pid_exists(int(first)))
 
 
 async def test_a_host_has_room_for_so_many(site: Site) -> None:
