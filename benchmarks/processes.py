@@ -83,7 +83,11 @@ def part_of(pid: int, names: Mapping[int, str], below: Sequence[str], processes:
 
 
 def memory(roots: Mapping[str, int]) -> dict[str, int]:
-    """Return bytes of memory of Graft's processes by part, what they share being shared out among them (PSS)."""
+    """Return bytes of memory of Graft's processes by part, what they share being shared out among them.
+
+    Pages of programs and libraries are not counted: how much of these is a process's own share depends on who else on
+    the machine has them mapped.
+    """
     names = {pid: name for name, pid in roots.items()}
     found: dict[str, int] = {}
     processes = tree(roots)
@@ -96,7 +100,5 @@ def memory(roots: Mapping[str, int]) -> dict[str, int]:
 
 def parse_pss(text: str) -> int:
     """Read `/proc/PID/smaps_rollup`; nothing where the process has no memory of its own any more."""
-    for line in text.splitlines():
-        if line.startswith("Pss:"):
-            return int(line.split()[1]) * 1024
-    return 0
+    lines = (line.split() for line in text.splitlines())
+    return sum(int(words[1]) * 1024 for words in lines if words[0] in {"Pss_Anon:", "Pss_Shmem:"})

@@ -41,8 +41,11 @@ def test_processor_time_of_a_server_without_parts() -> None:
     assert used({"server": 10}, (), before, after) == {"server": 2.0, "sandboxes and executables": 3.0}
 
 
-@pytest.mark.parametrize(("text", "expected"), [("Rss: 12 kB\nPss:    3 kB\nPss_Dirty: 1 kB\n", 3072), ("", 0)])
-def test_shared_memory(text: str, expected: int) -> None:
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("Rss: 12 kB\nPss: 9 kB\nPss_Anon:    3 kB\nPss_File: 5 kB\nPss_Shmem: 1 kB\n", 4096), ("", 0)],
+)
+def test_memory_without_programs(text: str, expected: int) -> None:
     assert parse_pss(text) == expected
 
 
