@@ -64,6 +64,15 @@ def wait() -> None:
     while not cancelled():
         time.sleep(0.005)
 
+@method("Stay.eat")
+def eat(mebibytes: int) -> int:
+    return len(bytearray(os.urandom(1 << 20) * mebibytes))
+
+@method("Stay.nap")
+def nap() -> str:
+    time.sleep(0.5)
+    return "slept"
+
 def seen() -> str:
     status = [line for line in text("/proc/self/status").splitlines() if line.startswith(("Cap", "Seccomp:", "NoNew", "Uid"))]
     return json.dumps({
@@ -95,6 +104,10 @@ DECLARED = """
 <method name="Stay.pid" executable="stay.py" role="read-only"><result type="string"/><resident age="2h"/></method>
 <method name="Stay.wait" executable="stay.py"><resident concurrency="2"/></method>
 <method name="Stay.seen" executable="stay.py"><result type="string"/><resident/></method>
+<method name="Stay.eat" executable="stay.py">
+  <param name="mebibytes" type="int"/><result type="int"/><limits memory="128MiB"/><resident/>
+</method>
+<method name="Stay.nap" executable="stay.py"><result type="string"/><resident/></method>
 <method name="Stay.saw" executable="stay.py" zygote="off"><result type="string"/></method>
 """
 
@@ -244,6 +257,22 @@ async def test_a_task_is_cancelled_and_nothing_is_left_in_the_end(site: Site) ->
         await waiting
     assert caught.value.error_info()[2] == "killed: the dispatcher is stopping"
     assert left() == []
+    assert sample("graft_resident_processes") == 0
+
+
+async def test_memory_is_bounded_and_calls_under_way_end_before_the_dispatcher(site: Site) -> None:
+    assert await site.call("Stay.eat", 1) == 1 << 20
+    with pytest.raises(GraftError) as caught:
+        await site.call("Stay.eat", 500)
+    told = caught.value.error_info()
+    assert told[0] == "INTERNAL_ERROR"
+    # The kernel refuses it, or has the process ended, by what there is of control groups.
+    assert "memory exceeded" in told[2] or "MemoryError" in told[4]
+    assert await site.call("Stay.eat", 1) == 1 << 20
+    napping = asyncio.create_task(site.call("Stay.nap"))
+    await until(lambda: site.app._residents.status("Stay.nap").under_way == 1)
+    await site.app.drain(20)
+    assert await napping == "slept"
     assert sample("graft_resident_processes") == 0
 
 
