@@ -20,9 +20,8 @@ def timestamp(seconds: float) -> Timestamp:
 
 def duration(seconds: float) -> Duration:
     """Write a span, to the microsecond."""
-    message = Duration()
-    message.FromMicroseconds(round(seconds * 1e6))
-    return message
+    whole, micros = divmod(round(seconds * 1e6), 1_000_000)
+    return Duration(seconds=whole, nanos=1000 * micros)
 
 
 def usage_message(usage: Usage | None) -> audit_pb2.Usage | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import functools
 import os
 import platform
 import re
@@ -63,6 +64,7 @@ def read_head(tree_fd: int, executable: str) -> bytes:
     return head
 
 
+@functools.lru_cache(maxsize=256)
 def format_problem(head: bytes, machine: str) -> str:
     """Why a file that begins like this is no program for this machine; empty when it may be one.
 

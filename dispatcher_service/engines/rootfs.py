@@ -79,7 +79,7 @@ class Skeleton:
         self.binds: list[Bind] = []
         """What is mounted on the root, in this order."""
         self._ready: set[str] = set()
-        self._checked: set[str] = set()
+        self._checked: dict[str, PurePosixPath] = {}
         self._build_system()
         self._build_etc()
         self._build_rest()
@@ -160,9 +160,10 @@ class Skeleton:
         Raises:
             ValueError: it may not, and why.
         """
+        known = self._checked.get(path)
+        if known is not None:  # what follows takes longer than all that is done for most calls
+            return known
         pure = PurePosixPath(path)
-        if path in self._checked:  # what follows takes longer than all that is done for most calls
-            return pure
         if not pure.is_absolute() or ".." in pure.parts or str(pure) != path or path == "/" or path.startswith("//"):
             raise ValueError(f"{path!r} is not an absolute, normal path below /")
         for kept in KEPT:
@@ -172,7 +173,7 @@ class Skeleton:
             if PurePosixPath(mounted).is_relative_to(pure):
                 raise ValueError(f"a folder mounted at {path} would hide the system's {mounted}")
         if len(self._checked) < CHECKED:
-            self._checked.add(path)
+            self._checked[path] = pure
         return pure
 
     def mount_point(self, path: str, *, file: bool = False) -> str:

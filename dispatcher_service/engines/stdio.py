@@ -14,7 +14,7 @@ STDERR_CALM = 256 * 1024
 """Beyond this many bytes of stderr, reading pauses now and then, so that a flood costs the dispatcher little."""
 STDERR_READS, STDERR_PAUSE = 16, 0.005
 """How often it is read then, before how many seconds of pause."""
-PATIENCE = 0.003
+PATIENCE = 0.006
 """Seconds after which a call's output is looked at for the first time; each time nothing has come, after twice that."""
 FOLLOWED = 0.012
 """With that much patience it is followed as it comes, as it is once anything has come."""
