@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -35,7 +34,7 @@ class Site:
     running: list[asyncio.Task[Outcome]] = field(default_factory=list)
     version: int = 0
 
-    def servant(self, name: str, text: str = SERVANT, interpreter: str = f"{sys.executable} -IS") -> None:
+    def servant(self, name: str, text: str = SERVANT, interpreter: str = "/usr/bin/env -S python3 -IS") -> None:
         path = self.tree / name
         path.write_text(f"#!{interpreter}\n{text}")
         path.chmod(0o755)
