@@ -67,7 +67,9 @@ def site_folder() -> str:
 class Sandbox:
     """One engine, serving. Calls may come from any thread; each is answered by a future."""
 
-    def __init__(self, engine: str, who: str, *, terminal: int | None = None, mark: str = "") -> None:
+    def __init__(
+        self, engine: str, who: str, *, terminal: int | None = None, mark: str = "", **options: object
+    ) -> None:
         self.engine = engine.removesuffix(BY_PYTHON)
         self.who = who
         self.mark = mark or secrets.token_hex(16)
@@ -88,7 +90,14 @@ class Sandbox:
         self._errors = (self.folder / "errors").open("w+b")
         with theirs:
             self._process = subprocess.Popen(
-                [*start, "-B", str(Path(__file__).with_name("server.py")), str(theirs.fileno()), engine],
+                [
+                    *start,
+                    "-B",
+                    str(Path(__file__).with_name("server.py")),
+                    str(theirs.fileno()),
+                    engine,
+                    json.dumps(options),
+                ],
                 stdin=subprocess.DEVNULL if terminal is None else terminal,
                 stdout=self._errors if terminal is None else terminal,
                 stderr=self._errors if terminal is None else terminal,

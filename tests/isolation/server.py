@@ -1,12 +1,14 @@
 """Stands in for a dispatcher: a process of its own, as any user, that prepares one engine and runs calls on it.
 
-Started by `isolation.sandbox` with a socket's number and the engine's name. Takes and gives pickled tuples. Standard
+Started by `isolation.sandbox` with a socket's number, the engine's name and its options as JSON. Takes and gives pickled tuples. Standard
 library and the engines only, because another Python than the project's may be what the other user can reach.
 """
 
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import json
 import os
 import pickle
 import socket
@@ -16,7 +18,7 @@ from pathlib import Path
 
 from dispatcher_service.engines.base import EngineUnavailable
 from dispatcher_service.engines.factory import create
-from dispatcher_service.engines.options import DEFAULTS, EngineOptions
+from dispatcher_service.engines.options import EngineOptions
 
 BY_PYTHON = "-python"
 """See `support.engines`, which needs pytest."""
@@ -107,5 +109,7 @@ class Server:
 
 if __name__ == "__main__":
     line, name = socket.socket(fileno=int(sys.argv[1])), sys.argv[2]
-    options = EngineOptions(accelerator="off") if name.endswith(BY_PYTHON) else DEFAULTS
+    options = EngineOptions(**json.loads(sys.argv[3]))
+    if name.endswith(BY_PYTHON):
+        options = dataclasses.replace(options, accelerator="off")
     asyncio.run(Server(line, create(name.removesuffix(BY_PYTHON), options)).serve())

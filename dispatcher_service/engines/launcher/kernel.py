@@ -25,9 +25,13 @@ OPEN_TREE_CLONE, OPEN_TREE_CLOEXEC, MOVE_MOUNT_F_EMPTY_PATH = 0x1, 0x80000, 0x4
 RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS = 0x02, 0x04
 AT_FDCWD, AT_EMPTY_PATH, AT_RECURSIVE = -100, 0x1000, 0x8000
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_CAPBSET_DROP = 1, 4, 22, 24
+PR_SET_MM, PR_SET_MM_MAP = 35, 14
 PR_SET_NAME, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS, PR_GET_TID_ADDRESS = 15, 36, 38, 40
 PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 47, 2
 SECCOMP_MODE_FILTER = 2
+SYS_RT_SIGACTION = {"x86_64": 13, "aarch64": 134}
+OF_THE_LIBRARY = (32, 33)
+"""Signals that the C library keeps for itself."""
 CAP_KILL = 5
 CAPABILITIES_V3 = 0x20080522
 SYS_OPEN_TREE, SYS_MOVE_MOUNT, SYS_CLONE3, SYS_CLOSE_RANGE, SYS_OPENAT2, SYS_MOUNT_SETATTR = (
@@ -195,6 +199,37 @@ def has_capability(number: int) -> bool:
     with open("/proc/self/status", "rb") as file:  # noqa: PTH123  (as above)
         line = next(line for line in file if line.startswith(b"CapEff:"))
     return bool(int(line.split()[1], 16) >> number & 1)
+
+
+def heed_all_signals() -> None:
+    """Have the signals that the C library keeps for itself act again; it ignores them in what `posix_spawn` starts."""
+    if (number := SYS_RT_SIGACTION.get(os.uname().machine)) is not None:
+        for kept in OF_THE_LIBRARY:
+            _syscall(number, ctypes.c_int(kept), bytes(32), None, ctypes.c_size_t(8))
+
+
+class Memory:
+    """Where this process's arguments and environment lie, as `/proc` shows them: the kernel lets that be changed."""
+
+    def __init__(self) -> None:
+        with open("/proc/self/stat", "rb") as file:  # noqa: PTH123  (as above)
+            fields = [b"", b"", b"", *file.read().rpartition(b")")[2].split()]  # so that they have the manual's numbers
+        self._code, self._data = [int(fields[number]) for number in (26, 27)], [int(fields[n]) for n in (45, 46)]
+        self._heap, self._stack = int(fields[47]), int(fields[28])
+        _libc.sbrk.restype = ctypes.c_ulong
+
+    def show(self, argv: list[bytes], environment: list[bytes]) -> None:
+        """Show others; where the kernel does not do that (it lacks CONFIG_CHECKPOINT_RESTORE) they stay as they are."""
+        arguments, variables = (b"".join(b"%b\0" % text for text in texts) for texts in (argv, environment))
+        self._shown = ctypes.create_string_buffer(arguments + variables)
+        start = ctypes.addressof(self._shown)
+        middle, end = start + len(arguments), start + len(arguments) + len(variables)
+        heap = (self._heap, _libc.sbrk(0))
+        packed = struct.pack(
+            "=12QIi", *self._code, *self._data, *heap, self._stack, start, middle, middle, end, 0, 0, -1
+        )
+        where = ctypes.create_string_buffer(packed, len(packed))
+        _prctl(PR_SET_MM, PR_SET_MM_MAP, ctypes.addressof(where), len(packed), 0)
 
 
 class Filter:

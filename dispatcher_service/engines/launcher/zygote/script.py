@@ -7,13 +7,16 @@ site-packages of a virtual environment; and at the end threads, `atexit`, what i
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import io
 import os
 import signal
 import sys
+import traceback
 import types
 import weakref
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 MAX_SOURCE = 4 << 20
 """Bytes of a script that is compiled here; a larger one is executed."""
@@ -76,36 +79,61 @@ def is_of(library: str, name: str) -> bool:
     return file.startswith(library) and "-packages/" not in file
 
 
-def run(interpreter: Interpreter, argv: list[bytes], environment: dict[bytes, bytes], own: list[str]) -> NoReturn:
+def run(
+    interpreter: Interpreter, argv: list[bytes], environment: dict[bytes, bytes], text: Text, own: list[str]
+) -> NoReturn:
     """Run the script `argv[0]` to its end, and end with it.
 
     Args:
         interpreter: this one.
         argv: the script's.
         environment: the script's; only what is not as the zygote's is set.
-        own: what this interpreter was started with, its name first.
+        text: the script's.
+        own: how this interpreter would have been started for the script.
     """
     sys.argv = [os.fsdecode(argument) for argument in argv]
-    path = sys.argv[0]
     if len(environment) > 1 or os.environb.get(b"PATH") != environment.get(b"PATH"):
         os.environb.update(environment)
-    try:
-        source, folder = read(path)
-    except OSError as error:
-        sys.stderr.write(f"{sys.executable}: can't open file {path!r}: [Errno {error.errno}] {error.strerror}\n")
-        flush()
-        os._exit(2)
-    asked = os.fsdecode(source[2:].split(None, 1)[0])
-    venv = "" if asked == own[0] or is_env(asked) else asked
-    if b"\0" in source or len(source) > MAX_SOURCE or (venv and not interpreter.is_plain):
-        os.execve(path, argv, os.environ)  # noqa: S606  (an archive, perhaps; there is no shell)
-    sys.orig_argv = [venv or own[0], *own[1:], *sys.argv]
-    if venv:
-        enter_venv(interpreter, venv)
+    code = None if text.venv and not interpreter.is_plain else compiled(sys.argv[0], text.source)
+    sys.orig_argv = [*own, *sys.argv]
+    if code is not None and text.venv:
+        try:
+            enter_venv(interpreter, text.venv)
+        except BaseException:  # noqa: BLE001  (what it brings along may do anything)
+            code = None
+    if code is None:
+        execute_anew(argv)
     if interpreter.adds_folder:
-        sys.path.insert(0, folder)
-    status = execute(interpreter.main, path, source)
+        sys.path.insert(0, text.folder)
+    status = execute(interpreter.main, sys.argv[0], code)
     conclude(interpreter, status)
+
+
+def compiled(path: str, source: bytes) -> types.CodeType | None:
+    """The script's code; None for a text that the interpreter itself is to look at, and tell what is wrong with it."""
+    if b"\0" in source or len(source) > MAX_SOURCE:
+        return None  # an archive, perhaps
+    stderr, sys.stderr = sys.stderr, io.StringIO()
+    try:
+        if not source.isascii():
+            source.decode()
+        code: types.CodeType = compile(source, path, "exec", dont_inherit=True)
+    except Exception:  # noqa: BLE001  (as above)
+        return None
+    finally:
+        warned, sys.stderr = sys.stderr.getvalue(), stderr
+    if warned:
+        sys.stderr.write(warned)
+    return code
+
+
+def execute_anew(argv: list[bytes]) -> NoReturn:
+    """Have the script executed after all."""
+    try:
+        os.execve(argv[0], argv, os.environ)  # noqa: S606  (there is no shell)
+    except OSError as error:
+        write_error(f"{sys.executable}: can't open file {sys.argv[0]!r}: [Errno {error.errno}] {error.strerror}\n")
+    os._exit(2)
 
 
 def renew(interpreter: Interpreter) -> None:
@@ -123,8 +151,25 @@ def rehearse(interpreter: Interpreter) -> None:
     gc.collect(1)
 
 
-def read(path: str) -> tuple[bytes, str]:
-    """A script's text, and the folder that it really lies in.
+class Text(NamedTuple):
+    """A script as it lies there."""
+
+    source: bytes
+    """At least so much of it that it is known to be too large to be compiled here."""
+    folder: str
+    """Where it really lies."""
+    venv: str
+    """The interpreter that its first line asks for, where that is one of a virtual environment; else empty."""
+    is_found_by_path: bool
+    """Whether that is looked for among the folders of PATH."""
+
+
+def read(path: bytes, own: str) -> Text:
+    """Read a script.
+
+    Args:
+        path: where it lies.
+        own: this interpreter, as scripts name it.
 
     Raises:
         OSError: it cannot be read.
@@ -135,14 +180,12 @@ def read(path: str) -> tuple[bytes, str]:
         while data and len(source) <= MAX_SOURCE:
             data = os.read(fd, MAX_SOURCE)
             source += data
-        return source, os.readlink(f"/proc/self/fd/{fd}").rpartition("/")[0] or "/"  # noqa: PTH115  (as above)
+        folder = os.readlink(f"/proc/self/fd/{fd}").rpartition("/")[0] or "/"  # noqa: PTH115  (pathlib would double this small process)
     finally:
         os.close(fd)
-
-
-def is_env(program: str) -> bool:
-    """Whether a first line asks for an interpreter by way of PATH."""
-    return program in ("/usr/bin/env", "/bin/env")
+    asked = os.fsdecode(source[2:].split(None, 1)[0])
+    by_path = asked in ("/usr/bin/env", "/bin/env")
+    return Text(source, folder, "" if by_path or asked == own else asked, by_path)
 
 
 def enter_venv(interpreter: Interpreter, executable: str) -> None:
@@ -159,13 +202,13 @@ def enter_venv(interpreter: Interpreter, executable: str) -> None:
         site.main()
 
 
-def execute(names: dict[str, Any], path: str, source: bytes) -> int | None:
+def execute(names: dict[str, Any], path: str, code: types.CodeType) -> int | None:
     """Run the script, and tell of an exception as the interpreter does.
 
     Args:
         names: what `__main__` begins with.
         path: the script's.
-        source: its text.
+        code: what it is compiled to.
 
     Returns:
         The exit status; None for the end by an interrupt.
@@ -180,46 +223,76 @@ def execute(names: dict[str, Any], path: str, source: bytes) -> int | None:
         space["__cached__"] = None
     sys.modules["__main__"] = main
     del main
+    left: BaseException | None = None
     try:
-        exec(compile(source, path, "exec", dont_inherit=True), space)  # noqa: S102  (that is what this process is for)
-    except SystemExit as error:
-        return status_of(error.code)
+        exec(code, space)  # noqa: S102  (that is what this process is for)
     except BaseException as error:  # noqa: BLE001  (whatever the script has not caught)
-        trace = error.__traceback__
-        while trace is not None and trace.tb_frame.f_code.co_filename.startswith(OUR_FILES):
-            trace = trace.tb_next
-        status = tell(type(error), error.with_traceback(trace), trace)
-        return None if isinstance(error, KeyboardInterrupt) and status == 1 else status
-    return 0
+        left = error
+    sys.settrace(None)
+    sys.setprofile(None)
+    flush_quietly("stderr")
+    flush_quietly("stdout")
+    if left is None:
+        return 0
+    if isinstance(left, SystemExit):
+        return status_of(left)
+    trace = left.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename.startswith(OUR_FILES):
+        trace = trace.tb_next
+    return tell(left.with_traceback(trace))
 
 
-def status_of(code: object) -> int:
-    """The exit status for what `SystemExit` holds."""
+def status_of(error: SystemExit) -> int:
+    """The exit status that it asks for; a text is told."""
+    code = getattr(error, "code", error)
     if code is None:
         return 0
     if isinstance(code, int):
-        return code & 0xFF
-    flush()
-    sys.stderr.write(f"{code}\n")
+        return code & 0xFF if -(1 << 63) <= code < 1 << 63 else 0xFF
+    with contextlib.suppress(BaseException):
+        text = str(code)
+        write_error(text)
+    write_error("\n")
     return 1
 
 
-def tell(kind: type[BaseException], error: BaseException, trace: types.TracebackType | None) -> int:
-    """Tell of an exception that nobody has caught; the exit status."""
+def write_error(text: str) -> None:
+    """Write to standard error, in whatever way is left."""
+    stream = getattr(sys, "stderr", None)
+    try:
+        if stream is None:
+            os.write(2, text.encode(errors="backslashreplace"))
+        else:
+            stream.write(text)
+    except BaseException:  # noqa: BLE001, S110  (a stream of the script's; there is nobody to be told)
+        pass
+
+
+def tell(error: BaseException) -> int | None:
+    """Tell of an exception that nobody has caught; the exit status, and None for an interrupt."""
+    kind, trace, status = type(error), error.__traceback__, None if isinstance(error, KeyboardInterrupt) else 1
     sys.last_type, sys.last_value, sys.last_traceback = kind, error, trace
     if sys.version_info >= (3, 12):
         sys.last_exc = error
+    if not hasattr(sys, "excepthook"):
+        write_error("sys.excepthook is missing\n")
+        sys.__excepthook__(kind, error, trace)
+        return status
+    failed: BaseException | None = None
     try:
         sys.excepthook(kind, error, trace)
-    except SystemExit as left:
-        return status_of(left.code)
     except BaseException as another:  # noqa: BLE001  (a hook of the script's)
-        shown = another.__traceback__.tb_next if another.__traceback__ else None
-        sys.stderr.write("Error in sys.excepthook:\n")
-        sys.__excepthook__(type(another), another.with_traceback(shown), shown)
-        sys.stderr.write("\nOriginal exception was:\n")
-        sys.__excepthook__(kind, error, trace)
-    return 1
+        failed = another
+    if failed is None:
+        return status
+    if isinstance(failed, SystemExit):
+        return status_of(failed)
+    shown = failed.__traceback__.tb_next if failed.__traceback__ else None
+    write_error("Error in sys.excepthook:\n")
+    sys.__excepthook__(type(failed), failed.with_traceback(shown), shown)
+    write_error("\nOriginal exception was:\n")
+    sys.__excepthook__(kind, error, trace)
+    return status
 
 
 def conclude(interpreter: Interpreter, status: int | None) -> NoReturn:
@@ -229,10 +302,14 @@ def conclude(interpreter: Interpreter, status: int | None) -> NoReturn:
         interpreter: as it was before the script.
         status: the exit status; None for the end by an interrupt.
     """
-    if (threading := sys.modules.get("threading")) is not None:
-        threading._shutdown()  # noqa: SLF001  (what the interpreter calls)
+    try:
+        if (threading := sys.modules.get("threading")) is not None:
+            threading._shutdown()  # noqa: SLF001  (what the interpreter calls)
+    except BaseException as error:  # noqa: BLE001  (a script may put there what it likes)
+        tell_of_ignored(error, threading)
     if (exits := sys.modules.get("atexit")) is not None:
-        exits._run_exitfuncs()  # noqa: SLF001  (as above)
+        with contextlib.suppress(BaseException):  # the same
+            exits._run_exitfuncs()  # noqa: SLF001  (as above)
     failed = not flush()
     sys.last_type = sys.last_value = sys.last_traceback = None
     if sys.version_info >= (3, 12):
@@ -247,11 +324,13 @@ def conclude(interpreter: Interpreter, status: int | None) -> NoReturn:
             forget(vars(module))
             del module
             gc.collect(oldest)
-    failed = not flush() or failed
-    if status is None and not failed:
+    flush_quietly("stdout")
+    flush_quietly("stderr")
+    if status is None:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGINT)
-    os._exit(FLUSH_FAILED if failed else status or 0)
+        status = 1
+    os._exit(FLUSH_FAILED if failed else status)
 
 
 def imported_since(modules: frozenset[str]) -> list[str]:
@@ -288,16 +367,44 @@ def forget(space: dict[str, Any]) -> None:
             space[name] = None
 
 
+def flush_quietly(name: str) -> None:
+    """Write what is left in a buffer, if that is possible."""
+    with contextlib.suppress(BaseException):
+        getattr(sys, name).flush()
+
+
 def flush() -> bool:
     """Write what is left in the buffers of standard output and error; tell whether that was possible."""
     done = True
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name, None)
         try:
-            if stream is not None and not stream.closed:
+            if stream is not None and not is_closed(stream):
                 stream.flush()
         except BaseException as error:  # noqa: BLE001  (a stream of the script's)
             done = False
-            if name == "stdout" and sys.__stderr__ is not None:
-                sys.__stderr__.write(f"Exception ignored in: {stream!r}\n{type(error).__name__}: {error}\n")
+            if name == "stdout":
+                tell_of_ignored(error, stream)
     return done
+
+
+def is_closed(stream: Any) -> bool:
+    """Whether a stream says that it is closed."""
+    try:
+        return bool(stream.closed)
+    except BaseException:  # noqa: BLE001  (a stream of the script's)
+        return False
+
+
+def tell_of_ignored(error: BaseException, source: object) -> None:
+    """Tell of an exception that changes nothing any more, without the frame that has caught it."""
+    trace = error.__traceback__.tb_next if error.__traceback__ else None
+    try:
+        if sys.unraisablehook is not sys.__unraisablehook__:
+            told = {"exc_type": type(error), "exc_value": error, "exc_traceback": trace}
+            sys.unraisablehook(types.SimpleNamespace(**told, err_msg=None, object=source))
+            return
+        lines = traceback.format_exception(type(error), error, trace)
+        write_error(f"Exception ignored in: {source!r}\n{''.join(lines)}")
+    except BaseException:  # noqa: BLE001, S110  (as above)
+        pass

@@ -148,7 +148,8 @@ class Zygote:
         if profile["drops"]:
             os.setgroups([])
         kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
-        kernel.drop_bounds(profile["last_capability"])
+        kernel.heed_all_signals()
+        self.memory = kernel.Memory()
 
     def warm_up(self) -> None:
         """Import what scripts use."""
@@ -219,7 +220,7 @@ class Zygote:
             inner = self.profile["inner"]
             os.setresgid(inner, inner, inner)
             os.setresuid(inner, inner, inner)
-            kernel.clear_capabilities()
+            kernel.drop_capabilities(self.profile["last_capability"])  # a user namespace has given them all
             kernel.prctl(kernel.PR_SET_DUMPABLE, 1)  # as a program that is executed; and there is nothing to hide here
             os.setsid()
             os.close(LINE_FD)
@@ -234,18 +235,29 @@ class Zygote:
             if not message:
                 os._exit(0)  # not needed any more
             line.detach()
-            self.serve(wire.unpack_call(message), fds)
+            call = wire.unpack_call(message)
+            text, own = self.enclose(call, fds)
         except BaseException as error:  # noqa: BLE001  (whatever it is, the launcher must hear of it and this process end)
-            text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-            os.write(REPORT_FD, wire.REPORT.pack(number, 0, 0, 0.0, 0) + text.encode()[: wire.MAX_ERROR])
+            why = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            os.write(REPORT_FD, wire.REPORT.pack(number, 0, 0, 0.0, 0) + why.encode()[: wire.MAX_ERROR])
+            os._exit(127)
+        try:
+            script.run(self.interpreter, call.argv, call.env, text, own)
         finally:
             os._exit(127)
 
-    def serve(self, call: wire.CallMessage, fds: list[int]) -> NoReturn:
-        """Run the script of a call, behind the walls that are only the call's."""
+    def enclose(self, call: wire.CallMessage, fds: list[int]) -> tuple[script.Text, list[str]]:
+        """Build the walls that are only a call's.
+
+        Returns:
+            The script, and how this interpreter would have been started for it.
+        """
         path = call.argv[0]
         if not os.access(path, os.X_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        text = script.read(path, self.profile["argv"][0])
+        own = [text.venv or self.profile["argv"][0], *self.profile["argv"][1:]]
+        self.memory.show([*map(os.fsencode, own), *call.argv], [b"%b=%b" % pair for pair in call.env.items()])
         if call.processes:
             most = call.processes + 1  # the sandbox's first one counts too
             set_limit(resource.RLIMIT_NPROC, most, most)
@@ -256,11 +268,11 @@ class Zygote:
         self.filter.install()
         for number, fd in enumerate(fds):  # none of them is below 3
             os.dup2(fd, number)
-        kernel.set_name(path.rpartition(b"/")[2])
+        kernel.set_name((os.fsencode(own[0]) if text.is_found_by_path else path).rpartition(b"/")[2])
         for which, soft, hard in call.rlimits:
             set_limit(which, soft, hard)
         kernel.close_from(LINE_FD)
-        script.run(self.interpreter, call.argv, call.env, self.profile["argv"])
+        return text, own
 
 
 def set_limit(number: int, soft: int, hard: int) -> None:
