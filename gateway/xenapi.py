@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from gateway.backends import Backends, Caller
 from gateway.call_times import CallTimes
@@ -34,8 +34,7 @@ class Kind(enum.Enum):
     ASYNC = "async"
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(NamedTuple):
     """Where a call goes, and the method's name without `Async.`."""
 
     kind: Kind
@@ -44,9 +43,8 @@ class Route:
 
 def route(method: str) -> Route:
     """Find out what serves a method of that name."""
-    for prefix in _ASYNC_PREFIXES:
-        if method.startswith(prefix):
-            return Route(Kind.ASYNC, method.removeprefix(prefix))
+    if method.startswith(_ASYNC_PREFIXES):
+        return Route(Kind.ASYNC, method.partition(".")[2])
     if method in SESSION_METHODS:
         return Route(Kind.SESSION, method)
     if method == LIST_METHODS:

@@ -6,9 +6,8 @@ import asyncio
 import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import structlog
 from prometheus_client import Counter
@@ -48,8 +47,7 @@ _XML = b"text/xml"
 _TEXT = b"text/plain; charset=utf-8"
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
+class _Answer(NamedTuple):
     status: int
     content_type: bytes
     body: bytes
@@ -129,7 +127,7 @@ class XmlRpcEndpoint:
     async def _read_call(self, scope: Scope, receive: Receive, held: Held) -> Call:
         check_head(scope["headers"], self._bounds.max_body)
         body = await read_body(receive, self._bounds.max_body, self._bounds.body_timeout, held)
-        return await self._beside(len(body), parse_call, body)
+        return parse_call(body) if len(body) < LARGE else await self._beside(parse_call, body)
 
     async def _call(self, call: Call, exchange: Exchange) -> _Answer:
         value = await self._api.call(
@@ -137,13 +135,12 @@ class XmlRpcEndpoint:
         )
         # The one method whose answer has no envelope (xapi, api_server.ml).
         write = format_bare if call.method == LIST_METHODS else format_success
-        body = await self._beside(_size(value, _LARGE_VALUE_DEPTH), write, value)
+        is_small = _size(value, _LARGE_VALUE_DEPTH) < LARGE
+        body = write(value) if is_small else await self._beside(write, value)
         exchange.outcome = metrics.OK
         return _Answer(200, _XML, body)
 
-    async def _beside(self, size: int, work: Callable[..., Result], argument: object) -> Result:
-        if size < LARGE:
-            return work(argument)
+    async def _beside(self, work: Callable[..., Result], argument: object) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._workers, work, argument)
 
     async def _send(self, answer: _Answer, receive: Receive, send: Send) -> None:

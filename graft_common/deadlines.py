@@ -24,11 +24,12 @@ class Within:
 
     def __enter__(self) -> Self:
         if self._seconds is not None:
-            self._task = task = asyncio.current_task()
+            loop = asyncio.get_running_loop()
+            self._task = task = asyncio.current_task(loop)
             if task is None:
                 raise RuntimeError("only a task can be held to a time")
             self._cancelling = task.cancelling()
-            self._timer = asyncio.get_running_loop().call_later(max(self._seconds, 0.0), self._expire)
+            self._timer = loop.call_later(max(self._seconds, 0.0), self._expire)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:

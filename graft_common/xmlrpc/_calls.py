@@ -11,6 +11,7 @@ from graft_common.xmlrpc._decode import check_blank, decode_value, expect, leaf_
 from graft_common.xmlrpc._document import parse_document
 from graft_common.xmlrpc._encode import escape, format_typed_value, format_value
 from graft_common.xmlrpc._errors import ElementError, XmlRpcSyntaxError
+from graft_common.xmlrpc._plain_calls import parse_plain
 
 MAX_CALL_TAGS = 400_000
 MAX_PARAMS = 1_000
@@ -36,6 +37,11 @@ def parse_call(body: bytes) -> Call:
     Raises:
         XmlRpcSyntaxError: it is no call, or larger than 400,000 tags, 1,000 parameters, 64 levels.
     """
+    plain = parse_plain(body, MAX_PARAMS)
+    return _parse_any(body) if plain is None else Call(*plain)
+
+
+def _parse_any(body: bytes) -> Call:
     root = parse_document(body, _SUBJECT, max_tags=MAX_CALL_TAGS)
     try:
         method, params = _parts(root)

@@ -47,6 +47,15 @@ def decode_value(element: Element, depth: int = MAX_DEPTH) -> Value:
     raise ElementError(f"<{_name(typed)}> is no type; the types are {', '.join(_TYPES)}")
 
 
+def decode_scalar(kind: str, text: str) -> Value:
+    """Read the text of a type that holds no others.
+
+    Raises:
+        ElementError: it is not what the type holds.
+    """
+    return _SCALARS[kind](text)
+
+
 def only_child(element: Element) -> Element:
     """Return the one element that stands inside, with nothing but white space around it.
 

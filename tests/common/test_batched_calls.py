@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graft.dispatcher.v1 import dispatcher_pb2 as pb
@@ -398,7 +398,8 @@ async def test_to_close_the_client_ends_its_calls() -> None:
     assert servicer.cancelled == 1
 
 
-@given(st.lists(st.integers(0, 4 * LARGE), max_size=30))
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.integers(0, 4 * LARGE), max_size=20))
 def test_answers_are_sent_whole_in_order_and_fairly(sizes: list[int]) -> None:
     responses = [pb.InvokeResponse(value=bytes([number % 251]) * size) for number, size in enumerate(sizes)]
     queue = deque(pieces_of(number, response, response.ByteSize()) for number, response in enumerate(responses))
