@@ -123,16 +123,20 @@ static void become_user(const struct profile *profile, int32_t wanted, int own) 
     must(prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), "prctl");
 }
 
-/* Give up every capability, and that any program could give one back. */
-static void drop_capabilities(uint32_t last) {
+static void clear_capabilities(void) {
     struct {
         uint32_t version;
         int pid;
     } header = {CAPABILITIES_V3, 0};
     uint32_t none[6] = {0};
+    must(syscall(SYS_capset, &header, none), "capset");
+}
+
+/* Give up every capability, and that any program could give one back. */
+static void drop_capabilities(uint32_t last) {
     for (uint32_t number = 0; number <= last; number++)
         prctl(PR_CAPBSET_DROP, number, 0, 0, 0);
-    must(syscall(SYS_capset, &header, none), "capset");
+    clear_capabilities();
     must(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl");
 }
 
@@ -297,6 +301,43 @@ static void end_the_rest(void) {
 
 static double seconds(struct timeval time) {
     return (double)time.tv_sec + 1e-6 * (double)time.tv_usec;
+}
+
+void join_sandbox(const struct walls *walls, unsigned kind, uint32_t number, int line, const int *spaces,
+                  const int *groups, size_t count) {
+    static const int KINDS[] = {CLONE_NEWIPC, CLONE_NEWUTS, CLONE_NEWNET, CLONE_NEWCGROUP};
+    const uint32_t inner = walls->profile.inner;
+    report.sandbox = number;
+    report_fd = walls->report;
+    for (size_t n = 0; n < count; n++)
+        must(write(groups[n], "0", 1), "cgroup.procs");
+    for (size_t n = 0; n < sizeof KINDS / sizeof *KINDS; n++)
+        must(setns(spaces[3 + n], KINDS[n]), "setns");
+    must(setns(spaces[0], CLONE_NEWNS), "setns");
+    must(setns(spaces[1], CLONE_NEWUSER), "setns");
+    must(setresgid(inner, inner, inner), "setresgid");
+    must(setresuid(inner, inner, inner), "setresuid");
+    clear_capabilities();
+    /* As a program that is executed; and there is nothing to hide here. */
+    must(prctl(PR_SET_DUMPABLE, 1, 0, 0, 0), "prctl");
+    must(setsid(), "setsid");
+    keep(line, make_ruleset(walls, &walls->profile.kind[kind]));
+}
+
+const struct call *wait_for_script(const struct profile *profile, const struct kind *kind) {
+    int fds[3];
+    const char *name;
+    wait_for_call(fds);
+    if (access(call.arguments[0], X_OK))
+        fail("%s", strerror(errno));
+    confine(profile, kind, profile->handled ? RULES_FD : -1, fds);
+    for (unsigned n = 0; n < call.limits; n++)
+        if (call.limit[n].which == RLIMIT_AS)
+            must(set_limit(RLIMIT_AS, call.limit[n].soft, call.limit[n].hard), "setrlimit");
+    name = strrchr(call.arguments[0], '/');
+    must(prctl(PR_SET_NAME, name ? name + 1 : call.arguments[0], 0, 0, 0), "prctl");
+    close_from(REPORT_FD);
+    return &call;
 }
 
 _Noreturn void become_sandbox(const struct walls *walls, const struct order *order, int line) {
