@@ -8,14 +8,17 @@ import shutil
 import subprocess
 import sysconfig
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 ACCELERATOR = "dispatcher_service/engines/launcher/accelerator"
-PROGRAM = "graft-maker"
-FLAGS = ("-std=gnu11", "-O2", "-Wall", "-Wextra", "-fstack-protector-strong", "-static", "-s")
+PROGRAM, PROGRAM_SOURCES = "graft-maker", ("maker.c", "sandbox.c", "wire.c")
+LIBRARY, LIBRARY_SOURCES = "graft-joining.so", ("joining.c", "sandbox.c", "wire.c")
+FLAGS = ("-std=gnu11", "-O2", "-Wall", "-Wextra", "-fstack-protector-strong", "-s")
+PROGRAM_FLAGS, LIBRARY_FLAGS = ("-static",), ("-shared", "-fPIC", "-fvisibility=hidden")
 COMPILER_SECONDS = 120
 
 
@@ -51,25 +54,40 @@ class GraftBuildHook(BuildHookInterface):  # type: ignore[type-arg]
 
 
 def compile_accelerator(folder: Path) -> str:
-    """Compile the C sources in a folder to the static program there; one of an earlier build does not stay.
+    """Compile the C sources in a folder to what is used of them, there; nothing of an earlier build stays.
+
+    Returns:
+        Why the program could not be made; empty when it was. The library, which warm interpreters do without, may be
+        missing all the same.
+    """
+    for name in (PROGRAM, LIBRARY):
+        (folder / name).unlink(missing_ok=True)
+    compiler = os.environ.get("CC") or next(filter(shutil.which, ("cc", "gcc", "clang")), "")
+    if not sysconfig.get_platform().startswith("linux") or not compiler:
+        return "there is no C compiler, or this is not Linux"
+    problem = compile_sources(compiler, PROGRAM_FLAGS, folder, PROGRAM, PROGRAM_SOURCES)
+    if problem:
+        return f"{problem} (a static C library is needed, too)"
+    compile_sources(compiler, LIBRARY_FLAGS, folder, LIBRARY, LIBRARY_SOURCES)
+    return ""
+
+
+def compile_sources(compiler: str, flags: Sequence[str], folder: Path, name: str, sources: Sequence[str]) -> str:
+    """Compile C sources in a folder to one file there, which appears whole or not at all.
 
     Returns:
         Why that was not possible; empty when it was.
     """
-    program = folder / PROGRAM
-    program.unlink(missing_ok=True)
-    compiler = os.environ.get("CC") or next(filter(shutil.which, ("cc", "gcc", "clang")), "")
-    if not sysconfig.get_platform().startswith("linux") or not compiler:
-        return "there is no C compiler, or this is not Linux"
     with tempfile.TemporaryDirectory() as place:
-        made = Path(place) / PROGRAM
-        command = [*compiler.split(), *FLAGS, "-o", str(made), *map(str, sorted(folder.glob("*.c")))]
+        made = Path(place) / name
+        command = [*compiler.split(), *FLAGS, *flags, "-o", str(made), *(str(folder / source) for source in sources)]
         try:
             subprocess.run(command, check=True, capture_output=True, text=True, timeout=COMPILER_SECONDS)
         except subprocess.CalledProcessError as error:
-            return f"{compiler} has failed (a static C library is needed, too): {error.stderr.strip()[-1000:]}"
+            return f"{compiler} has failed: {error.stderr.strip()[-1000:]}"
         except (OSError, subprocess.TimeoutExpired) as error:
             return f"{compiler}: {error}"
-        shutil.copy(made, program.with_suffix(".new"))
-        program.with_suffix(".new").replace(program)
+        new = folder / f"{name}.new"
+        shutil.copy(made, new)
+        new.replace(folder / name)
     return ""

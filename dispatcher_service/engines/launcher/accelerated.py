@@ -18,6 +18,8 @@ from dispatcher_service.engines.launcher import kernel, wire
 from dispatcher_service.engines.launcher.template import WallError
 
 PROGRAM = os.path.join(os.path.dirname(__file__), "accelerator", "graft-maker")  # noqa: PTH118, PTH120  (pathlib would double this small process)
+LIBRARY = os.path.join(os.path.dirname(__file__), "accelerator", "graft-joining.so")  # noqa: PTH118, PTH120  (as above)
+"""For warm interpreters; see `joining.c`."""
 LINE_FD = 3
 """Where the program finds its line."""
 AUTO, ON, OFF = "auto", "on", "off"
@@ -38,12 +40,14 @@ class Accelerator:
         self.wanted = wanted
         self.lacking = ""
         """Why it is not used."""
-        self._program = -1
+        self._program = self.library = -1
         if wanted == OFF:
             self.lacking = "switched off by GRAFT_ACCELERATOR=off"
             return
         try:
             self._program = os.open(PROGRAM, os.O_RDONLY | os.O_CLOEXEC)
+            with contextlib.suppress(OSError):  # it is not needed
+                self.library = os.open(LIBRARY, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
             self.lacking = NOT_THERE
         except OSError as error:

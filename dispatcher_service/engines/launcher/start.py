@@ -57,7 +57,7 @@ def main(arguments: list[str]) -> None:
             if os.geteuid() != 0:
                 kernel.hand_down_capabilities(kernel.last_capability())
             native = NativeStarter(walls)
-            profile = zygotes.profile_of(native, walls, text, drops=first_uid is not None)
+            profile = zygotes.profile_of(native, walls, text, cgroups, drops=first_uid is not None)
             if profile is None:
                 serve(CloningLauncher(line, parent_fd, runtime_dir, first_uid, cgroups, native))
             else:

@@ -19,6 +19,7 @@ from fcntl import F_DUPFD_CLOEXEC, fcntl
 from typing import Any, NamedTuple
 
 from dispatcher_service.engines.launcher import wire
+from dispatcher_service.engines.launcher.cgroups import Cgroups
 from dispatcher_service.engines.launcher.child import IGNORED
 from dispatcher_service.engines.launcher.native import NativeStarter
 from dispatcher_service.engines.launcher.processes import receive
@@ -164,7 +165,7 @@ class Profile(NamedTuple):
     report: int
     """Where its children report."""
     places: list[int]
-    """What the rules in the message are about."""
+    """What the rules in the message are about, and the library if there is one."""
     environment: dict[str, str]
     calls: int
     """After how many one is started anew."""
@@ -271,13 +272,16 @@ def signature_of(path: str) -> tuple[int, ...] | None:
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
-def profile_of(native: NativeStarter, spec: dict[str, Any], text: bytes, *, drops: bool) -> Profile | None:
+def profile_of(
+    native: NativeStarter, spec: dict[str, Any], text: bytes, cgroups: Cgroups, *, drops: bool
+) -> Profile | None:
     """What a launcher's zygotes are started with; None where it is to have none.
 
     Args:
         native: knows the walls.
         spec: see `NativeStarter`; its `zygotes` are the settings.
         text: see `loading.py`.
+        cgroups: the launcher's.
         drops: whether sandboxes have users of their own.
     """
     settings = spec.get("zygotes")
@@ -292,6 +296,11 @@ def profile_of(native: NativeStarter, spec: dict[str, Any], text: bytes, *, drop
         "filter": spec["filters"][native.network],
         "preload": settings["preload"],
         "rules": [access for _fd, access in walls.rules],
+        "joining": "",
+        "kind": native.kinds.index(native.network),
     }
     report, places = native.report_end.fileno(), [fd for fd, _access in walls.rules if isinstance(fd, int)]
+    if (library := native.accelerator.library) != -1:
+        message["joining"] = wire.pack_profile(native.profile(cgroups)[0]).hex()
+        places.append(library)
     return Profile(text, message, report, places, spec["environment"], settings["calls"], settings["age"])

@@ -299,6 +299,49 @@ static double seconds(struct timeval time) {
     return (double)time.tv_sec + 1e-6 * (double)time.tv_usec;
 }
 
+void join_sandbox(const struct walls *walls, unsigned kind, uint32_t number, int line, const int *spaces,
+                  const int *groups, size_t count) {
+    static const int KINDS[] = {CLONE_NEWIPC, CLONE_NEWUTS, CLONE_NEWNET, CLONE_NEWCGROUP};
+    const uint32_t inner = walls->profile.inner;
+    report.sandbox = number;
+    report_fd = walls->report;
+    for (size_t n = 0; n < count; n++)
+        must(write(groups[n], "0", 1), "cgroup.procs");
+    for (size_t n = 0; n < sizeof KINDS / sizeof *KINDS; n++)
+        must(setns(spaces[3 + n], KINDS[n]), "setns");
+    must(setns(spaces[0], CLONE_NEWNS), "setns");
+    must(setns(spaces[1], CLONE_NEWUSER), "setns");
+    must(setresgid(inner, inner, inner), "setresgid");
+    must(setresuid(inner, inner, inner), "setresuid");
+    drop_capabilities(walls->profile.last_capability); /* a user namespace has given them all */
+    /* As a program that is executed; and there is nothing to hide here. */
+    must(prctl(PR_SET_DUMPABLE, 1, 0, 0, 0), "prctl");
+    must(setsid(), "setsid");
+    keep(line, make_ruleset(walls, &walls->profile.kind[kind]));
+}
+
+static int call_fds[3];
+
+const struct call *wait_for_script(void) {
+    wait_for_call(call_fds);
+    if (access(call.arguments[0], X_OK))
+        fail("%s", strerror(errno));
+    return &call;
+}
+
+void confine_script(const struct profile *profile, const struct kind *kind, const char *name) {
+    confine(profile, kind, profile->handled ? RULES_FD : -1, call_fds);
+    for (unsigned n = 0; n < call.limits; n++)
+        if (call.limit[n].which == RLIMIT_AS)
+            must(set_limit(RLIMIT_AS, call.limit[n].soft, call.limit[n].hard), "setrlimit");
+    must(prctl(PR_SET_NAME, name, 0, 0, 0), "prctl");
+    close_from(REPORT_FD);
+}
+
+_Noreturn void fail_script(const char *why) {
+    fail("%s", why);
+}
+
 _Noreturn void become_sandbox(const struct walls *walls, const struct order *order, int line) {
     const struct profile *profile = &walls->profile;
     const struct kind *kind = &profile->kind[order->kind];

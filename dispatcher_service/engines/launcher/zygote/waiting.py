@@ -9,8 +9,9 @@ has, and waits for a call, for which it runs the script instead of executing it.
 The line is a SOCK_SEQPACKET socket:
 
 - in, first, as JSON: `drops` (whether sandboxes have users of their own), `inner`, `last_capability`, `rules` (what
-  Landlock allows), `network`, `filter`, `preload`, `argv` (the interpreter's, without `-c`). With descriptors: for
-  reports, and what the rules are about.
+  Landlock allows), `network`, `filter`, `preload`, `argv` (the interpreter's, without `-c`), `joining` (the profile for
+  the library, in hexadecimal; empty without one), `kind` (of network, in that). With descriptors: for reports, what the
+  rules are about, and the library.
 - out, once, as JSON: `files` of imported modules that are not of the standard library; or `error`.
 - in, `ORDER`: the sandbox's number; whether there is a group of version 2; whether to rehearse. With descriptors: the
   sandbox's namespace of mounts, those of `SPACES`, the group's folder of version 2, and files through which processes
@@ -36,6 +37,7 @@ from typing import Any, NoReturn
 from dispatcher_service.engines.launcher import kernel, landlock, wire
 from dispatcher_service.engines.launcher.processes import receive
 from dispatcher_service.engines.launcher.zygote import script
+from dispatcher_service.engines.launcher.zygote.joining import Joiner
 
 MAX_MESSAGE = 1 << 18
 MAX_DESCRIPTORS = 32
@@ -114,9 +116,7 @@ def main(line_fd: int) -> NoReturn:
         line.send(json.dumps({"error": f"{type(error).__name__}: {error}"[:500]}).encode())
         os._exit(1)
     line.send(json.dumps({"files": zygote.files()}).encode())
-    while zygote.answer():
-        pass
-    os._exit(0)
+    zygote.serve()
 
 
 class Zygote:
@@ -136,12 +136,14 @@ class Zygote:
         self.line = line
         self.filter = kernel.Filter(bytes.fromhex(profile["filter"]))
         self.rules = [(fcntl(fd, F_DUPFD_CLOEXEC, 16), access) for fd, access in zip(fds[1:], profile["rules"])]  # noqa: B905  (they are as many)
+        library = fds.pop() if profile["joining"] else -1
         places = [fcntl(fd, F_DUPFD_CLOEXEC, 16) for fd in (fds[0], fds[0], fds[0])]
         for fd in fds:
             os.close(fd)
         for fd, number in zip(places, (REPORT_FD, CHILD_FD, RULES_FD)):  # noqa: B905  (the same)
             os.dup2(fd, number, inheritable=False)  # the latter two only keep their places
             os.close(fd)
+        self.joiner = self.load(library) if library != -1 else None
         os.umask(0o022)
         with open("/proc/self/oom_score_adj", "wb", buffering=0) as adjust:  # noqa: PTH123  (pathlib would double this small process)
             adjust.write(b"500")  # when memory runs out, calls go before the dispatcher does
@@ -151,6 +153,16 @@ class Zygote:
         kernel.heed_all_signals()
         self.memory = kernel.Memory()
 
+    def load(self, library: int) -> Joiner | None:
+        """The library for children; None where this interpreter cannot load it, or they need Python's own fork."""
+        try:
+            profile, kind = bytes.fromhex(self.profile["joining"]), self.profile["kind"]
+            return Joiner(library, profile, kind, REPORT_FD, [fd for fd, _access in self.rules])
+        except OSError:
+            return None
+        finally:
+            os.close(library)
+
     def warm_up(self) -> None:
         """Import what scripts use."""
         if sys.version_info < OLDEST:
@@ -159,6 +171,8 @@ class Zygote:
             importlib.import_module(name)
         # Those of the standard library are about other threads, and about `random`, which is seen to.
         self.has_hooks = bool(self.profile["preload"])
+        if self.has_hooks:
+            self.joiner = None
         self.place = kernel.tid_address()
         if not self.place:
             raise OSError(errno.ENOSYS, "the kernel does not tell where the number of a thread is kept")
@@ -172,6 +186,49 @@ class Zygote:
         found = (getattr(sys.modules[name], "__file__", None) for name in self.interpreter.modules)
         return sorted({file for file in found if file and file[0] == "/" and "-packages/" in file})[:1000]
 
+    def serve(self) -> NoReturn:
+        """Fork children as they are ordered, until the launcher is gone."""
+        if self.joiner is None:
+            while self.answer():
+                pass
+        elif (rehearse := self.joiner.serve(LINE_FD, self.place)) != -1:
+            self.become_by(self.joiner, rehearse=bool(rehearse))
+        os._exit(0)
+
+    def become_by(self, joiner: Joiner, *, rehearse: bool) -> NoReturn:
+        """Be a child that has joined its sandbox, and wait; never returns, and a failure is told in the report."""
+        try:
+            self.warm_child(rehearse=rehearse)
+            argv, environment = joiner.wait()
+            text, own = self.look(argv, environment)
+            joiner.confine(name_of(argv[0], text, own))
+        except BaseException as error:  # noqa: BLE001  (whatever it is, the launcher must hear of it and this process end)
+            joiner.fail(describe(error))
+        try:
+            script.run(self.interpreter, argv, environment, text, own)
+        finally:
+            os._exit(127)
+
+    def warm_child(self, *, rehearse: bool) -> None:
+        """Make a child ready to wait."""
+        script.renew(self.interpreter)
+        if rehearse:
+            script.rehearse(self.interpreter)
+
+    def look(self, argv: list[bytes], environment: dict[bytes, bytes]) -> tuple[script.Text, list[str]]:
+        """Look at the script of a call, and show in /proc what it is called with.
+
+        Returns:
+            The script, and how this interpreter would have been started for it.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        text = script.read(argv[0], self.profile["argv"][0])
+        own = [text.venv or self.profile["argv"][0], *self.profile["argv"][1:]]
+        self.memory.show([*map(os.fsencode, own), *argv], [b"%b=%b" % pair for pair in environment.items()])
+        return text, own
+
     def answer(self) -> bool:
         """Fork a child into the next sandbox that comes; False when the launcher is gone."""
         data, fds, _flags = receive(self.line, MAX_MESSAGE, MAX_DESCRIPTORS)
@@ -184,10 +241,11 @@ class Zygote:
                 os.dup2(theirs.fileno(), CHILD_FD, inheritable=False)
                 theirs.close()
                 self.lay_rules()
+                cgroup, groups = (fds[7], fds[8:]) if unified else (-1, fds[7:])
                 kernel.setns(fds[2], kernel.CLONE_NEWPID)  # of the next child, not of this process
-                pid = kernel.clone(kernel.CLONE_PARENT, self.place, fds[7] if unified else -1, hooks=self.has_hooks)
+                pid = kernel.clone(kernel.CLONE_PARENT, self.place, cgroup, hooks=self.has_hooks)
                 if pid == 0:
-                    self.become(number, fds, fds[8 if unified else 7 :], rehearse=rehearse)
+                    self.become(number, fds, groups, rehearse=rehearse)
                 socket.send_fds(self.line, [wire.pack_answer(wire.Answer(number, pid))], [ours.fileno()])
         except OSError as error:
             self.line.send(wire.pack_answer(wire.Answer(number, 0, error.strerror or str(error))))
@@ -226,11 +284,7 @@ class Zygote:
             os.close(LINE_FD)
             kernel.close_from(RULES_FD + 1 if self.ruleset.fd != -1 else RULES_FD)
             line = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, fileno=CHILD_FD)
-            script.renew(self.interpreter)
-            if rehearse:
-                wire.unpack_call(LIKE_A_CALL)
-                os.access("/", os.X_OK)
-                script.rehearse(self.interpreter)
+            self.warm_child(rehearse=rehearse)
             message, fds, _flags = receive(line, wire.MAX_CALL, 3)
             if not message:
                 os._exit(0)  # not needed any more
@@ -238,8 +292,7 @@ class Zygote:
             call = wire.unpack_call(message)
             text, own = self.enclose(call, fds)
         except BaseException as error:  # noqa: BLE001  (whatever it is, the launcher must hear of it and this process end)
-            why = getattr(error, "strerror", None) or str(error) or type(error).__name__
-            os.write(REPORT_FD, wire.REPORT.pack(number, 0, 0, 0.0, 0) + why.encode()[: wire.MAX_ERROR])
+            os.write(REPORT_FD, wire.REPORT.pack(number, 0, 0, 0.0, 0) + describe(error))
             os._exit(127)
         try:
             script.run(self.interpreter, call.argv, call.env, text, own)
@@ -255,9 +308,7 @@ class Zygote:
         path = call.argv[0]
         if not os.access(path, os.X_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-        text = script.read(path, self.profile["argv"][0])
-        own = [text.venv or self.profile["argv"][0], *self.profile["argv"][1:]]
-        self.memory.show([*map(os.fsencode, own), *call.argv], [b"%b=%b" % pair for pair in call.env.items()])
+        text, own = self.look(call.argv, call.env)
         if call.processes:
             most = call.processes + 1  # the sandbox's first one counts too
             set_limit(resource.RLIMIT_NPROC, most, most)
@@ -268,11 +319,22 @@ class Zygote:
         self.filter.install()
         for number, fd in enumerate(fds):  # none of them is below 3
             os.dup2(fd, number)
-        kernel.set_name((os.fsencode(own[0]) if text.is_found_by_path else path).rpartition(b"/")[2])
+        kernel.set_name(name_of(path, text, own))
         for which, soft, hard in call.rlimits:
             set_limit(which, soft, hard)
         kernel.close_from(LINE_FD)
         return text, own
+
+
+def describe(error: BaseException) -> bytes:
+    """An error's text for a report."""
+    text: str = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return text.encode(errors="replace")[: wire.MAX_ERROR]
+
+
+def name_of(path: bytes, text: script.Text, own: list[str]) -> bytes:
+    """What a process is called that runs a script: like the file that was executed last but one."""
+    return (os.fsencode(own[0]) if text.is_found_by_path else path).rpartition(b"/")[2]
 
 
 def set_limit(number: int, soft: int, hard: int) -> None:
