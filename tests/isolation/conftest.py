@@ -9,12 +9,14 @@ import pytest
 
 from isolation.bait import planted
 from isolation.sandbox import PYTHON, SLOW, WALLED, Sandbox
-from support.engines import BY_PYTHON
+from support.engines import BY_PYTHON, WARM
 
 USERS = ("root", "user") if os.geteuid() == 0 else ("user",)
 NEEDS_PYTHON = pytest.mark.skipif(not Path(PYTHON).exists(), reason=f"no {PYTHON}, in which attacks are written")
 FIRST_PROCESS = ("test_attacks.py", "test_beginnings.py", "test_signals.py")
 """What differs where the accelerator makes sandboxes is their first process; all else is shown once, with it."""
+OF_SCRIPTS = ("test_attacks.py", "test_exhaustion.py", "test_neighbours.py")
+"""What is written in Python, and is run in warm interpreters too."""
 TOO_SLOW = pytest.mark.skip(reason="this engine takes long for each call: fewer are made on it, the attacks among them")
 
 
@@ -23,7 +25,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    spared = [item for item in items if f"{BY_PYTHON} as " in item.name and item.path.name not in FIRST_PROCESS]
+    spared = [
+        item
+        for item in items
+        if (f"{BY_PYTHON} as " in item.name and item.path.name not in FIRST_PROCESS)
+        or (f"{WARM} as " in item.name and item.path.name not in OF_SCRIPTS)
+    ]
     if spared:
         items[:] = [item for item in items if item not in spared]
         config.hook.pytest_deselected(items=spared)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import itertools
 import json
 import os
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -22,16 +24,19 @@ import pytest
 from dispatcher_service.engines.base import NO_ACCESS, Command, Limits, Outcome
 from dispatcher_service.engines.bwrap import reachable_by_others
 from dispatcher_service.engines.factory import ENGINES
-from support.engines import BY_PYTHON, HAS_ACCELERATOR
+from support.engines import BY_PYTHON, HAS_ACCELERATOR, WARM
 
 PROJECT = Path(__file__).resolve().parents[2]
 ATTACKS = Path(__file__).with_name("attacks")
 PYTHON = "/usr/bin/python3"
 """What attackers are run by: it is there inside."""
 OTHER_USER = 65534
-WALLED = sorted({*ENGINES, *([f"native{BY_PYTHON}"] if HAS_ACCELERATOR else [])} - {"none"})
+WALLED = sorted({*ENGINES, f"native{WARM}", *([f"native{BY_PYTHON}"] if HAS_ACCELERATOR else [])} - {"none"})
 SLOWEST = ("oci:runsc",)
 SLOW = ("oci:runc", *SLOWEST)
+PROBE = "import os\nprint(os.getppid())\n"
+"""A script's parent is the sandbox's first process where it is executed, and of another space where it is warm."""
+IS_WARM, IS_EXECUTED = b"0\n", b"1\n"
 START_SECONDS = 60.0
 CALL_SECONDS = 120.0
 
@@ -70,7 +75,8 @@ class Sandbox:
     def __init__(
         self, engine: str, who: str, *, terminal: int | None = None, mark: str = "", **options: object
     ) -> None:
-        self.engine = engine.removesuffix(BY_PYTHON)
+        self.engine = engine.removesuffix(BY_PYTHON).removesuffix(WARM)
+        self.warm = engine.endswith(WARM)
         self.who = who
         self.mark = mark or secrets.token_hex(16)
         self.folder = Path(tempfile.mkdtemp(prefix="graft-test-"))
@@ -95,7 +101,7 @@ class Sandbox:
                     "-B",
                     str(Path(__file__).with_name("server.py")),
                     str(theirs.fileno()),
-                    engine,
+                    engine.removesuffix(WARM),
                     json.dumps(options),
                 ],
                 stdin=subprocess.DEVNULL if terminal is None else terminal,
@@ -173,7 +179,27 @@ class Sandbox:
 
     def command(self, name: str, stdin: bytes = b"", *, access=NO_ACCESS, arguments=(), **limits: float) -> Command:
         bounds = Limits(**{"wall": 30.0, **limits})
-        return Command(secrets.token_hex(8), self.tree, "/opt/ext", name, stdin, tuple(arguments), bounds, access)
+        if self.warm and (self.tree / name).is_file():
+            with (self.tree / name).open("rb") as file:
+                first = file.readline().rstrip()
+            if b"python" in first:
+                self.warm_up(first.decode())
+        call_id = secrets.token_hex(8)
+        return Command(call_id, self.tree, "/opt/ext", name, stdin, tuple(arguments), bounds, access, self.warm)
+
+    def warm_up(self, shebang: str, **changed: object) -> None:
+        """Wait until scripts with that first line are run in a warm interpreter."""
+        name = self.add(f"{shebang}\n{PROBE}", f"probe-{secrets.token_hex(4)}")
+        probe = Command("", self.tree, "/opt/ext", name, b"", limits=Limits(wall=30.0))
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            outcome = self.run(dataclasses.replace(probe, call_id=secrets.token_hex(8), **changed))
+            if outcome.stdout == IS_WARM:
+                break
+            assert outcome.stdout == IS_EXECUTED, outcome
+            assert time.monotonic() < deadline, f"no interpreter was warm for {shebang!r} after {START_SECONDS} s"
+            time.sleep(0.02)
+        (self.tree / name).unlink()
 
     def submit(self, command: Command) -> Future:
         return self.ask("run", command)

@@ -19,6 +19,8 @@ HAS_ACCELERATOR = Path(PROGRAM).exists()
 needs_accelerator = pytest.mark.skipif(not HAS_ACCELERATOR, reason="the accelerator was not compiled")
 BY_PYTHON = "-python"
 """Behind the name of the engine `native`, when its sandboxes are to be made without the accelerator."""
+WARM = "-warm"
+"""The same, when Python scripts are to be run in warm interpreters, each of them."""
 
 
 def made(name: str) -> Engine:

@@ -5,18 +5,12 @@ from __future__ import annotations
 import dataclasses
 import re
 import secrets
-import time
 
 from dispatcher_service.engines.base import Command, Outcome
-from isolation.sandbox import PYTHON, Sandbox
+from isolation.sandbox import IS_EXECUTED, PROBE, PYTHON, Sandbox
 
 SHEBANG = f"#!{PYTHON}"
-PROBE = "import os\nprint(os.getppid())\n"
-"""A script's parent is the sandbox's first process where it is executed, and of another space where it is warm."""
-WARM, EXECUTED = b"0\n", b"1\n"
 ADDRESS = re.compile(rb"0x[0-9a-f]+")
-SECONDS = 30.0
-"""How long an interpreter may take to be warm on a machine that has much to do."""
 
 
 def afresh(command: Command, **changed: object) -> Command:
@@ -33,25 +27,15 @@ def script(sandbox: Sandbox, text: str | bytes, shebang: str = SHEBANG, **more: 
 
 def run_warm(sandbox: Sandbox, command: Command, shebang: str = SHEBANG) -> Outcome:
     """Run it in a warm interpreter, which is waited for."""
-    warm_up(sandbox, shebang, mount_at=command.mount_at)
+    sandbox.warm_up(shebang, mount_at=command.mount_at)
     return sandbox.run(afresh(command, zygote=True))
-
-
-def warm_up(sandbox: Sandbox, shebang: str = SHEBANG, **changed: object) -> None:
-    """Wait until scripts with that first line are run in a warm interpreter."""
-    probe = script(sandbox, PROBE, shebang, name=f"probe-{secrets.token_hex(4)}")
-    deadline = time.monotonic() + SECONDS
-    while (outcome := sandbox.run(afresh(probe, **changed))).stdout != WARM:
-        assert outcome.stdout == EXECUTED, outcome
-        assert time.monotonic() < deadline, f"no interpreter was warm for {shebang!r} after {SECONDS} s"
-        time.sleep(0.02)
 
 
 def is_executed(sandbox: Sandbox, shebang: str = SHEBANG, **more: object) -> bool:
     """Whether such a script is executed though an interpreter for scripts with the usual first line is warm."""
-    warm_up(sandbox)
+    sandbox.warm_up(SHEBANG)
     probe = script(sandbox, PROBE, shebang, **more)
-    return {sandbox.run(afresh(probe)).stdout for _round in range(3)} == {EXECUTED}
+    return {sandbox.run(afresh(probe)).stdout for _round in range(3)} == {IS_EXECUTED}
 
 
 def run_both(sandbox: Sandbox, command: Command, shebang: str = SHEBANG) -> tuple[Outcome, Outcome]:
