@@ -156,18 +156,8 @@ def close_from(first: int) -> None:
 
 def drop_capabilities(last: int) -> None:
     """Give up every capability, and that any program could give one back; for a process without new privileges."""
-    drop_bounds(last)
-    clear_capabilities()
-
-
-def drop_bounds(last: int) -> None:
-    """Give up that any program that is executed could have a capability."""
     for _answer in map(_plain_prctl, [PR_CAPBSET_DROP] * (last + 1), range(last + 1)):
         pass  # as many calls as there are capabilities, in every sandbox: without conversions they take a third
-
-
-def clear_capabilities() -> None:
-    """Give up every capability."""
     check(_libc.capset(_CAPABILITIES, bytes(24)), "capset")
 
 

@@ -111,7 +111,7 @@ class WarmingLauncher(CloningLauncher):
             return
         self.failed = {failed: until for failed, until in self.failed.items() if until > now}
         if len(self.lines) >= zygotes.MOST_ZYGOTES:
-            idle = [one for one in self.zygotes.values() if one.ready and not one.pending]
+            idle = [one for one in self.zygotes.values() if not one.pending and now - one.used_at > zygotes.KEPT]
             if not idle:
                 return
             self.retire(min(idle, key=lambda one: one.used_at))

@@ -33,6 +33,9 @@ FEW, MOST = 2, 16
 """How many children wait at least, and at most, each with some 4 MiB of its own."""
 QUIET_PEAK = 2
 """So many calls at once leave time for each child to rehearse: its call is quicker, but costs more altogether."""
+KEPT = 30.0
+"""Seconds after its last call for which a zygote is not let go for another one: to start one costs what some executed
+calls do."""
 IDLE = 600.0
 """Seconds without a call after which a zygote is let go."""
 START_SECONDS, ANSWER_SECONDS = 30.0, 10.0
