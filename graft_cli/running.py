@@ -19,6 +19,8 @@ from graft_common.settings import Settings
 
 HEALTH_TIMEOUT = 60.0
 CLOSE_TIMEOUT = 10.0
+YOUNG_OBJECTS = 20_000
+"""How many more objects than are gone there may be before garbage is looked for: a call makes hundreds, few in circles."""
 _POLL = 0.05
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -131,6 +133,7 @@ async def _live(
             await process.start()
         finally:
             gc.freeze()
+            gc.set_threshold(YOUNG_OBJECTS, *gc.get_threshold()[1:])
             gc.enable()
         await process.wait_until_healthy(health_timeout)
 
