@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dispatcher_service.residents.frames import (
@@ -36,6 +36,7 @@ def pieces(data: bytes, cuts: list[int]) -> list[bytes]:
     return [data[start:end] for start, end in pairwise(places)]
 
 
+@settings(deadline=None)
 @given(frames, st.lists(st.integers(0, 10**6), max_size=20))
 def test_frames_come_out_as_they_went_in(sent: list[Frame], cuts: list[int]) -> None:
     decoder = Decoder(OUTPUT)
@@ -44,6 +45,7 @@ def test_frames_come_out_as_they_went_in(sent: list[Frame], cuts: list[int]) -> 
     assert not decoder.within
 
 
+@settings(deadline=None)
 @given(frames, st.integers(1, 10**6))
 def test_what_is_cut_off_is_known_to_be(sent: list[Frame], cut: int) -> None:
     data = b"".join(frame(*one) for one in sent)
@@ -54,6 +56,7 @@ def test_what_is_cut_off_is_known_to_be(sent: list[Frame], cut: int) -> None:
         assert decoder.within == (data[: -(cut % len(data)) or None] != b"".join(frame(*one) for one in got))
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=400), st.lists(st.integers(0, 10**6), max_size=5))
 def test_anything_is_taken_or_refused(data: bytes, cuts: list[int]) -> None:
     """Whether what came is refused does not depend on the pieces, but for a line that is not complete yet."""
