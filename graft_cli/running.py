@@ -20,7 +20,8 @@ from graft_common.settings import Settings
 HEALTH_TIMEOUT = 60.0
 CLOSE_TIMEOUT = 10.0
 YOUNG_OBJECTS = 20_000
-"""How many more objects than are gone there may be before garbage is looked for: a call makes hundreds, few in circles."""
+"""How many objects more than are gone there may be before garbage is looked for: a call makes hundreds of them, hardly
+any in circles."""
 _POLL = 0.05
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
