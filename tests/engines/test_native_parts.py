@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shutil
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from dispatcher_service.engines.base import Command, Limits, Verdict
+from dispatcher_service.engines.base import Command, Ends, Limits, Verdict
 from dispatcher_service.engines.launcher.client import LauncherError
 from dispatcher_service.engines.native.engine import NativeEngine
 from dispatcher_service.engines.options import EngineOptions
@@ -150,6 +151,18 @@ async def test_an_executable_that_dies_reports_its_signal(native, tree, mark, ru
         outcome = await native.run(tree.command(f"#!/bin/sh\nsleep {mark} &\nkill -{number.value} $$\n"))
         assert (outcome.verdict, outcome.signal) == (Verdict.SIGNALED, number)
         assert running(mark) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's calls have other users")
+async def test_what_a_call_writes_to_stays_whose_it_is(native, tree, tmp_path):
+    """But for pipes: a device, which all calls have in common, would be the call's to change."""
+    path = tmp_path / "output"
+    path.touch()
+    fds = [os.open(path, os.O_RDWR | os.O_CLOEXEC) for _ in range(3)]
+    command = dataclasses.replace(tree.command("#!/bin/sh\necho ran\n"), ends=Ends(fds, lambda: b""))
+    assert (await native.run(command)).verdict is Verdict.EXITED
+    assert path.read_text() == "ran\n"
+    assert path.stat().st_uid == 0
 
 
 async def test_tmp_is_bounded_in_bytes_and_files(native, tree):

@@ -115,6 +115,7 @@ def greet(line: socket.socket, profile: wire.Profile, fds: Sequence[int], second
         except TimeoutError:
             return f"it has not answered within {seconds:g} s"
         break
+    line.settimeout(None)
     if not data:
         return "it has died at once"
     answer = wire.unpack_answer(data)

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from dispatcher_service.engines.launcher.cgroups import Group
 from dispatcher_service.engines.launcher.kernel import PR_SET_CHILD_SUBREAPER, PR_SET_PDEATHSIG, prctl
-from dispatcher_service.engines.launcher.processes import bind_privately, kill_children, max_files
+from dispatcher_service.engines.launcher.processes import bind_privately, give_pipes, kill_children, max_files
 
 IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 """What a service manager or a terminal sends to a whole group. The launcher ignores it, because the dispatcher decides
@@ -106,8 +106,7 @@ class Child:
         """Become a user that owns nothing; a call never runs as root."""
         os.umask(0o022)
         if self.uid is not None:
-            for fd in (1, 2):
-                os.fchown(fd, self.uid, self.uid)  # so that a script may open /dev/stdout and /dev/stderr
+            give_pipes((1, 2), self.uid)
             try:
                 os.setgroups([])
                 os.setresgid(self.uid, self.uid, self.uid)

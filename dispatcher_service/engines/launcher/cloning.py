@@ -20,6 +20,7 @@ from dispatcher_service.engines.launcher.call import Call
 from dispatcher_service.engines.launcher.cgroups import Cgroups
 from dispatcher_service.engines.launcher.making import Maker
 from dispatcher_service.engines.launcher.native import NativeStarter, Things, landlock_rules_of
+from dispatcher_service.engines.launcher.processes import give_pipes
 from dispatcher_service.engines.launcher.program import Launcher
 from dispatcher_service.engines.launcher.spares import Spare, Spares, pack
 
@@ -192,8 +193,7 @@ class CloningLauncher(Launcher):
         try:
             self.bind(call, bound)
             if (uid := self.user_of(call)) is not None:
-                for fd in fds[1:3]:
-                    os.fchown(fd, uid, uid)  # so that a script may open /dev/stdout and /dev/stderr
+                give_pipes(fds[1:3], uid)
             self.native.furnish(spare.mounts, request, things, fds, uid)
             if grouped not in prepared:
                 prepared[grouped] = pack(bound, landlock_rules_of(request))

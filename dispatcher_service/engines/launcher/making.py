@@ -17,6 +17,7 @@ import gc
 import os
 import select
 import socket
+import struct
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -25,8 +26,9 @@ from dispatcher_service.engines.launcher.cgroups import Cgroups, Group
 from dispatcher_service.engines.launcher.native import NativeStarter
 from dispatcher_service.engines.launcher.processes import receive
 
-SECONDS = 10.0
+SECONDS = 10
 """How long the launcher waits for an answer; the machine is stuck, or the maker, when none comes."""
+TIMEOUT = struct.pack("ll", SECONDS, 0)
 
 
 class Made(NamedTuple):
@@ -61,7 +63,8 @@ class Maker:
         if line is None:
             line = self._start(starter, cgroups)
         self.line = line
-        self.line.settimeout(SECONDS)
+        for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):  # the socket's own would cost a call of poll each time
+            self.line.setsockopt(socket.SOL_SOCKET, option, TIMEOUT)
 
     def _start(self, starter: NativeStarter, cgroups: Cgroups) -> socket.socket:
         """Be the maker, in a process of its own where that can be."""

@@ -7,8 +7,10 @@ import os
 import resource
 import signal
 import socket
+import stat
 import struct
 import time
+from collections.abc import Sequence
 
 from dispatcher_service.engines.launcher import kernel
 from dispatcher_service.engines.launcher.removal import remove_tree
@@ -61,6 +63,16 @@ def bind_privately(binds: list[tuple[int, str]]) -> None:
         kernel.attach_tree(copy, target)
         os.close(copy)
         os.close(fd)
+
+
+def give_pipes(fds: Sequence[int], uid: int) -> None:
+    """Let a call's user have the pipes that it writes to, so that a script may open /dev/stdout and /dev/stderr.
+
+    What is no pipe, a device or a file, stays whose it is.
+    """
+    for fd in fds:
+        if stat.S_ISFIFO(os.fstat(fd).st_mode):
+            os.fchown(fd, uid, uid)
 
 
 def kill_children() -> dict[int, int]:
@@ -119,8 +131,8 @@ def children_by_scan(own: int) -> list[int]:
         if not name.isdigit():
             continue
         try:
-            with open(f"/proc/{name}/stat", "rb") as stat:  # noqa: PTH123  (as above)
-                fields = stat.read().rpartition(b")")[2].split()
+            with open(f"/proc/{name}/stat", "rb") as file:  # noqa: PTH123  (as above)
+                fields = file.read().rpartition(b")")[2].split()
         except OSError:
             continue
         if int(fields[1]) == own:
