@@ -17,6 +17,7 @@ from prometheus_client import REGISTRY
 
 import graft_extension
 from dispatcher_service.app import DispatcherApp
+from dispatcher_service.residents import process
 from graft.dispatcher.v1 import dispatcher_pb2
 from graft.registry.v1 import identity_pb2
 from graft_cli.authoring.python_methods import read_methods
@@ -157,7 +158,7 @@ async def until(holds: Callable[[], bool]) -> None:
 
 
 def left() -> list[int]:
-    return [process.pid for process in psutil.process_iter(["cmdline"]) if MARK in (process.info["cmdline"] or [])]
+    return [one.pid for one in psutil.process_iter(["cmdline"]) if MARK in (one.info["cmdline"] or [])]
 
 
 def sample(name: str, **labels: str) -> float:
@@ -165,7 +166,8 @@ def sample(name: str, **labels: str) -> float:
 
 
 @pytest_asyncio.fixture
-async def site(tmp_path: Path) -> AsyncIterator[Site]:
+async def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Site]:
+    monkeypatch.setattr(process, "CANCEL_SECONDS", 20.0)  # whoever is slow because of others' load is well
     async with prepared("native") as engine:
         await engine.close()
     settings = Settings(
