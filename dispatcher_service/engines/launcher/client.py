@@ -134,6 +134,8 @@ class Launcher:
         """Why they are not used for more."""
         self.accelerator = ""
         """Why the accelerator is not used by `native`; empty where it is."""
+        self.warms = False
+        """Whether `native` runs scripts in copies of warm interpreters."""
         self._drop_uids = drop_uids
         self._ids = itertools.count(1)
         self._pending: dict[int, Ending] = {}
@@ -336,7 +338,7 @@ class Launcher:
         operation = reply.pop("op")
         if operation == "ready":
             self.groups, self.lacking = reply["groups"], reply["lacking"]
-            self.accelerator = reply.get("accelerator", "")
+            self.accelerator, self.warms = reply.get("accelerator", ""), "warms" in reply
             if self._ready is not None and not self._ready.done():
                 self._ready.set_result(None)
             return

@@ -27,7 +27,8 @@ The line is a SOCK_SEQPACKET socket, one JSON object a message:
 - in, `{"op": "begin", "id"}`, and `{"op": "kill", "id"}`.
 - out, `{"op": "zygote", "interpreter", "domain", "state", "error"}` when one is `ready` or has `failed`.
 - out, `{"op": "ready", "groups", "lacking"}` once, with what control groups are used for and why not for more, and in
-  mode `native` `"accelerator"`, with why it is not used, empty where it is; or
+  mode `native` `"accelerator"`, with why it is not used, empty where it is, and `"warms"` where scripts are run in
+  copies of warm interpreters; or
   `{"op": "failed", "wall", "error"}` when a wall cannot be built. Then one `{"op": "end", "id", "verdict", "started",
   "code", "signal", "error", "cpu", "memory", "processes", "refused", "wall"}` a call; `verdict` is `ended`, `killed`,
   `timeout`, `cpu` or `memory`.

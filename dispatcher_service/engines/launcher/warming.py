@@ -42,6 +42,7 @@ class WarmingLauncher(CloningLauncher):
         profile: Profile,
     ) -> None:
         super().__init__(line, parent_fd, runtime_dir, first_uid, cgroups, native)
+        self.told["warms"] = "yes"
         self.profile = profile
         self.zygotes: dict[Kind, Zygote] = {}
         self.successors: dict[Kind, Zygote] = {}

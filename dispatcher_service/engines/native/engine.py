@@ -56,6 +56,20 @@ def accelerator_finding(lacking: str) -> Finding:
     return Finding(ACCELERATOR, ok=True, detail=f"not in use: {lacking}" if lacking else IN_USE)
 
 
+def warm_finding(*, wanted: bool, warms: bool) -> Finding:
+    """Tell whether Python scripts are run in warm interpreters; it is faster, and the walls are the same.
+
+    Args:
+        wanted: whether the settings ask for it.
+        warms: whether the launcher does so.
+    """
+    if warms:
+        detail = "Python scripts are run in copies of them, whichever interpreter their first line asks for"
+    else:
+        detail = "not in use: " + ("the kernel or a filter lacks clone3" if wanted else "GRAFT_ZYGOTES is off")
+    return Finding("warm interpreters", ok=True, detail=detail)
+
+
 class NativeEngine(LauncherEngine):
     """Runs each call in namespaces of its own, with a read-only system, no network, no capabilities, a seccomp filter.
 
@@ -149,7 +163,8 @@ class NativeEngine(LauncherEngine):
 
     async def _set_up(self, launcher: Launcher) -> list[Finding]:
         walls = [Finding(wall, ok=True, detail="can be built", by=by) for wall, by in MADE_OF.items()]
-        return [*walls, accelerator_finding(launcher.accelerator), await self._try_canary(launcher)]
+        warm = warm_finding(wanted=self._options.zygotes, warms=launcher.warms)
+        return [*walls, accelerator_finding(launcher.accelerator), warm, await self._try_canary(launcher)]
 
     async def _try_canary(self, launcher: Launcher) -> Finding:
         with canary.planted(launcher.runtime_dir) as bait:

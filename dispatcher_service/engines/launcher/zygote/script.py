@@ -93,7 +93,8 @@ def run(
     """
     sys.argv = [os.fsdecode(argument) for argument in argv]
     if len(environment) > 1 or os.environb.get(b"PATH") != environment.get(b"PATH"):
-        os.environb.update(environment)
+        coerced = {name: os.environb.pop(name) for name in (b"LC_CTYPE",) if name in os.environb}
+        os.environb.update(environment | coerced)  # which it has set itself, behind what it was given
     code = None if text.venv and not interpreter.is_plain else compiled(sys.argv[0], text.source)
     sys.orig_argv = [*own, *sys.argv]
     if code is not None and text.venv:
@@ -164,17 +165,24 @@ class Text(NamedTuple):
     """Whether that is looked for among the folders of PATH."""
 
 
-def read(path: bytes, own: str) -> Text:
+UNREADABLE = Text(b"\0", "", "", is_found_by_path=False)
+"""Stands for a script of which only the interpreter itself can tell what is wrong with it."""
+
+
+def read(path: bytes, own: list[str]) -> Text:
     """Read a script.
 
     Args:
         path: where it lies.
-        own: this interpreter, as scripts name it.
+        own: this interpreter, as scripts name it, and its options.
 
-    Raises:
-        OSError: it cannot be read.
+    Returns:
+        `UNREADABLE` where that is so, and where it asks for another interpreter by now.
     """
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return UNREADABLE
     try:
         source = data = os.read(fd, MAX_SOURCE)
         while data and len(source) <= MAX_SOURCE:
@@ -183,9 +191,19 @@ def read(path: bytes, own: str) -> Text:
         folder = os.readlink(f"/proc/self/fd/{fd}").rpartition("/")[0] or "/"  # noqa: PTH115  (pathlib would double this small process)
     finally:
         os.close(fd)
-    asked = os.fsdecode(source[2:].split(None, 1)[0])
-    by_path = asked in ("/usr/bin/env", "/bin/env")
-    return Text(source, folder, "" if by_path or asked == own else asked, by_path)
+    program, *options = os.fsdecode(source[2 : source.find(b"\n")]).strip().split(None, 1) or [""]
+    by_path = program in ("/usr/bin/env", "/bin/env")
+    if by_path and options:
+        program, options = options[0], []
+    venv = "" if program == own[0] else program
+    if not source.startswith(b"#!") or not program or options != own[1:] or (venv and not is_of_venv(venv)):
+        return UNREADABLE
+    return Text(source, folder, venv, by_path)
+
+
+def is_of_venv(program: str) -> bool:
+    """Whether an interpreter is one of a virtual environment."""
+    return os.path.exists(f"{os.path.dirname(os.path.dirname(program))}/pyvenv.cfg")  # noqa: PTH110, PTH120  (as above)
 
 
 def enter_venv(interpreter: Interpreter, executable: str) -> None:

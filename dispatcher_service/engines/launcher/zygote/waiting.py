@@ -220,11 +220,8 @@ class Zygote:
 
         Returns:
             The script, and how this interpreter would have been started for it.
-
-        Raises:
-            OSError: it cannot be read.
         """
-        text = script.read(argv[0], self.profile["argv"][0])
+        text = script.read(argv[0], self.profile["argv"])
         own = [text.venv or self.profile["argv"][0], *self.profile["argv"][1:]]
         self.memory.show([*map(os.fsencode, own), *argv], [b"%b=%b" % pair for pair in environment.items()])
         return text, own
