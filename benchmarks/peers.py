@@ -7,7 +7,9 @@ in a temporary folder. Nothing isolates the executables that they run.
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -85,11 +87,13 @@ def wait_for(port: int, log: Path) -> None:
 def started(command: list[str], log: Path) -> Iterator[int]:
     """Run a server that stays in the foreground; yields its process id."""
     with log.open("ab") as output:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=ENVIRONMENT)
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=ENVIRONMENT, start_new_session=True
+        )
     try:
         yield process.pid
     finally:
-        process.terminate()
+        os.killpg(process.pid, signal.SIGTERM)  # fcgiwrap's workers do not end with it
         process.wait(PATIENCE)
 
 
