@@ -6,7 +6,17 @@ import os
 from collections.abc import Sequence
 
 PACKAGE = "dispatcher_service.engines.launcher"
-PARTS = ("kernel", "landlock", "removal", "processes", "wire", "zygote.script", "zygote.joining", "zygote.waiting")
+PARTS = (
+    "kernel",
+    "landlock",
+    "removal",
+    "processes",
+    "wire",
+    "zygote.ending",
+    "zygote.script",
+    "zygote.joining",
+    "zygote.waiting",
+)
 """Modules below the package, in the order in which one imports another."""
 BOOT = "exec(open({fd}, 'rb').read(), {{'__name__': 'graft'}})"
 """What an interpreter is to run; the text is in that descriptor, and nothing of it is in `__main__` then."""
