@@ -14,13 +14,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from dispatcher_service.engines.base import Access, EngineUnavailable, Network, Verdict
 from dispatcher_service.engines.launcher import client
 from dispatcher_service.engines.native.engine import NativeEngine
 from dispatcher_service.engines.options import EngineOptions
-from support.engines import maker_of
+from isolation.sandbox import PYTHON as INTERPRETER
+from support.engines import depth, maker_of
 
 BOOT = (
     "import sys; sys.path.append(sys.argv.pop(1)); {changes}; "
@@ -59,6 +61,16 @@ spares.LIFE = 0.05
 Cgroups.kills_all_for_memory = True
 """
 """Nothing else than the call's end wakes the launcher, as with control groups of version 2."""
+
+
+TWO_INTERPRETERS = """
+from dispatcher_service.engines.launcher import zygotes
+zygotes.MOST_ZYGOTES, zygotes.KEPT = 2, 0.0
+"""
+STUCK = """
+from dispatcher_service.engines.launcher import zygotes
+zygotes.ANSWER_SECONDS = 0.5
+"""
 
 
 @pytest.fixture
@@ -115,6 +127,51 @@ async def test_a_call_may_have_a_year(native, tree, changed):
     finally:
         await engine.close()
     assert outcome.verdict is Verdict.EXITED, outcome
+
+
+async def warm(engine, command):
+    """Wait until a script that prints its parent is run in a warm interpreter."""
+    async with asyncio.timeout(60):
+        while (
+            outcome := await engine.run(dataclasses.replace(command, call_id=secrets.token_hex(8)))
+        ).stdout != b"0\n":
+            assert outcome.stdout == b"1\n", outcome
+            await asyncio.sleep(0.02)
+
+
+async def test_the_interpreter_that_was_used_least_lately_makes_room(changed, tree):
+    changed(TWO_INTERPRETERS)
+    engine = NativeEngine()
+    await engine.prepare()
+    try:
+        command = tree.command(f"#!{INTERPRETER}\nimport os\nprint(os.getppid())\n")
+        folders = [dataclasses.replace(command, mount_at=f"/opt/folder{number}") for number in range(3)]
+        for folder in folders:
+            await warm(engine, folder)
+        assert (await engine.run(folders[2])).stdout == b"0\n"
+        assert (await engine.run(folders[0])).stdout == b"1\n", "it has made room"
+    finally:
+        await engine.close()
+
+
+async def test_an_interpreter_that_stands_still_holds_nobody_up_for_long(changed, tree):
+    changed(STUCK)
+    engine = NativeEngine()
+    await engine.prepare()
+    try:
+        command = tree.command(f"#!{INTERPRETER}\nimport os\nprint(os.getppid())\n")
+        await warm(engine, command)
+        level = depth(engine.launcher_pid)
+        children = psutil.Process(engine.launcher_pid).children()
+        (zygote,) = (one for one in children if depth(one.pid) == level and "exec(" in " ".join(one.cmdline()))
+        zygote.suspend()
+        calls = (engine.run(dataclasses.replace(command, call_id=str(number))) for number in range(40))
+        outcomes = await asyncio.wait_for(asyncio.gather(*calls), 60)
+        assert {outcome.stdout for outcome in outcomes} <= {b"0\n", b"1\n"}
+        assert not zygote.is_running() or zygote.status() == psutil.STATUS_ZOMBIE
+        await warm(engine, command)
+    finally:
+        await engine.close()
 
 
 @pytest.mark.parametrize("room", [0, 1, 2, 3, 5, 8])

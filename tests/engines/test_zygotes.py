@@ -13,7 +13,7 @@ from dispatcher_service.engines.executables import python_script
 from dispatcher_service.engines.launcher.zygote.script import UNREADABLE, read
 from dispatcher_service.engines.native.engine import warm_finding
 from isolation.conftest import USERS
-from isolation.sandbox import IS_EXECUTED, IS_WARM, PROBE, PYTHON, Sandbox
+from isolation.sandbox import IS_EXECUTED, PROBE, PYTHON, Sandbox
 from support.interpreters import SHEBANG, afresh, assert_same, is_executed, script
 
 FLAGS = "import json, os, sys; print(sys.flags, sys.path, sys.executable, sys.orig_argv, os.getppid() if 0 else '', open('/proc/self/comm').read(), open('/proc/self/cmdline').read(), sys.dont_write_bytecode, sys.warnoptions)"
@@ -236,10 +236,3 @@ def test_a_module_ahead_that_is_not_there():
         assert "No module named 'no_such_module'" in box.errors()
     finally:
         box.close()
-
-
-def test_more_folders_than_interpreters(sandbox):
-    """The one that was used least lately makes room."""
-    for number in range(9):
-        sandbox.warm_up(SHEBANG, mount_at=f"/opt/folder{number}")
-    assert sandbox.run(afresh(script(sandbox, PROBE), zygote=True, mount_at="/opt/folder8")).stdout == IS_WARM

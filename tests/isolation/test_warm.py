@@ -335,19 +335,6 @@ def test_children_that_die_are_not_missed(own):
     own.sandbox.warm_up(SHEBANG)
 
 
-def test_an_interpreter_that_stands_still_holds_nobody_up_for_long(own):
-    own.python("pass")
-    (zygote,) = own.those(inside=False)
-    zygote.suspend()
-    shell = own.sandbox.command(own.sandbox.add("#!/bin/sh\n"))  # for which nothing is warmed, and waited for
-    command = dataclasses.replace(shell, executable=own.sandbox.add(f"{SHEBANG}\nprint('done')"))
-    commands = [dataclasses.replace(command, call_id=secrets.token_hex(8)) for _call in range(40)]
-    outcomes = [call.result(60) for call in [own.sandbox.submit(one) for one in commands]]
-    assert {outcome.stdout for outcome in outcomes} == {b"done\n"}
-    assert not zygote.is_running() or zygote.status() == psutil.STATUS_ZOMBIE
-    own.sandbox.warm_up(SHEBANG)
-
-
 def test_the_end_of_the_launcher_is_that_of_its_interpreters(own):
     mark = f"7{secrets.randbelow(10**6):06d}"
     name = own.sandbox.add(f"{SHEBANG}\nimport time; time.sleep(60)")

@@ -348,10 +348,14 @@ class Cgroups:
         if not self._remove(group.name):
             self._dying.append(group.name)
 
-    def close(self) -> None:
-        """Remove all groups; what is still in them is killed."""
+    def rest(self) -> None:
+        """Close what is kept open of groups that wait for a call."""
         for group in self._idle:
             group.close()
+
+    def close(self) -> None:
+        """Remove all groups; what is still in them is killed."""
+        self.rest()
         self._idle.clear()
         for hierarchy in self.hierarchies:
             hierarchy.close()

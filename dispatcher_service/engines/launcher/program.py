@@ -64,6 +64,8 @@ MAX_DESCRIPTORS = 64
 """Of one message; the kernel takes 253."""
 TRUNCATED, WITHOUT_SOME = int(socket.MSG_TRUNC), int(socket.MSG_CTRUNC)
 """Plain numbers: what `socket` has makes a new object of each combination."""
+REST_AFTER = 3.0
+"""Seconds after the last call after which what is kept open for the next ones is closed."""
 MAX_WAIT = 3600.0
 """Seconds that are slept at once: a call may last for a year, and epoll takes no more than three weeks."""
 OWN_PROCESSES = {"bubblewrap": 2}
@@ -94,6 +96,8 @@ class Launcher(ABC):
         self.firsts: dict[int, Call] = {}
         """Those whose first process is not reaped, by its number."""
         self.deadlines: list[tuple[float, int]] = []
+        self.rests_at: float | None = None
+        """When `rest` is to be called, by the monotonic clock; None for when there is nothing to let go of."""
         self.slots = list(range(MAX_CALLS - 1, -1, -1))
         self.requests = Requests()
         self.poll = select.epoll()
@@ -152,13 +156,20 @@ class Launcher(ABC):
                     self.heard(fd)
             if not events:
                 self.idle()
+                self.rest()
             self.expire()
             self.reap()
+
+    def rest(self) -> None:
+        """Let go of what only the next calls would be quicker by, when none has come for a while."""
+        if self.rests_at is not None and self.rests_at <= time.monotonic():
+            self.rests_at = None
+            self.cgroups.rest()
 
     def timeout(self) -> float:
         """Seconds until something is to be done; -1 for when something happens."""
         times = [self.deadlines[0][0]] if self.deadlines else []
-        times += [due for due in (self.metering.due(), self.due()) if due is not None]
+        times += [due for due in (self.metering.due(), self.due(), self.rests_at) if due is not None]
         return min(MAX_WAIT, max(0.0, min(times) - time.monotonic())) if times else -1.0
 
     def send(self, message: dict[str, Any]) -> None:
@@ -320,6 +331,7 @@ class Launcher(ABC):
         """
         self.slots.append(call.slot)
         self.metering.drop(call.meter, empty=empty)
+        self.rests_at = time.monotonic() + REST_AFTER
 
 
 @contextlib.contextmanager

@@ -82,6 +82,7 @@ def tidy(kept: int) -> None:
             signal.signal(number, signal.SIG_DFL)
         except OSError:
             continue  # a real-time signal that the C library keeps for itself
+    kernel.heed_all_signals()  # those, too: what is ignored stays so in every program
     for number in IGNORED:
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
