@@ -7,15 +7,23 @@ import dataclasses
 import os
 import secrets
 import signal
+from collections.abc import AsyncIterator
 
 import psutil
 import pytest
 
-from dispatcher_service.engines.base import Access, Verdict
+from dispatcher_service.engines.base import Access, Engine, Verdict
 from dispatcher_service.engines.launcher import spares
-from support.engines import depth, maker_of
+from support.engines import depth, maker_of, prepared
 
 WHERE = "#!/bin/sh\nls -A /tmp; : > /tmp/mine; for n in mnt pid user ipc uts; do readlink /proc/self/ns/$n; done; echo $$ $PPID; sleep ${1:-0}\n"
+
+
+@pytest.fixture
+async def native() -> AsyncIterator[Engine]:
+    """One maker is enough here: what keeps sandboxes is the launcher, and it is the same for both."""
+    async with prepared("native") as made:
+        yield made
 
 
 @pytest.fixture
