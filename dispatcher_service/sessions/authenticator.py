@@ -7,8 +7,8 @@ import time
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from dispatcher_service.sessions.follower import RegistryFollower, read_session
-from dispatcher_service.sessions.session import Session
+from dispatcher_service.sessions.follower import RegistryFollower
+from dispatcher_service.sessions.session import Session, read_session
 from dispatcher_service.sessions.touches import TouchReporter
 from graft.registry.v1 import identity_pb2
 from graft_common.errors import GraftError, server_busy, service_unavailable, session_invalid
@@ -98,7 +98,8 @@ class Authenticator:
         return answer if answer is not None and answer.until > time.monotonic() else None
 
     def _has_expired(self, session: Session) -> bool:
-        return time.time() >= self._touches.last_used(session) + session.idle
+        now = time.time()
+        return now >= session.ends or now >= self._touches.last_used(session) + session.idle
 
     async def _ask(self, key: str, known: Session | None) -> Session | None:
         """Ask the registry; while it is away, what is known and has not expired holds."""

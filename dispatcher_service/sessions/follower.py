@@ -5,18 +5,17 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
 
 import structlog
 from prometheus_client import Gauge
 
-from dispatcher_service.bundles.marks import BundleMark, read_mark
-from dispatcher_service.sessions.session import Session
+from dispatcher_service.bundles.marks import BundleMark
+from dispatcher_service.sessions.applying import ObjectChange, apply_changes, differences
 from dispatcher_service.sessions.view import RegistryView
-from graft.registry.v1 import identity_pb2, registry_pb2
+from graft.registry.v1 import registry_pb2
 from graft_common.errors import GraftError
-from graft_common.rpc.access_messages import read_grant
 from graft_common.rpc.client import stream
 from graft_common.rpc.clients import RegistryClients
 from graft_common.rpc.context import call_metadata
@@ -35,6 +34,10 @@ _KINDS = (
     registry_pb2.RESOURCE_KIND_SESSION,
     registry_pb2.RESOURCE_KIND_METHOD_BUNDLE,
     registry_pb2.RESOURCE_KIND_GRANT,
+    registry_pb2.RESOURCE_KIND_ROLE,
+    registry_pb2.RESOURCE_KIND_USER,
+    registry_pb2.RESOURCE_KIND_EXTENSION_VERSION,
+    registry_pb2.RESOURCE_KIND_LINK,
 )
 _FIXES = {
     "SERVICE_TOKEN_INVALID": "set the same GRAFT_SERVICE_TOKEN for the registry and the dispatcher",
@@ -51,6 +54,10 @@ class RegistryFollower:
         """Whether the present stream has brought anything yet."""
         self.on_bundles: Callable[[Mapping[str, BundleMark]], None] = _nothing
         """Is told all bundles of methods that are linked, by place, when they may have changed."""
+        self.on_objects: Callable[[int, Sequence[ObjectChange]], None] = _no_objects
+        """Is told each revision that the view has reached, and what has become of sessions, roles, users, extension
+        versions and links since the one before; between two steps of the event loop, when the view is there already.
+        """
         self._registry = registry
         self._metadata = call_metadata(token)
         self._synced = asyncio.Event()
@@ -131,27 +138,28 @@ class RegistryFollower:
                     return
                 match response.phase:
                     case registry_pb2.WATCH_PHASE_SNAPSHOT:
-                        _apply(snapshot, response.changes)
+                        apply_changes(snapshot, response.changes)
                     case registry_pb2.WATCH_PHASE_SNAPSHOT_COMPLETE:
-                        _apply(snapshot, response.changes)
-                        self._advance(snapshot, response.revision)
+                        apply_changes(snapshot, response.changes)
+                        self._advance(snapshot, response.revision, differences(self.view, snapshot))
                         self.on_bundles(snapshot.bundles)
                         _log.info("registry.synced", revision=response.revision, sessions=len(snapshot.sessions))
                         self._synced.set()
                     case registry_pb2.WATCH_PHASE_CHANGES:
-                        _apply(self.view, response.changes)
-                        self._advance(self.view, response.revision)
+                        changed = apply_changes(self.view, response.changes)
+                        self._advance(self.view, response.revision, changed)
                         if any(change.kind == registry_pb2.RESOURCE_KIND_METHOD_BUNDLE for change in response.changes):
                             self.on_bundles(self.view.bundles)
                     case _:
                         self._advance(self.view, response.revision)
                 yield
 
-    def _advance(self, view: RegistryView, revision: int) -> None:
+    def _advance(self, view: RegistryView, revision: int, changed: Sequence[ObjectChange] = ()) -> None:
         view.revision = revision
         self.view = view
         self._resume_at = revision
         SESSIONS.set(len(view.sessions))
+        self.on_objects(revision, changed)
         self._wake()
 
     def _set_connected(self, *, connected: bool) -> None:
@@ -164,47 +172,9 @@ class RegistryFollower:
         self._moved = asyncio.Event()
 
 
-def _apply(view: RegistryView, changes: Iterable[registry_pb2.Change]) -> None:
-    for change in changes:
-        gone = change.type == registry_pb2.CHANGE_TYPE_DELETE
-        if change.kind == registry_pb2.RESOURCE_KIND_SESSION:
-            if gone:
-                view.sessions.pop(change.key, None)
-            else:
-                view.sessions[change.key] = read_session(change.session)
-        elif change.kind == registry_pb2.RESOURCE_KIND_METHOD_BUNDLE:
-            if gone:
-                view.bundles.pop(change.key, None)
-            else:
-                view.bundles[change.key] = read_mark(change.method_bundle)
-        elif change.kind == registry_pb2.RESOURCE_KIND_GRANT:
-            _apply_grant(view, change, gone=gone)
-
-
-def _apply_grant(view: RegistryView, change: registry_pb2.Change, *, gone: bool) -> None:
-    view.grants.pop(change.key, None)
-    if gone:
-        return
-    try:
-        view.grants[change.key] = read_grant(change.grant)
-    except ValueError as error:
-        _log.warning("grant.not_understood", key=change.key, reason=str(error), fix="update the dispatcher")
-
-
 def _nothing(_bundles: Mapping[str, BundleMark]) -> None:
     return
 
 
-def read_session(message: identity_pb2.Session) -> Session:
-    """Read a session from the registry's message."""
-    return Session(
-        digest=message.digest,
-        uuid=message.uuid,
-        user=message.user,
-        user_uuid=message.user_uuid,
-        roles=tuple(message.roles),
-        created=message.created.ToMicroseconds() / 1e6,
-        last_active=message.last_active.ToMicroseconds() / 1e6,
-        expires=message.expires.ToMicroseconds() / 1e6,
-        originator=message.originator,
-    )
+def _no_objects(_revision: int, _changed: Sequence[ObjectChange]) -> None:
+    return

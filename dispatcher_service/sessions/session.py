@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
+from dispatcher_service.references import ref_of
+from graft.registry.v1 import identity_pb2
 from graft_common.roles import allow
 
 
@@ -24,6 +27,15 @@ class Session:
     expires: float
     """Seconds since the epoch when it ends unless it is used."""
     originator: str = ""
+    subject: str = ""
+    """Whom somebody else vouches for; empty for the registry's own users."""
+    ends: float = math.inf
+    """Seconds since the epoch when it ends however much it is used."""
+
+    @property
+    def ref(self) -> str:
+        """The reference by which others may name it: it opens nothing, the one that was given at login does."""
+        return ref_of(self.uuid)
 
     @property
     def track_id(self) -> str:
@@ -38,3 +50,20 @@ class Session:
     def may(self, role: str) -> bool:
         """Tell whether the session holds that role or one above it."""
         return allow(self.roles, role)
+
+
+def read_session(message: identity_pb2.Session) -> Session:
+    """Read a session from the registry's message."""
+    return Session(
+        digest=message.digest,
+        uuid=message.uuid,
+        user=message.user,
+        user_uuid=message.user_uuid,
+        roles=tuple(message.roles),
+        created=message.created.ToMicroseconds() / 1e6,
+        last_active=message.last_active.ToMicroseconds() / 1e6,
+        expires=message.expires.ToMicroseconds() / 1e6,
+        originator=message.originator,
+        subject=message.subject,
+        ends=message.ends.ToMicroseconds() / 1e6 if message.HasField("ends") else math.inf,
+    )

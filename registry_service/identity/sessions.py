@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -15,7 +15,7 @@ from registry_service import metrics
 from registry_service.identity import rules
 from registry_service.identity.audit import Action
 from registry_service.identity.passwords import Passwords
-from registry_service.identity.values import Account, Request, Session, SessionUse, Touch
+from registry_service.identity.values import Account, Request, Session, SessionUse, Touch, User
 from registry_service.store.change import Change
 from registry_service.store.store import Store
 from registry_service.tuning import Tuning
@@ -96,9 +96,25 @@ class Sessions:
             return await view.find_account(name)
 
     async def _open(self, account: Account, originator: str, action: Action) -> Opened | None:
+        async def is_still_there(change: Change) -> bool:
+            # The user may have been removed, or have another password, since this one was checked.
+            return await change.find_account(account.user.name) == account
+
+        return await self.open_for(account.user, originator, action, may=is_still_there)
+
+    async def open_for(
+        self,
+        user: User,
+        originator: str,
+        action: Action,
+        *,
+        subject: str = "",
+        ends: datetime | None = None,
+        may: Callable[[Change], Awaitable[bool]] | None = None,
+    ) -> Opened | None:
+        """Open a session for somebody who has proved who it is, and record it; None where that `may` no longer be."""
         now = self._tuning.now()
         ref = f"OpaqueRef:{uuid.uuid4()}"
-        user = account.user
         session = Session(
             digest=digest_of(ref),
             uuid=str(uuid.uuid4()),
@@ -108,10 +124,11 @@ class Sessions:
             originator=originator,
             created=now,
             last_active=now,
+            subject=subject,
+            ends=ends,
         )
         async with self._store.change() as change:
-            if await change.find_account(user.name) != account:
-                # The user was removed while the password was checked.
+            if may is not None and not await may(change):
                 return None
             evicted = await self._make_room(change, session)
             await change.add_session(session)
@@ -218,12 +235,12 @@ class Sessions:
         return [use for use, before in zip(after, uses, strict=True) if use != before]
 
     async def sweep(self) -> int:
-        """Close every session that has not been used for too long; return how many."""
+        """Close every session that has not been used for too long, or has to end; return how many."""
         closed = 0
         while True:
-            before = self._tuning.now() - self.idle
+            now = self._tuning.now()
             async with self._store.change() as change:
-                expired = await change.unused_sessions(before, CHUNK)
+                expired = await change.expired_sessions(now - self.idle, now, CHUNK)
                 await change.delete_sessions([session.digest for session in expired])
             for session in expired:
                 _log.info("session.closed", user=session.user, track_id=session.track_id, reason="expired")

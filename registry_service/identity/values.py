@@ -36,6 +36,11 @@ class Session:
     originator: str
     created: datetime
     last_active: datetime
+    subject: str = ""
+    """Whom somebody else vouches for: `oidc:` with the issuer and its name of the user, or `certificate:` with the
+    certificate's subject; empty for users of the registry's own."""
+    ends: datetime | None = None
+    """When the session ends however much it is used: with the token or the certificate that has opened it."""
 
     @property
     def track_id(self) -> str:
@@ -44,7 +49,8 @@ class Session:
 
     def expires(self, idle: timedelta) -> datetime:
         """Tell when the session ends if it is not used."""
-        return self.last_active + idle
+        unused = self.last_active + idle
+        return unused if self.ends is None else min(unused, self.ends)
 
 
 @dataclass(frozen=True, slots=True)

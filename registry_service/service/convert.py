@@ -97,6 +97,8 @@ def session(value: Session, idle: timedelta, *, with_digest: bool) -> identity_p
         last_active=timestamp(value.last_active),
         expires=timestamp(value.expires(idle)),
         originator=value.originator,
+        subject=value.subject,
+        ends=None if value.ends is None else timestamp(value.ends),
     )
 
 

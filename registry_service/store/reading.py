@@ -83,10 +83,11 @@ class Reading:
         rows = await self._connection.execute(_of_group(query, user=user, originator=originator))
         return [SessionUse(*row) for row in rows]
 
-    async def unused_sessions(self, until: datetime, limit: int) -> list[Session]:
-        """Return at most `limit` sessions that were last used at `until` or before."""
+    async def expired_sessions(self, until: datetime, now: datetime, limit: int) -> list[Session]:
+        """Return at most `limit` sessions that were last used at `until` or before, or have to end by `now`."""
         columns = tables.sessions.c
-        query = sa.select(tables.sessions).where(columns.last_active <= until).order_by(columns.last_active)
+        over = sa.or_(columns.last_active <= until, columns.ends <= now)
+        query = sa.select(tables.sessions).where(over).order_by(columns.last_active)
         return [_session(row) for row in await self._connection.execute(query.limit(limit))]
 
     async def login_records(self, *, before: int | None, since: datetime | None, limit: int) -> list[LoginRecord]:
@@ -213,6 +214,8 @@ def _session(row: sa.Row[Any]) -> Session:
         originator=row.originator,
         created=row.created,
         last_active=row.last_active,
+        subject=row.subject,
+        ends=row.ends,
     )
 
 

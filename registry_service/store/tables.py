@@ -56,13 +56,15 @@ sessions = sa.Table(
     metadata,
     sa.Column("digest", Name, primary_key=True),
     sa.Column("uuid", sa.Text, nullable=False),
-    sa.Column("user_name", Name, sa.ForeignKey("registry_user.name"), nullable=False, index=True),
+    sa.Column("user_name", Name, nullable=False, index=True),
     sa.Column("user_uuid", sa.Text, nullable=False),
     sa.Column("roles", sa.Text, nullable=False),
     sa.Column("originator", sa.Text, nullable=False, index=True),
     sa.Column("created", Instant, nullable=False),
     sa.Column("last_active", Instant, nullable=False, index=True),
     sa.Column("busy_until", Instant, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False, server_default=""),
+    sa.Column("ends", Instant, index=True),
 )
 
 events = sa.Table(

@@ -173,10 +173,10 @@ async def test_sessions_are_counted_used_and_deleted(store: Store, clock: Settab
         assert await view.count_sessions(user="ann") == 3
         assert await view.count_sessions(originator="tool") == 3
         assert [use.busy_until for use in await view.session_uses(digests=[second])] == [later]
-        unused = await view.unused_sessions(later - timedelta(minutes=20), 10)
+        unused = await view.expired_sessions(later - timedelta(minutes=20), later, 10)
         assert len(unused) == 3
         assert first not in {one.digest for one in unused}
-        assert len(await view.unused_sessions(later, 2)) == 2
+        assert len(await view.expired_sessions(later, later, 2)) == 2
     async with store.change() as change:
         assert await change.delete_sessions([first, "e" * 64]) == 1
         assert await change.delete_sessions([]) == 0
@@ -328,3 +328,14 @@ async def test_a_database_that_is_away_is_said_to_be(
         await break_within()
     await add_users(store, clock, "bob")
     await store.close()
+
+
+async def test_a_session_ends_when_it_has_to_however_much_it_is_used(store: Store, clock: SettableClock) -> None:
+    ending = replace(session(clock, 1, "oidc:ann", ""), subject="oidc:https://issuer.test ann", ends=clock())
+    lasting = replace(session(clock, 2, "oidc:ann", ""), subject=ending.subject, ends=clock() + timedelta(seconds=1))
+    async with store.change() as change:
+        for one in (ending, lasting):
+            await change.add_session(one)
+    async with store.read() as view:
+        assert await view.expired_sessions(clock() - timedelta(days=1), clock(), 10) == [ending]
+        assert await view.find_session(lasting.digest) == lasting
