@@ -1,10 +1,11 @@
-"""The part of the registry's state that calls are checked against, as of one revision."""
+"""The part of the registry's state that calls are checked against and objects are read from, as of one revision."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
 from dispatcher_service.bundles.marks import BundleMark
+from dispatcher_service.sessions.objects import Extension, Link, Objects, Role, User
 from dispatcher_service.sessions.session import Session
 from graft_common.declarations.access import Grant
 
@@ -21,3 +22,11 @@ class RegistryView:
     """The methods of linked extension versions, by place."""
     grants: dict[str, Grant] = field(default_factory=dict)
     """What administrators have granted, by `Asker.key`."""
+    roles: Objects[Role] = field(default_factory=Objects)
+    """By name."""
+    users: Objects[User] = field(default_factory=Objects)
+    """By name."""
+    extensions: Objects[Extension] = field(default_factory=Objects)
+    """By `name/version`."""
+    links: Objects[Link] = field(default_factory=Objects)
+    """By id in decimal."""
