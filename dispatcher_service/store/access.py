@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 from sqlalchemy import select
@@ -16,11 +16,16 @@ from graft_common.errors import GraftError, service_unavailable
 TIMEOUT = 15.0
 """Seconds that one transaction may take, the wait for a connection and for other writers included."""
 
+NOTED = "graft_noted"
+"""Marks a connection whose transaction has changed what watchers follow; see `dispatcher_service.store.changes`."""
+
 
 class Access:
     """Opens transactions."""
 
     def __init__(self, engine: AsyncEngine) -> None:
+        self.on_noted: Callable[[], None] = _nothing
+        """Is called after the commit of a transaction that has changed what watchers follow."""
         self._engine = engine
 
     @asynccontextmanager
@@ -43,7 +48,11 @@ class Access:
         """
         with _told():
             async with asyncio.timeout(TIMEOUT), self._engine.begin() as connection:
+                connection.info.pop(NOTED, None)
                 yield connection
+                noted = connection.info.pop(NOTED, False)
+        if noted:
+            self.on_noted()
 
     async def reachable(self) -> bool:
         """Tell whether the store answers at all, so that what it refused was the fault of the data."""
@@ -53,6 +62,10 @@ class Access:
         except GraftError:
             return False
         return True
+
+
+def _nothing() -> None:
+    return
 
 
 @contextmanager

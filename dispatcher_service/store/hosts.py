@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Row, and_, case, delete, exists, select, update
@@ -10,8 +11,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dispatcher_service.hosts.host import Host, HostFacts
+from dispatcher_service.references import ref_of
 from dispatcher_service.store import schema
 from dispatcher_service.store.access import Access
+from dispatcher_service.store.changes import Changed, note_changes
 from dispatcher_service.store.schema import plain_text, store_now
 
 _MAX_HOSTS = 10_000
@@ -45,6 +48,7 @@ class HostTable:
                 index_elements=[_columns.uuid], set_={**said, "epoch": _columns.epoch + 1}
             )
             epoch: int = (await connection.execute(upsert.returning(_columns.epoch))).scalar_one()
+            await _note(connection, [facts.uuid])
         return epoch
 
     async def renew(self, host: str, epoch: int, lease: float) -> bool:
@@ -57,7 +61,8 @@ class HostTable:
         """End the host's own lease."""
         async with self._access.writing() as connection:
             own = update(schema.host).where(_columns.uuid == host, _columns.epoch == epoch)
-            await connection.execute(own.values(live=False, lease_until=store_now()))
+            ended = await connection.execute(own.values(live=False, lease_until=store_now()))
+            await _note(connection, [host] if ended.rowcount else [])
 
     async def end_expired(self) -> list[Host]:
         """End the leases that were not prolonged in time; return the hosts that had them."""
@@ -67,6 +72,7 @@ class HostTable:
             if rows:
                 gone = update(schema.host).where(_columns.uuid.in_([row.uuid for row in rows]))
                 await connection.execute(gone.values(live=False))
+                await _note(connection, [row.uuid for row in rows])
         return [_host(row) for row in rows]
 
     async def forget_lost(self, age: float) -> None:
@@ -74,7 +80,8 @@ class HostTable:
         named = exists().where(schema.task.c.host == _columns.uuid)
         old = delete(schema.host).where(~_columns.live, _columns.lease_until < store_now() - age, ~named)
         async with self._access.writing() as connection:
-            await connection.execute(old)
+            forgotten = (await connection.scalars(old.returning(_columns.uuid))).all()
+            await _note(connection, forgotten, gone=True)
 
     async def list(self) -> list[Host]:
         """List the hosts by name."""
@@ -89,9 +96,22 @@ class HostTable:
         async with self._access.writing() as connection:
             dialect = _dialect(connection)
             first = dialect.insert(schema.pool).values(id=1, uuid=str(uuid.uuid4()), name=plain_text(name))
-            await connection.execute(first.on_conflict_do_nothing())
+            made = await connection.execute(first.on_conflict_do_nothing())
             row = (await connection.execute(select(schema.pool))).one()
+            if made.rowcount:
+                await note_changes(connection, [Changed("pool", ref_of(row.uuid))])
         return row.uuid, row.name
+
+
+async def _note(connection: AsyncConnection, hosts: Sequence[str], *, gone: bool = False) -> None:
+    """Note what becomes of hosts; with them the pool may have another coordinator."""
+    if hosts:
+        pool = (await connection.scalars(select(schema.pool.c.uuid))).all()
+        changes = [
+            *(Changed("host", ref_of(host), gone) for host in hosts),
+            *(Changed("pool", ref_of(p)) for p in pool),
+        ]
+        await note_changes(connection, changes)
 
 
 def _dialect(connection: AsyncConnection) -> Any:

@@ -101,6 +101,35 @@ call = Table(
     sqlite_autoincrement=True,
 )
 
+revision = Table(
+    "dispatcher_revision",
+    metadata,
+    Column("id", Integer, CheckConstraint("id = 1"), primary_key=True, autoincrement=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("forgotten", BigInteger, nullable=False),
+)
+
+change = Table(
+    "dispatcher_change",
+    metadata,
+    Column("class_name", String(64), primary_key=True),
+    Column("ref", String(256), primary_key=True),
+    Column("revision", BigInteger, nullable=False),
+    Column("added", BigInteger, nullable=False),
+    Column("deleted", Boolean, nullable=False),
+    Column("owner", Text, nullable=False),
+    Index("dispatcher_change_revision", "revision"),
+)
+
+registration = Table(
+    "dispatcher_registration",
+    metadata,
+    Column("session", String(64), primary_key=True),
+    Column("classes", JSON, nullable=False),
+    Column("token", String(64), nullable=False),
+    Column("used", Double, nullable=False),
+)
+
 
 class store_now(FunctionElement[float]):  # noqa: N801  (reads as the SQL function that it is)
     """The time by the store's clock: leases of several machines are compared by one clock only."""

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from dispatcher_service.store.access import Access
 from dispatcher_service.store.calls import CallTable
+from dispatcher_service.store.changes import ChangeTable
 from dispatcher_service.store.hosts import HostTable
 from dispatcher_service.store.tasks import TaskTable
 from graft_common.database import migrate, open_database
@@ -25,11 +26,12 @@ class DispatcherStore:
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
-        access = Access(engine)
+        self.access = access = Access(engine)
         self.reachable = access.reachable
         self.tasks = TaskTable(access)
         self.hosts = HostTable(access)
         self.calls = CallTable(access)
+        self.changes = ChangeTable(access)
 
     @classmethod
     async def open(cls, url: str) -> Self:
