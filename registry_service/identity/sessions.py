@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -11,18 +12,16 @@ import structlog
 
 from graft_common.errors import GraftError, session_invalid, value_not_supported
 from graft_common.rpc.context import digest as digest_of
-from registry_service import metrics
 from registry_service.identity import rules
 from registry_service.identity.audit import Action
-from registry_service.identity.passwords import Passwords
-from registry_service.identity.values import Account, Request, Session, SessionUse, Touch, User
+from registry_service.identity.values import Request, Session, SessionUse, Touch, User
 from registry_service.store.change import Change
 from registry_service.store.store import Store
 from registry_service.tuning import Tuning
 from registry_service.watch.clock import RevisionClock
 
-LOGIN = "session.login_with_password"
 LOGOUT = "session.logout"
+LOGOUT_SUBJECT = "session.logout_subject_identifier"
 CHUNK = 500
 """Sessions that one transaction changes at most when many are touched or have expired."""
 
@@ -50,69 +49,47 @@ class Sessions:
     """
 
     def __init__(
-        self, store: Store, clock: RevisionClock, passwords: Passwords, idle: timedelta, tuning: Tuning
+        self, store: Store, clock: RevisionClock, idle: timedelta, tuning: Tuning
     ) -> None:
         self.idle = idle
         self._store = store
         self._clock = clock
         self._found: dict[str, Session] = {}
         self._found_at = clock.revision
-        self._passwords = passwords
         self._tuning = tuning
         self._step = rules.touch_step(idle)
 
-    async def login(self, name: str, password: str, originator: str, request: Request) -> Opened:
-        """Open a session.
-
-        Raises:
-            GraftError: SESSION_AUTHENTICATION_FAILED [user, reason]; VALUE_NOT_SUPPORTED; SERVER_BUSY.
-        """
-        try:
-            opened = await self._login(name, password, originator, request)
-        except GraftError as error:
-            metrics.LOGINS.labels(error.code).inc()
-            raise
-        metrics.LOGINS.labels("OK").inc()
-        return opened
-
-    async def _login(self, name: str, password: str, originator: str, request: Request) -> Opened:
-        rules.check_originator(originator)
-        action = Action(LOGIN, request, self._tuning.now)
-        account = await self._find_account(name)
-        right = await self._passwords.matches(account.password_hash if account else None, password)
-        opened = await self._open(account, originator, action) if account is not None and right else None
-        if opened is not None:
-            return opened
-        # A name that nobody has may be a password in the wrong field: the record leaves it out.
-        user = account.user.name if account else ""
-        await self._store.record(action.record(None, "SESSION_AUTHENTICATION_FAILED", user=user, originator=originator))
-        _log.warning("login.failed", user=user, peer=rules.printable(request.peer))
-        raise GraftError("SESSION_AUTHENTICATION_FAILED", name[: rules.MAX_NAME], "Authentication failed")
-
-    async def _find_account(self, name: str) -> Account | None:
-        if not rules.is_user_name(name):
-            return None
-        async with self._store.read() as view:
-            return await view.find_account(name)
-
-    async def _open(self, account: Account, originator: str, action: Action) -> Opened | None:
-        async def is_still_there(change: Change) -> bool:
-            # The user may have been removed, or have another password, since this one was checked.
-            return await change.find_account(account.user.name) == account
-
-        return await self.open_for(account.user, originator, action, may=is_still_there)
-
     async def open_for(
-        self,
-        user: User,
-        originator: str,
-        action: Action,
-        *,
-        subject: str = "",
-        ends: datetime | None = None,
-        may: Callable[[Change], Awaitable[bool]] | None = None,
+        self, user: User, originator: str, action: Action, *, subject: str = "", ends: datetime | None = None
+    ) -> Opened:
+        """Open a session for somebody who has proved who it is, and record it; the oldest unused ones make room.
+
+        Args:
+            user: who; one of whom somebody else vouches for need not be known to the registry.
+            originator: what the client calls itself; it must have been checked.
+            action: the login.
+            subject: who vouches for the user, as in `Session`.
+            ends: when the session ends however much it is used.
+        """
+        async with self._store.change() as change:
+            ref, session, evicted = await self._add(change, user, originator, subject, ends)
+            await change.record(action.record(session, "OK"))
+        return self._opened(ref, session, evicted, change.revision)
+
+    async def open_if(
+        self, may: Callable[[Change], Awaitable[bool]], user: User, originator: str, action: Action
     ) -> Opened | None:
-        """Open a session for somebody who has proved who it is, and record it; None where that `may` no longer be."""
+        """Open a session for a user of the registry's own, as `open_for`; None where that `may` no longer be."""
+        async with self._store.change() as change:
+            if not await may(change):
+                return None
+            ref, session, evicted = await self._add(change, user, originator, "", None)
+            await change.record(action.record(session, "OK"))
+        return self._opened(ref, session, evicted, change.revision)
+
+    async def _add(
+        self, change: Change, user: User, originator: str, subject: str, ends: datetime | None
+    ) -> tuple[str, Session, list[str]]:
         now = self._tuning.now()
         ref = f"OpaqueRef:{uuid.uuid4()}"
         session = Session(
@@ -127,16 +104,15 @@ class Sessions:
             subject=subject,
             ends=ends,
         )
-        async with self._store.change() as change:
-            if may is not None and not await may(change):
-                return None
-            evicted = await self._make_room(change, session)
-            await change.add_session(session)
-            await change.record(action.record(session, "OK"))
+        evicted = await self._make_room(change, session)
+        await change.add_session(session)
+        return ref, session, evicted
+
+    def _opened(self, ref: str, session: Session, evicted: Sequence[str], revision: int) -> Opened:
         for digest in evicted:
             _log.info("session.closed", track_id=digest[:16], reason="evicted")
         _log.info("session.opened", user=session.user, track_id=session.track_id, originator=session.originator)
-        return Opened(ref, session, change.revision)
+        return Opened(ref, session, revision)
 
     async def _make_room(self, change: Change, session: Session) -> list[str]:
         evicted: set[str] = set()
@@ -165,6 +141,51 @@ class Sessions:
             await change.record(action.record(session, "OK"))
         _log.info("session.closed", user=session.user, track_id=session.track_id, reason="logout")
         return change.revision
+
+    async def logout_subject(self, caller: Session, identifier: str, request: Request) -> tuple[int, int]:
+        """Close all sessions of somebody but the caller's own; return how many, and the revision at which followers know.
+
+        Whoever has come by the local socket has no identifier, as in xapi.
+        """
+        action = Action(LOGOUT_SUBJECT, request, self._tuning.now)
+        async with self._store.change() as change:
+            known = [] if identifier == rules.LOCAL_UUID else await change.sessions_of_subject(identifier)
+            others = [digest for digest in known if digest != caller.digest]
+            closed = 0
+            for start in range(0, len(others), CHUNK):
+                closed += await change.delete_sessions(others[start : start + CHUNK])
+            await change.record(action.record(caller, "OK"))
+        for digest in others:
+            _log.info("session.closed", track_id=digest[:16], reason="logged out", by=caller.track_id)
+        return closed, change.known_revision
+
+    async def subjects(self) -> list[str]:
+        """Return the identifiers of all who have a session, but of whoever has come by the local socket."""
+        async with self._store.read() as view:
+            return [identifier for identifier in await view.session_subjects() if identifier != rules.LOCAL_UUID]
+
+    async def note(
+        self, ref: str, put: Mapping[str, str], remove: Sequence[str], *, replace_all: bool, only_new: bool
+    ) -> tuple[Session, int]:
+        """Change what is noted with a session; return it, and the revision at which followers know.
+
+        Raises:
+            GraftError: SESSION_INVALID [reference]; MAP_DUPLICATE_KEY; VALUE_NOT_SUPPORTED.
+        """
+        digest = (await self.use(ref)).digest
+        async with self._store.change() as change:
+            session = await change.find_session(digest)
+            if session is None:
+                raise session_invalid(ref)
+            known = dict(session.other_config)
+            again = [key for key in put if key in known] if only_new else []
+            if again:
+                raise GraftError("MAP_DUPLICATE_KEY", "session", "other_config", session.uuid, again[0])
+            noted = rules.noted(session.other_config, put, remove, replace_all=replace_all)
+            changed = dataclasses.replace(session, other_config=noted)
+            if changed != session:
+                await change.replace_other_config(changed)
+        return changed, change.known_revision
 
     async def check(self, ref: str) -> Session:
         """Return the session that the reference opens.
