@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 
 class GraftError(Exception):
@@ -71,10 +71,10 @@ def method_removed() -> GraftError:
     return GraftError("MESSAGE_REMOVED")
 
 
-def permission_denied(permission: str, roles: list[str]) -> GraftError:
+def permission_denied(permission: str, roles: Sequence[str], details: Mapping[str, str] | None = None) -> GraftError:
     """The session's roles do not hold the permission; the text is xapi's (rbac.ml)."""
     text = f"No permission in user session. (Roles with this permission: {', '.join(roles)})"
-    return GraftError("RBAC_PERMISSION_DENIED", permission, text)
+    return GraftError("RBAC_PERMISSION_DENIED", permission, text, details=details)
 
 
 def handle_invalid(kind: str, ref: str) -> GraftError:

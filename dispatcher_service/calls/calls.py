@@ -15,7 +15,7 @@ import structlog
 
 from dispatcher_service.builtins.base import Builtin, BuiltinTable, CallerContext
 from dispatcher_service.calls import metrics
-from dispatcher_service.calls.checks import UNDECLARED_PERMISSION, check_params, check_role
+from dispatcher_service.calls.checks import check_params, check_role, check_target
 from dispatcher_service.calls.record import AuditSink, CallRecord, action_of
 from dispatcher_service.calls.result import CallResult, TaskStarter
 from dispatcher_service.calls.runner import NO_LIMITS, Execution, ExecutionMeter, Runner, as_it_is
@@ -28,7 +28,7 @@ from dispatcher_service.sessions.authenticator import Authenticator
 from dispatcher_service.sessions.session import Session
 from graft_common.declarations.api import Source
 from graft_common.declarations.checking import MethodChecks
-from graft_common.declarations.model import ANYONE, Method, Residence, Types
+from graft_common.declarations.model import Method, Residence, Types
 from graft_common.errors import GraftError, method_unknown, service_unavailable, session_invalid
 from graft_common.values import Value
 
@@ -200,9 +200,7 @@ class Calls:
         if not target.origin.available:
             raise GraftError("MESSAGE_METHOD_UNKNOWN", request.method, details={"message": target.missing()})
         call.source = target.origin.source.value
-        permission = UNDECLARED_PERMISSION if target.method is None else request.method.lower()
-        if target.role != ANYONE:
-            check_role(session, target.role, permission)
+        check_target(session, target, request.method)
         call.declared = _declaration(in_force, request.method)
         params = _params(request, call.declared)
         call.checks = in_force.checks(request.method)

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from dispatcher_service.sessions.session import Session
 from graft_common.errors import permission_denied
-from graft_common.roles import READ_ONLY, at_least
+from graft_common.roles import READ_ONLY
 from graft_common.rpc.context import MIN_REVISION, CallContext, bearer, metadata_value
 
 
@@ -28,13 +28,13 @@ async def admit(sessions: SessionSource, context: CallContext, permission: str, 
         sessions: where sessions are found.
         context: the RPC.
         permission: what the caller asks for, in XenAPI's words: `task.cancel`.
-        role: the least role that may have it.
+        role: the least role that has it by its rank.
 
     Raises:
         GraftError: as `SessionSource.session_of`; RBAC_PERMISSION_DENIED.
     """
     seen = metadata_value(context, MIN_REVISION)
     session = await sessions.session_of(bearer(context), int(seen) if seen.isdecimal() and len(seen) < 19 else 0)
-    if not session.may(role):
-        raise permission_denied(permission, at_least(role))
+    if not session.permits(permission, role):
+        raise permission_denied(permission, session.holders(permission, role))
     return session

@@ -83,7 +83,7 @@ def _apply(view: RegistryView, change: registry_pb2.Change) -> Iterator[ObjectCh
         case registry_pb2.RESOURCE_KIND_SESSION:
             old = view.sessions.pop(change.key, None)
             if not gone:
-                view.sessions[change.key] = read_session(change.session)
+                view.sessions[change.key] = read_session(change.session, view.book)
             yield from _change(old, view.sessions.get(change.key))
         case registry_pb2.RESOURCE_KIND_METHOD_BUNDLE:
             view.bundles.pop(change.key, None)
@@ -92,7 +92,9 @@ def _apply(view: RegistryView, change: registry_pb2.Change) -> Iterator[ObjectCh
         case registry_pb2.RESOURCE_KIND_GRANT:
             _apply_grant(view, change, gone=gone)
         case registry_pb2.RESOURCE_KIND_ROLE:
-            yield from _put(view.roles, change.key, None if gone else objects.read_role(change.role))
+            role = None if gone else objects.read_role(change.role)
+            view.book.set(change.key, None if role is None else role.definition)
+            yield from _put(view.roles, change.key, role)
         case registry_pb2.RESOURCE_KIND_USER:
             yield from _put(view.users, change.key, None if gone else objects.read_user(change.user))
         case registry_pb2.RESOURCE_KIND_EXTENSION_VERSION:

@@ -152,7 +152,7 @@ class Authenticator:
             if error.code == "SESSION_INVALID":
                 return self._remember(key, _Answer(None, 0, time.monotonic() + _UNKNOWN_FOR))
             raise self._not_answered(error) from error
-        session = read_session(response.session)
+        session = read_session(response.session, self._follower.view.book)
         return self._remember(key, _Answer(session, response.revision, time.monotonic() + _FOUND_FOR))
 
     def _not_answered(self, error: GraftError) -> GraftError:

@@ -9,6 +9,7 @@ from typing import Generic, Protocol, TypeVar
 
 from dispatcher_service.references import ref_of
 from graft.registry.v1 import identity_pb2, registry_pb2
+from graft_common import roles
 
 _NAMES = uuid.UUID("6f6a3f0e-5d0c-5c9e-9d3b-6b7a0c4f2e11")
 """What UUIDs are made with that the registry does not give out; the same in every dispatcher, and for ever."""
@@ -23,15 +24,23 @@ def made_uuid(kind: str, key: str) -> str:
 class Role:
     """A role that sessions can hold."""
 
-    name: str
-    rank: int
-    """Its place in the order of roles."""
-    description: str
+    definition: roles.Role
+    """What it is, and what it may."""
+
+    @property
+    def name(self) -> str:
+        """The name."""
+        return self.definition.name
+
+    @property
+    def description(self) -> str:
+        """What it is for."""
+        return self.definition.description
 
     @property
     def uuid(self) -> str:
         """Made of the name."""
-        return made_uuid("role", self.name)
+        return self.definition.uuid
 
     @property
     def ref(self) -> str:
@@ -163,7 +172,8 @@ def extension_uuid(name: str, version: str) -> str:
 
 def read_role(message: identity_pb2.Role) -> Role:
     """Read a role from the registry's message."""
-    return Role(message.name, message.rank, message.description)
+    own = roles.rank_of(message.base or message.name)
+    return Role(roles.Role(message.name, own, message.description, message.base, tuple(message.permissions)))
 
 
 def read_user(message: identity_pb2.User) -> User:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from dispatcher_service.references import ref_of
 from graft.registry.v1 import identity_pb2
-from graft_common.roles import allow
+from graft_common.roles import BUILT_IN, RoleBook
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,8 @@ class Session:
     """Whom somebody else vouches for; empty for the registry's own users."""
     ends: float = math.inf
     """Seconds since the epoch when it ends however much it is used."""
+    book: RoleBook = field(default=BUILT_IN, repr=False, compare=False)
+    """What roles may; that changes while the session is open."""
 
     @property
     def ref(self) -> str:
@@ -49,11 +52,24 @@ class Session:
 
     def may(self, role: str) -> bool:
         """Tell whether the session holds that role or one above it."""
-        return allow(self.roles, role)
+        return self.book.allow(self.roles, role)
+
+    def permits(self, permission: str, role: str) -> bool:
+        """Tell whether the session has a permission: it holds the role or one above it, or it was granted.
+
+        Args:
+            permission: in lower case.
+            role: the least built-in role that has it.
+        """
+        return self.book.permits(self.roles, permission, role)
+
+    def holders(self, permission: str, role: str) -> Sequence[str]:
+        """Name the roles that have a permission, the most powerful first."""
+        return self.book.holders(permission, role)
 
 
-def read_session(message: identity_pb2.Session) -> Session:
-    """Read a session from the registry's message."""
+def read_session(message: identity_pb2.Session, book: RoleBook) -> Session:
+    """Read a session from the registry's message; `book` tells what its roles may."""
     return Session(
         digest=message.digest,
         uuid=message.uuid,
@@ -66,4 +82,5 @@ def read_session(message: identity_pb2.Session) -> Session:
         originator=message.originator,
         subject=message.subject,
         ends=message.ends.ToMicroseconds() / 1e6 if message.HasField("ends") else math.inf,
+        book=book,
     )

@@ -8,6 +8,7 @@ from dispatcher_service.bundles.marks import BundleMark
 from dispatcher_service.sessions.objects import Extension, Link, Objects, Role, User
 from dispatcher_service.sessions.session import Session
 from graft_common.declarations.access import Grant
+from graft_common.roles import RoleBook
 
 
 @dataclass(slots=True)
@@ -22,6 +23,8 @@ class RegistryView:
     """The methods of linked extension versions, by place."""
     grants: dict[str, Grant] = field(default_factory=dict)
     """What administrators have granted, by `Asker.key`."""
+    book: RoleBook = field(default_factory=RoleBook)
+    """What each role may; the sessions of this view hold it."""
     roles: Objects[Role] = field(default_factory=Objects)
     """By name."""
     users: Objects[User] = field(default_factory=Objects)

@@ -77,7 +77,15 @@ def touch(message: identity_pb2.SessionTouch) -> Touch:
 
 def role(value: Role) -> identity_pb2.Role:
     """Write a role."""
-    return identity_pb2.Role(name=value.name, rank=value.rank, description=value.description)
+    return identity_pb2.Role(
+        name=value.name,
+        rank=value.rank,
+        description=value.description,
+        uuid=value.uuid,
+        custom=value.custom,
+        base=value.base,
+        permissions=value.permissions,
+    )
 
 
 def user(value: User) -> identity_pb2.User:

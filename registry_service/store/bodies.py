@@ -9,6 +9,7 @@ import msgspec
 from graft_common.declarations.access import Grant
 from graft_common.declarations.model import Access
 from registry_service.identity.values import Session, User
+from graft_common.roles import Role
 from registry_service.resources import Cluster, Declaration, ExtensionVersion, Link, MethodBundle
 from registry_service.watch.values import CatalogResource, Kind, Resource
 
@@ -22,6 +23,7 @@ _TYPES: dict[Kind, type[Any]] = {
     Kind.METHOD_BUNDLE: MethodBundle,
     Kind.GRANT: Grant,
 }
+    Kind.ROLE: Role,
 _access = msgspec.json.Decoder(Access)
 _decoders = {kind: msgspec.json.Decoder(of) for kind, of in _TYPES.items()}
 
@@ -68,3 +70,5 @@ def place(resource: CatalogResource) -> tuple[Kind, str, str]:
 def _version_place(name: str, version: str) -> tuple[str, str]:
     # A control character sorts before every character of a name.
     return f"{name}/{version}", f"{name}\x01{version}"
+        case Role():
+            return Kind.ROLE, resource.name, resource.name

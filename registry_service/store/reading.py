@@ -11,13 +11,14 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from graft_common.declarations.access import Asker, Grant
+from graft_common.roles import Role
 from registry_service.identity.values import Account, LoginRecord, Request, Session, SessionUse, User
 from registry_service.resources import LastGood
 from registry_service.store import bodies, tables
 from registry_service.watch.values import Batch, CatalogResource, Change, Kind, Resource, Revisions
 
 _CATALOG_KINDS = frozenset(
-    {Kind.EXTENSION_VERSION, Kind.LINK, Kind.DECLARATION, Kind.CLUSTER, Kind.METHOD_BUNDLE, Kind.GRANT}
+    {Kind.EXTENSION_VERSION, Kind.LINK, Kind.DECLARATION, Kind.CLUSTER, Kind.METHOD_BUNDLE, Kind.GRANT, Kind.ROLE}
 )
 
 
@@ -130,6 +131,10 @@ class Reading:
         """Return the last valid states of extension versions, of those for which one is kept."""
         columns = tables.last_good.c
         found: list[LastGood] = []
+    async def roles(self) -> list[Role]:
+        """Return what administrators have made of roles, by name; a built-in one only if anything was granted to it."""
+        return [role for role in await self.every_resource(Kind.ROLE) if isinstance(role, Role)]
+
         for start in range(0, len(keys), _MAX_KEYS):
             some = sa.tuple_(columns.extension_name, columns.extension_version).in_(keys[start : start + _MAX_KEYS])
             found += [LastGood(*row) for row in await self._connection.execute(sa.select(tables.last_good).where(some))]
@@ -154,7 +159,7 @@ class Reading:
         return body
 
     async def snapshot(self, kinds: frozenset[Kind]) -> list[Change]:
-        """Return everything that exists of these kinds, as changes of the newest revision; roles are not stored."""
+        """Return everything that exists of these kinds, as changes; of roles only what administrators have made."""
         revision = (await self.revisions()).current
         changes: list[Change] = []
         if Kind.USER in kinds:

@@ -11,8 +11,8 @@ from graft_common.roles import Role
 from registry_service.identity.values import Session, User
 from registry_service.resources import Cluster, Declaration, ExtensionVersion, Link, MethodBundle
 
-CatalogResource = ExtensionVersion | Link | Declaration | Cluster | MethodBundle | Grant
-Resource = Role | User | Session | CatalogResource
+CatalogResource = ExtensionVersion | Link | Declaration | Cluster | MethodBundle | Grant | Role
+Resource = User | Session | CatalogResource
 
 
 class Kind(Enum):

@@ -71,8 +71,9 @@ class Watches:
     async def _snapshot(self, kinds: frozenset[Kind]) -> list[Step]:
         async with self._store.read() as view:
             revision = (await view.revisions()).current
-            changes = await view.snapshot(kinds - {Kind.ROLE})
+            changes = await view.snapshot(kinds)
         if Kind.ROLE in kinds:
+            # Those of them that are stored come later and hold more.
             changes = [*(Change(revision, Kind.ROLE, role.name, role) for role in ROLES), *changes]
         size = self._tuning.batch
         parts = [changes[start : start + size] for start in range(0, len(changes), size)] or [[]]
