@@ -30,6 +30,8 @@ from registry_service.grants.grants import Grants
 from registry_service.hooks.runner import DispatcherHooks
 from registry_service.identity.access import Access
 from registry_service.identity.accounts import Accounts
+from registry_service.identity.failed_logins import FailedLogins
+from registry_service.identity.logins import Logins
 from registry_service.identity.passwords import Passwords
 from registry_service.identity.sessions import Sessions
 from registry_service.library.findings import FindingSearch
@@ -61,7 +63,7 @@ class RegistryApp:
         clock: RevisionClock,
         passwords: Passwords,
         sessions: Sessions,
-        accounts: Accounts,
+        failures: FailedLogins,
         token: str,
         settings: Settings,
         uploads: Uploads,
@@ -75,7 +77,9 @@ class RegistryApp:
         self._passwords = passwords
         self._uploads = uploads
         self._watches = Watches(store, clock, tuning)
-        self._maintenance = Maintenance(store, sessions, clock, tuning)
+        self._maintenance = Maintenance(store, sessions, failures, clock, tuning)
+        self._accounts = Accounts(store, passwords, failures, tuning)
+        logins = Logins(store, sessions, passwords, failures, tuning)
         links = Links(store, clock, tuning)
         cache = settings.data_dir / "cache"
         tree = Tree(settings.resources_path, cache / "catalog")
@@ -95,7 +99,7 @@ class RegistryApp:
         self.services: Sequence[RpcService] = (
             RpcService(
                 identity_pb2.DESCRIPTOR.services_by_name["IdentityService"],
-                IdentityServicer(store, accounts, sessions, access),
+                IdentityServicer(store, self._accounts, sessions, logins, access),
                 identity_pb2_grpc.add_IdentityServiceServicer_to_server,
             ),
             RpcService(
@@ -158,21 +162,21 @@ class RegistryApp:
         async with store.read() as view:
             clock = RevisionClock((await view.revisions()).current)
         store.on_commit = clock.advance
-        sessions = Sessions(store, clock, passwords, timedelta(seconds=settings.session_idle), tuning)
-        accounts = Accounts(store, passwords, tuning)
-        app = cls(store, clock, passwords, sessions, accounts, token, settings, _open_uploads(settings), tuning)
+        sessions = Sessions(store, clock, timedelta(seconds=settings.session_idle), tuning)
+        failures = FailedLogins(tuning)
+        app = cls(store, clock, passwords, sessions, failures, token, settings, _open_uploads(settings), tuning)
         try:
-            await app._begin(settings, accounts)
+            await app._begin(settings)
         except BaseException:
             app._uploads.close()
             raise
         return app
 
-    async def _begin(self, settings: Settings, accounts: Accounts) -> None:
+    async def _begin(self, settings: Settings) -> None:
         """See that there is an administrator, end what was begun, and read the directory."""
         password = settings.admin_password.get_secret_value() if settings.admin_password else None
         try:
-            self.generated_password = await accounts.ensure_administrator(settings.admin_user, password)
+            self.generated_password = await self._accounts.ensure_administrator(settings.admin_user, password)
         except GraftError as error:
             raise StartupError(
                 f"The first administrator cannot be added: {error}. Set GRAFT_ADMIN_USER and GRAFT_ADMIN_PASSWORD anew."

@@ -10,6 +10,7 @@ import structlog
 
 from graft_common.errors import GraftError
 from registry_service import metrics
+from registry_service.identity.failed_logins import FailedLogins
 from registry_service.identity.sessions import Sessions
 from registry_service.store.store import Store
 from registry_service.tuning import Tuning
@@ -23,9 +24,12 @@ _log = structlog.get_logger("graft.registry")
 class Maintenance:
     """The background tasks of one registry process; replicas may all run them."""
 
-    def __init__(self, store: Store, sessions: Sessions, clock: RevisionClock, tuning: Tuning) -> None:
+    def __init__(
+        self, store: Store, sessions: Sessions, failures: FailedLogins, clock: RevisionClock, tuning: Tuning
+    ) -> None:
         self._store = store
         self._sessions = sessions
+        self._failures = failures
         self._clock = clock
         self._tuning = tuning
         self._tasks: list[asyncio.Task[None]] = []
@@ -39,6 +43,7 @@ class Maintenance:
         self._tasks = [
             asyncio.create_task(self._repeat("poll", self.poll, self._tuning.poll_every)),
             asyncio.create_task(self._repeat("sweep", self.sweep, sweep_every)),
+            asyncio.create_task(self._repeat("alert", self.alert, self._tuning.failed_login_alert_every)),
         ]
 
     async def stop(self) -> None:
@@ -49,6 +54,7 @@ class Maintenance:
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
+        self._failures.alert()
 
     async def poll(self) -> None:
         """Learn the store's revision, which another replica may have moved."""
@@ -64,6 +70,10 @@ class Maintenance:
             await self._clock.reset(current)
         else:
             await self._clock.advance(current)
+
+    async def alert(self) -> None:
+        """Tell of logins that have failed since the last time."""
+        self._failures.alert()
 
     async def sweep(self) -> None:
         """Remove expired sessions, changes that need not be kept, the oldest login records, and unused bundles."""

@@ -36,6 +36,13 @@ class Tuning:
     busy_lease: timedelta = timedelta(minutes=10)
     """How long a session counts as busy after a report that it is; longer than the time between two reports."""
     login_records: int = 100_000
+    failed_login_delay: float = 0.5
+    """Seconds that the refusal of a first failed login takes; twice as long for each further one."""
+    failed_login_delay_at_most: float = 5.0
+    failed_logins_count_for: float = 600.0
+    """Seconds without a failure after which they are forgotten."""
+    failed_login_alert_every: float = 3600.0
+    """Seconds between alerts of failed logins (xapi, `failed_login_alert_freq`)."""
 
     watchers: int = 256
     batch: int = 500

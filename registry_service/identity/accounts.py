@@ -1,10 +1,11 @@
-"""Users: the first administrator, adding, removing, listing."""
+"""Users: the first administrator, adding, removing, listing, roles and passwords."""
 
 from __future__ import annotations
 
 import secrets
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 import structlog
@@ -14,14 +15,21 @@ from graft_common.errors import GraftError
 from registry_service.identity import rules
 from registry_service.identity.access import require_role
 from registry_service.identity.audit import Action
+from registry_service.identity.failed_logins import FailedLogins
 from registry_service.identity.passwords import Passwords
+from registry_service.identity.sessions import CHUNK
 from registry_service.identity.values import Account, LoginRecord, Request, Session, User
+from registry_service.store.change import Change
 from registry_service.store.store import Store
 from registry_service.tuning import Tuning
 
 CREATE = "user.create"
 DESTROY = "user.destroy"
 LIST = "user.get_all"
+LOGOUT_SUBJECT = "session.logout_subject_identifier"
+SET_ROLES = "user.set_roles"
+CHANGE_OF_OTHERS = "user.set_password"
+CHANGE_OF_OWN = "session.change_password"
 
 T = TypeVar("T")
 
@@ -31,9 +39,10 @@ _log = structlog.get_logger("graft.registry")
 class Accounts:
     """Keeps the users."""
 
-    def __init__(self, store: Store, passwords: Passwords, tuning: Tuning) -> None:
+    def __init__(self, store: Store, passwords: Passwords, failures: FailedLogins, tuning: Tuning) -> None:
         self._store = store
         self._passwords = passwords
+        self._failures = failures
         self._tuning = tuning
 
     async def ensure_administrator(self, name: str, password: str | None) -> str | None:
@@ -89,6 +98,91 @@ class Accounts:
 
         return await self._recorded(create, lambda outcome: action.record(caller, outcome))
 
+    async def set_roles(self, caller: Session, name: str, roles: Sequence[str], request: Request) -> tuple[User, int]:
+        """Give a user other roles, from the next login on; return it and the revision at which followers know.
+
+        Raises:
+            GraftError: RBAC_PERMISSION_DENIED; USER_NOT_FOUND [name]; ROLE_NOT_FOUND [role]; VALUE_NOT_SUPPORTED for
+                the last administrator.
+        """
+        action = Action(SET_ROLES, request, self._tuning.now)
+
+        async def set_roles() -> tuple[User, int]:
+            require_role(caller, SET_ROLES, all_roles.POOL_ADMIN)
+            wanted = rules.check_roles(roles)
+            async with self._store.change() as change:
+                account = await self._account(change, name)
+                if all_roles.POOL_ADMIN not in wanted:
+                    rules.check_removal(name, await change.users())
+                user = replace(account.user, roles=wanted)
+                await change.replace_account(replace(account, user=user))
+                await change.record(action.record(caller, "OK"))
+            _log.info("user.roles_set", user=name, roles=wanted, by=caller.user, track_id=caller.track_id)
+            return user, change.revision
+
+        return await self._recorded(set_roles, lambda outcome: action.record(caller, outcome))
+
+    async def change_password(self, caller: Session, name: str, old: str, new: str, request: Request) -> int:
+        """Give a user another password, and close the user's other sessions; return the revision that says so.
+
+        One's own password takes the old one: a session that somebody else got hold of is not enough. That of others
+        needs pool-admin.
+
+        Args:
+            caller: who asks.
+            name: the user; empty for the caller.
+            old: the caller's password; not looked at for others.
+            new: the user's password to be.
+            request: where it comes from.
+
+        Raises:
+            GraftError: SESSION_AUTHENTICATION_FAILED [user, reason]; CHANGE_PASSWORD_REJECTED [reason];
+                RBAC_PERMISSION_DENIED; USER_NOT_FOUND [name]; SERVER_BUSY.
+        """
+        own = caller.is_own_user and name in {"", caller.user}
+        action = Action(CHANGE_OF_OWN if own else CHANGE_OF_OTHERS, request, self._tuning.now)
+
+        async def change_password() -> int:
+            if not own and not name:
+                raise GraftError("CHANGE_PASSWORD_REJECTED", "the user of this session has no password here")
+            if not own:
+                require_role(caller, CHANGE_OF_OTHERS, all_roles.POOL_ADMIN)
+            user = caller.user if own else name
+            rules.check_new_password(new)
+            before = await self._prove(caller, old, request) if own else None
+            hashed = await self._passwords.hash(new)
+            async with self._store.change() as change:
+                account = await self._account(change, user)
+                if before is not None and account != before:
+                    # It was changed while the old password was checked.
+                    raise _wrong_password(user)
+                await change.replace_account(replace(account, password_hash=hashed))
+                uses = await change.session_uses(user=user)
+                others = [use.digest for use in uses if use.digest != caller.digest]
+                await change.delete_sessions(others)
+                await change.record(action.record(caller, "OK"))
+            by = {"by": caller.user, "track_id": caller.track_id}
+            _log.info("user.password_changed", user=user, sessions_closed=len(others), **by)
+            return change.revision
+
+        return await self._recorded(change_password, lambda outcome: action.record(caller, outcome))
+
+    async def _prove(self, caller: Session, password: str, request: Request) -> Account:
+        """Return the caller's account if the password is the caller's; a wrong one counts as a failed login."""
+        async with self._store.read() as view:
+            account = await view.find_account(caller.user)
+        with self._failures.attempt(caller.user, request):
+            if account is not None and await self._passwords.matches(account.password_hash, password):
+                return account
+            await self._failures.failed(caller.user, caller.user, caller.originator, request)
+        raise _wrong_password(caller.user)
+
+    async def _account(self, change: Change, name: str) -> Account:
+        account = await change.find_account(name) if rules.is_user_name(name) else None
+        if account is None:
+            raise GraftError("USER_NOT_FOUND", rules.printable(name))
+        return account
+
     async def remove(self, caller: Session, name: str, request: Request) -> int:
         """Remove a user and close its sessions; return the revision at which followers know. Needs pool-admin.
 
@@ -111,6 +205,32 @@ class Accounts:
 
         return await self._recorded(remove, lambda outcome: action.record(caller, outcome))
 
+    async def log_out(self, caller: Session, identifier: str, request: Request) -> tuple[int, int]:
+        """Close all sessions of somebody but the caller's own. Needs pool-operator.
+
+        Returns:
+            How many were closed, and the revision at which followers know.
+
+        Raises:
+            GraftError: RBAC_PERMISSION_DENIED.
+        """
+        action = Action(LOGOUT_SUBJECT, request, self._tuning.now)
+
+        async def log_out() -> tuple[int, int]:
+            require_role(caller, LOGOUT_SUBJECT, all_roles.POOL_OPERATOR)
+            async with self._store.change() as change:
+                # Whoever has come by the local socket has no identifier, as in xapi.
+                known = [] if identifier == rules.LOCAL_UUID else await change.sessions_of_subject(identifier)
+                others = [digest for digest in known if digest != caller.digest]
+                for start in range(0, len(others), CHUNK):
+                    await change.delete_sessions(others[start : start + CHUNK])
+                await change.record(action.record(caller, "OK"))
+            for digest in others:
+                _log.info("session.closed", track_id=digest[:16], reason="logged out", by=caller.track_id)
+            return len(others), change.known_revision
+
+        return await self._recorded(log_out, lambda outcome: action.record(caller, outcome))
+
     async def users(self) -> list[User]:
         """Return the users by name."""
         async with self._store.read() as view:
@@ -129,3 +249,7 @@ class Accounts:
         except GraftError as error:
             await self._store.record(describe(error.code))
             raise
+
+
+def _wrong_password(user: str) -> GraftError:
+    return GraftError("SESSION_AUTHENTICATION_FAILED", user, "Authentication failed")

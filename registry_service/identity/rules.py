@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from graft_common import roles as all_roles
 from graft_common.errors import GraftError, value_not_supported
-from registry_service.identity.values import SessionUse, Touch, User
+from registry_service.identity.values import Session, SessionUse, Touch, User
 
 MAX_NAME = 255
 MAX_PASSWORD = 1024
 MAX_TOUCHES = 10_000
+MAX_KEYS = 64
+MAX_NOTED = 16 << 10
+LOCAL_SUPERUSER = "LOCAL_SUPERUSER"
+"""The name of whoever comes by the local socket, as in xapi's audit (rbac_audit.ml); no user can have it."""
+LOCAL_UUID = "00000000-0000-0000-0000-000000000000"
+LOCAL = "local:"
+"""Begins the subject of a session of the local superuser."""
 TOUCH_STEP = timedelta(seconds=600)
 """A session's last use is kept no more exactly than this (xapi, threshold_last_active)."""
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_PORT = re.compile(r":[0-9]+\Z")
 _SHOWN = 64
 
 
@@ -35,12 +43,22 @@ def check_user_name(name: str) -> None:
     """Raise VALUE_NOT_SUPPORTED if no user could have the name."""
     if not is_user_name(name):
         raise value_not_supported("name", name[:_SHOWN], f"a name has 1 to {MAX_NAME} printable characters")
+    if name == LOCAL_SUPERUSER:
+        raise value_not_supported("name", name, "it stands for whoever comes by the local socket")
 
 
 def check_password(password: str) -> None:
     """Raise VALUE_NOT_SUPPORTED, without the password, if it is empty or too long."""
     if not 1 <= len(password) <= MAX_PASSWORD:
         raise value_not_supported("password", "", f"a password has 1 to {MAX_PASSWORD} characters")
+
+
+def check_new_password(password: str) -> None:
+    """Raise CHANGE_PASSWORD_REJECTED, without the password, if nobody could have it."""
+    try:
+        check_password(password)
+    except GraftError as error:
+        raise GraftError("CHANGE_PASSWORD_REJECTED", error.params[-1]) from None
 
 
 def check_originator(originator: str) -> None:
@@ -67,14 +85,51 @@ def check_roles(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def check_removal(name: str, users: Sequence[User]) -> None:
-    """Raise VALUE_NOT_SUPPORTED if nobody would be left to administrate."""
+    """Raise VALUE_NOT_SUPPORTED if nobody were left to administrate without that user, or with other roles of it."""
     if not any(all_roles.POOL_ADMIN in user.roles for user in users if user.name != name):
         raise value_not_supported("name", name, f"it is the last user with the role {all_roles.POOL_ADMIN}")
+
+
+def is_local_superuser(session: Session) -> bool:
+    """Tell whether a session is of a local administrator, of whom clients ask no subject (xapi, session_check.ml)."""
+    return session.subject.startswith(LOCAL) or (session.is_own_user and all_roles.POOL_ADMIN in session.roles)
+
+
+def noted(
+    before: tuple[tuple[str, str], ...], put: Mapping[str, str], remove: Iterable[str], *, replace_all: bool
+) -> tuple[tuple[str, str], ...]:
+    """Return what is noted with a session after a change.
+
+    Raises:
+        GraftError: VALUE_NOT_SUPPORTED [other_config, key, reason].
+    """
+    after = {} if replace_all else dict(before)
+    for key in remove:
+        after.pop(key, None)
+    after.update(put)
+    for key in put:
+        if not is_user_name(key):
+            reason = f"a key has 1 to {MAX_NAME} printable characters"
+            raise value_not_supported("other_config", printable(key)[:_SHOWN], reason)
+    if len(after) > MAX_KEYS or sum(len(key) + len(value) for key, value in after.items()) > MAX_NOTED:
+        reason = f"a session keeps at most {MAX_KEYS} keys, and {MAX_NOTED} characters in all"
+        raise value_not_supported("other_config", next(iter(put), "")[:_SHOWN], reason)
+    return tuple(sorted(after.items()))
 
 
 def printable(text: str) -> str:
     """Make a text of the client's fit for a record: bounded, and without control characters."""
     return "".join(char if char.isprintable() else "?" for char in text[:MAX_NAME])
+
+
+def host_of(peer: str) -> str:
+    """Return a client's address without its port, which is another one for each connection."""
+    return _PORT.sub("", peer)
+
+
+def refusal_delay(failures: int, first: float, most: float) -> float:
+    """Return the seconds for which a refusal is held back: twice as long for each failure, up to `most`."""
+    return min(first * 2 ** min(failures - 1, 32), most) if failures > 0 else 0.0
 
 
 def touch_step(idle: timedelta) -> timedelta:

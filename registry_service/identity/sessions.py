@@ -21,7 +21,6 @@ from registry_service.tuning import Tuning
 from registry_service.watch.clock import RevisionClock
 
 LOGOUT = "session.logout"
-LOGOUT_SUBJECT = "session.logout_subject_identifier"
 CHUNK = 500
 """Sessions that one transaction changes at most when many are touched or have expired."""
 
@@ -48,9 +47,7 @@ class Sessions:
     have none; and sessions without an originator are counted by user only.
     """
 
-    def __init__(
-        self, store: Store, clock: RevisionClock, idle: timedelta, tuning: Tuning
-    ) -> None:
+    def __init__(self, store: Store, clock: RevisionClock, idle: timedelta, tuning: Tuning) -> None:
         self.idle = idle
         self._store = store
         self._clock = clock
@@ -141,23 +138,6 @@ class Sessions:
             await change.record(action.record(session, "OK"))
         _log.info("session.closed", user=session.user, track_id=session.track_id, reason="logout")
         return change.revision
-
-    async def logout_subject(self, caller: Session, identifier: str, request: Request) -> tuple[int, int]:
-        """Close all sessions of somebody but the caller's own; return how many, and the revision at which followers know.
-
-        Whoever has come by the local socket has no identifier, as in xapi.
-        """
-        action = Action(LOGOUT_SUBJECT, request, self._tuning.now)
-        async with self._store.change() as change:
-            known = [] if identifier == rules.LOCAL_UUID else await change.sessions_of_subject(identifier)
-            others = [digest for digest in known if digest != caller.digest]
-            closed = 0
-            for start in range(0, len(others), CHUNK):
-                closed += await change.delete_sessions(others[start : start + CHUNK])
-            await change.record(action.record(caller, "OK"))
-        for digest in others:
-            _log.info("session.closed", track_id=digest[:16], reason="logged out", by=caller.track_id)
-        return closed, change.known_revision
 
     async def subjects(self) -> list[str]:
         """Return the identifiers of all who have a session, but of whoever has come by the local socket."""

@@ -37,10 +37,18 @@ class Session:
     created: datetime
     last_active: datetime
     subject: str = ""
-    """Whom somebody else vouches for: `oidc:` with the issuer and its name of the user, or `certificate:` with the
-    certificate's subject; empty for users of the registry's own."""
+    """Whom somebody else vouches for: `oidc:` with the issuer and its name of the user, `certificate:` with the
+    certificate's subject, or `local:` with the number of the machine's user who has come by the local socket; empty for
+    users of the registry's own."""
     ends: datetime | None = None
     """When the session ends however much it is used: with the token or the certificate that has opened it."""
+    other_config: tuple[tuple[str, str], ...] = ()
+    """What clients have noted with it, by key."""
+
+    @property
+    def is_own_user(self) -> bool:
+        """Whether it is of a user whom the registry knows itself, with a password."""
+        return not self.subject
 
     @property
     def track_id(self) -> str:

@@ -13,6 +13,7 @@ from graft_common.declarations.access import Grant
 from graft_common.errors import value_not_supported
 from graft_common.roles import Role
 from graft_common.rpc.access_messages import grant_message
+from registry_service.identity import rules
 from registry_service.identity.values import LoginRecord, Session, Touch, User
 from registry_service.resources import Cluster, Declaration, ExtensionVersion, Link, MethodBundle
 from registry_service.watch.values import Change, Kind, Phase, Step
@@ -107,6 +108,8 @@ def session(value: Session, idle: timedelta, *, with_digest: bool) -> identity_p
         originator=value.originator,
         subject=value.subject,
         ends=None if value.ends is None else timestamp(value.ends),
+        other_config=dict(value.other_config),
+        is_local_superuser=rules.is_local_superuser(value),
     )
 
 

@@ -7,6 +7,7 @@ from graft_common import roles
 from graft_common.rpc.context import CallContext, bearer
 from registry_service.identity.access import Access
 from registry_service.identity.accounts import LIST, Accounts
+from registry_service.identity.logins import Logins
 from registry_service.identity.rules import MAX_TOUCHES
 from registry_service.identity.sessions import Sessions
 from registry_service.service import convert, paging
@@ -19,16 +20,27 @@ AUDIT = "audit_log.get"
 class IdentityServicer:
     """Translates."""
 
-    def __init__(self, store: Store, accounts: Accounts, sessions: Sessions, access: Access) -> None:
+    def __init__(self, store: Store, accounts: Accounts, sessions: Sessions, logins: Logins, access: Access) -> None:
         self._store = store
         self._accounts = accounts
         self._sessions = sessions
+        self._logins = logins
         self._access = access
 
     async def Login(self, request: pb.LoginRequest, context: CallContext) -> pb.LoginResponse:  # noqa: N802  (gRPC's name)
         """Open a session."""
-        opened = await self._sessions.login(request.user, request.password, request.originator, origin(context))
+        opened = await self._logins.login(request.user, request.password, request.originator, origin(context))
         return pb.LoginResponse(
+            session_ref=opened.ref,
+            session=convert.session(opened.session, self._sessions.idle, with_digest=False),
+            revision=opened.revision,
+        )
+
+    async def LoginLocal(self, request: pb.LoginLocalRequest, context: CallContext) -> pb.LoginLocalResponse:  # noqa: N802  (gRPC's name)
+        """Open a session of the local superuser, for services."""
+        self._access.need_service(bearer(context))
+        opened = await self._logins.login_local(request.uid, request.originator, origin(context))
+        return pb.LoginLocalResponse(
             session_ref=opened.ref,
             session=convert.session(opened.session, self._sessions.idle, with_digest=False),
             revision=opened.revision,
@@ -42,6 +54,37 @@ class IdentityServicer:
         """Describe the caller's session."""
         session = await self._access.need_session(bearer(context))
         return pb.WhoAmIResponse(session=convert.session(session, self._sessions.idle, with_digest=False))
+
+    async def UpdateSession(  # noqa: N802  (gRPC's name)
+        self, request: pb.UpdateSessionRequest, context: CallContext
+    ) -> pb.UpdateSessionResponse:
+        """Change what is noted with the caller's session."""
+        session, revision = await self._sessions.note(
+            bearer(context),
+            request.put,
+            request.remove,
+            replace_all=request.replace_all,
+            only_new=request.only_new,
+        )
+        message = convert.session(session, self._sessions.idle, with_digest=False)
+        return pb.UpdateSessionResponse(session=message, revision=revision)
+
+    async def ListSubjectIdentifiers(  # noqa: N802  (gRPC's name)
+        self,
+        request: pb.ListSubjectIdentifiersRequest,  # noqa: ARG002  (gRPC's)
+        context: CallContext,
+    ) -> pb.ListSubjectIdentifiersResponse:
+        """Name everybody who has a session."""
+        await self._access.need_session(bearer(context))
+        return pb.ListSubjectIdentifiersResponse(identifiers=await self._sessions.subjects())
+
+    async def LogoutSubject(  # noqa: N802  (gRPC's name)
+        self, request: pb.LogoutSubjectRequest, context: CallContext
+    ) -> pb.LogoutSubjectResponse:
+        """Close somebody's sessions."""
+        caller = await self._access.need_session(bearer(context))
+        closed, revision = await self._accounts.log_out(caller, request.identifier, origin(context))
+        return pb.LogoutSubjectResponse(closed=closed, revision=revision)
 
     async def LookupSession(  # noqa: N802  (gRPC's name)
         self, request: pb.LookupSessionRequest, context: CallContext
@@ -75,6 +118,22 @@ class IdentityServicer:
             caller, request.name, request.password, request.roles, origin(context)
         )
         return pb.CreateUserResponse(user=convert.user(user), revision=revision)
+
+    async def SetUserRoles(self, request: pb.SetUserRolesRequest, context: CallContext) -> pb.SetUserRolesResponse:  # noqa: N802  (gRPC's name)
+        """Give a user other roles."""
+        caller = await self._access.need_session(bearer(context))
+        user, revision = await self._accounts.set_roles(caller, request.name, request.roles, origin(context))
+        return pb.SetUserRolesResponse(user=convert.user(user), revision=revision)
+
+    async def ChangePassword(  # noqa: N802  (gRPC's name)
+        self, request: pb.ChangePasswordRequest, context: CallContext
+    ) -> pb.ChangePasswordResponse:
+        """Give a user another password."""
+        caller = await self._access.need_session(bearer(context))
+        revision = await self._accounts.change_password(
+            caller, request.name, request.old_password, request.new_password, origin(context)
+        )
+        return pb.ChangePasswordResponse(revision=revision)
 
     async def DeleteUser(self, request: pb.DeleteUserRequest, context: CallContext) -> pb.DeleteUserResponse:  # noqa: N802  (gRPC's name)
         """Remove a user."""

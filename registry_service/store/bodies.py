@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
 from graft_common.declarations.access import Grant
 from graft_common.declarations.model import Access
-from registry_service.identity.values import Session, User
 from graft_common.roles import Role
+from registry_service.identity.values import Session, User
 from registry_service.resources import Cluster, Declaration, ExtensionVersion, Link, MethodBundle
 from registry_service.watch.values import CatalogResource, Kind, Resource
 
@@ -22,8 +23,9 @@ _TYPES: dict[Kind, type[Any]] = {
     Kind.CLUSTER: Cluster,
     Kind.METHOD_BUNDLE: MethodBundle,
     Kind.GRANT: Grant,
-}
     Kind.ROLE: Role,
+}
+_pairs = msgspec.json.Decoder(tuple[tuple[str, str], ...])
 _access = msgspec.json.Decoder(Access)
 _decoders = {kind: msgspec.json.Decoder(of) for kind, of in _TYPES.items()}
 
@@ -49,6 +51,16 @@ def read_access(body: str) -> Access:
     return _access.decode(body)
 
 
+def write_pairs(pairs: Iterable[tuple[str, str]]) -> str:
+    """Write pairs of texts."""
+    return msgspec.json.encode(list(pairs)).decode()
+
+
+def read_pairs(body: str) -> tuple[tuple[str, str], ...]:
+    """Read pairs of texts."""
+    return _pairs.decode(body)
+
+
 def place(resource: CatalogResource) -> tuple[Kind, str, str]:
     """Return kind, key, and the position by which lists are sorted."""
     match resource:
@@ -62,6 +74,8 @@ def place(resource: CatalogResource) -> tuple[Kind, str, str]:
             return Kind.DECLARATION, resource.method, resource.method
         case Cluster():
             return Kind.CLUSTER, resource.name, resource.name
+        case Role():
+            return Kind.ROLE, resource.name, resource.name
         case Grant():
             asker = resource.asker
             return Kind.GRANT, asker.key, f"{asker.method}\x01{asker.extension}\x01{asker.version}"
@@ -70,5 +84,3 @@ def place(resource: CatalogResource) -> tuple[Kind, str, str]:
 def _version_place(name: str, version: str) -> tuple[str, str]:
     # A control character sorts before every character of a name.
     return f"{name}/{version}", f"{name}\x01{version}"
-        case Role():
-            return Kind.ROLE, resource.name, resource.name

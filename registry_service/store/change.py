@@ -53,6 +53,14 @@ class Change(Reading):
         await self._connection.execute(sa.insert(tables.users).values(row))
         self._put(Kind.USER, user.name, user)
 
+    async def replace_account(self, account: Account) -> None:
+        """Store the roles and the password of a user who is there."""
+        user = account.user
+        of_user = sa.update(tables.users).where(tables.users.c.name == user.name)
+        row = {"roles": " ".join(user.roles), "password_hash": account.password_hash}
+        await self._connection.execute(of_user.values(row))
+        self._put(Kind.USER, user.name, user)
+
     async def remove_account(self, name: str) -> int:
         """Remove a user and its sessions; return how many sessions there were."""
         uses = await self.session_uses(user=name)
@@ -67,9 +75,16 @@ class Change(Reading):
             "user_name": session.user,
             "roles": " ".join(session.roles),
             "busy_until": _NEVER,
+            "other_config": bodies.write_pairs(session.other_config),
         }
         del row["user"]
         await self._connection.execute(sa.insert(tables.sessions).values(row))
+        self._put(Kind.SESSION, session.digest, session)
+
+    async def replace_other_config(self, session: Session) -> None:
+        """Store what clients have noted with a session, which is there."""
+        of_session = sa.update(tables.sessions).where(tables.sessions.c.digest == session.digest)
+        await self._connection.execute(of_session.values(other_config=bodies.write_pairs(session.other_config)))
         self._put(Kind.SESSION, session.digest, session)
 
     async def use_sessions(self, uses: Sequence[SessionUse]) -> None:
@@ -262,6 +277,11 @@ class Change(Reading):
                 peer=record.request.peer,
             )
         )
+
+    @property
+    def known_revision(self) -> int:
+        """The revision at which followers know all that was changed, also where nothing was."""
+        return self.revision if self._events else self.revision - 1
 
     @property
     def has_changed(self) -> bool:

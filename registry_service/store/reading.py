@@ -68,6 +68,17 @@ class Reading:
         query = sa.select(tables.sessions).where(tables.sessions.c.digest.in_(list(digests)))
         return [_session(row) for row in await self._connection.execute(query)]
 
+    async def sessions_of_subject(self, user_uuid: str) -> list[str]:
+        """Return the digests of the sessions of whoever has the UUID."""
+        columns = tables.sessions.c
+        query = sa.select(columns.digest).where(columns.user_uuid == user_uuid)
+        return list(await self._connection.scalars(query))
+
+    async def session_subjects(self) -> list[str]:
+        """Return the UUIDs of all who have a session, in order."""
+        column = tables.sessions.c.user_uuid
+        return list(await self._connection.scalars(sa.select(column).distinct().order_by(column)))
+
     async def count_sessions(self, *, user: str | None = None, originator: str | None = None) -> int:
         """Count all sessions, or those of a user or an originator."""
         query = sa.select(sa.func.count()).select_from(tables.sessions)
@@ -120,6 +131,10 @@ class Reading:
         rows = await self._connection.scalars(query)
         return [cast("CatalogResource", bodies.read(kind, body)) for body in rows]
 
+    async def roles(self) -> list[Role]:
+        """Return what administrators have made of roles, by name; a built-in one only if anything was granted to it."""
+        return [role for role in await self.every_resource(Kind.ROLE) if isinstance(role, Role)]
+
     async def last_good_digests(self, of_format: str) -> dict[tuple[str, str], str]:
         """Return the digests of the last valid states that are kept, or "" for those of another format, by version."""
         columns = tables.last_good.c
@@ -131,10 +146,6 @@ class Reading:
         """Return the last valid states of extension versions, of those for which one is kept."""
         columns = tables.last_good.c
         found: list[LastGood] = []
-    async def roles(self) -> list[Role]:
-        """Return what administrators have made of roles, by name; a built-in one only if anything was granted to it."""
-        return [role for role in await self.every_resource(Kind.ROLE) if isinstance(role, Role)]
-
         for start in range(0, len(keys), _MAX_KEYS):
             some = sa.tuple_(columns.extension_name, columns.extension_version).in_(keys[start : start + _MAX_KEYS])
             found += [LastGood(*row) for row in await self._connection.execute(sa.select(tables.last_good).where(some))]
@@ -221,6 +232,7 @@ def _session(row: sa.Row[Any]) -> Session:
         last_active=row.last_active,
         subject=row.subject,
         ends=row.ends,
+        other_config=bodies.read_pairs(row.other_config),
     )
 
 

@@ -65,6 +65,7 @@ sessions = sa.Table(
     sa.Column("busy_until", Instant, nullable=False),
     sa.Column("subject", sa.Text, nullable=False, server_default=""),
     sa.Column("ends", Instant, index=True),
+    sa.Column("other_config", sa.Text, nullable=False, server_default="[]"),
 )
 
 events = sa.Table(

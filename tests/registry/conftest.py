@@ -81,7 +81,9 @@ def clock() -> SettableClock:
 
 @pytest.fixture
 def tuning(clock: SettableClock) -> Tuning:
-    return Tuning(password_cost=PasswordCost(1, 8, 1), poll_every=0.1, bookmark_every=0.3, now=clock)
+    return Tuning(
+        password_cost=PasswordCost(1, 8, 1), poll_every=0.1, bookmark_every=0.3, failed_login_delay=0, now=clock
+    )
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
