@@ -13,6 +13,7 @@ from gateway.backends import Backends
 from gateway.body import Bounds
 from gateway.call_times import CallTimes
 from gateway.exchange import Observed
+from gateway.jsonrpc_envelope import JsonRpcEnvelope
 from gateway.load import Load
 from gateway.logins import Logins
 from gateway.mcp.endpoint import McpEndpoint
@@ -22,11 +23,12 @@ from gateway.methods.calls import MethodCalls
 from gateway.methods.descriptions import Descriptions
 from gateway.methods.endpoint import MethodsEndpoint
 from gateway.offer import Offer
-from gateway.pages import KNOWN_PATHS, XML_RPC_PATHS, Pages
+from gateway.pages import JSON_RPC_PATHS, KNOWN_PATHS, XML_RPC_PATHS, Pages
 from gateway.readiness import Readiness
 from gateway.reference.endpoint import ReferenceEndpoint
+from gateway.rpc_endpoint import RpcEndpoint
 from gateway.xenapi import XenApi
-from gateway.xmlrpc_endpoint import XmlRpcEndpoint
+from gateway.xmlrpc_envelope import XmlRpcEnvelope
 from graft_common.rpc.batch_client import BatchClient
 from graft_common.rpc.clients import DispatcherClients, RegistryClients
 from graft_common.settings import Settings
@@ -49,7 +51,8 @@ class GatewayApp:
         self._offer = Offer(dispatcher.dispatcher)
         times = CallTimes(self._offer, settings.call_timeout)
         xenapi = XenApi(backends, times)
-        self._xmlrpc = XmlRpcEndpoint(xenapi, bounds, self._load)
+        self._xmlrpc = RpcEndpoint(XmlRpcEnvelope(xenapi), bounds, self._load)
+        self._jsonrpc = RpcEndpoint(JsonRpcEnvelope(xenapi), bounds, self._load)
         calls = MethodCalls(backends, xenapi, times)
         access = Access(self._logins)
         self._methods = MethodsEndpoint(MethodsApi(calls, Descriptions(self._offer), access), bounds, self._load)
@@ -78,6 +81,7 @@ class GatewayApp:
         """Refuse new calls, and wait for the running ones to end, but no longer than `timeout` seconds."""
         self._stopping = True
         self._xmlrpc.refuse_new()
+        self._jsonrpc.refuse_new()
         self._methods.refuse_new()
         self._mcp.refuse_new()
         self._ambari.refuse_new()
@@ -90,6 +94,7 @@ class GatewayApp:
     async def close(self) -> None:
         """Let go of what the application holds. The clients belong to the caller."""
         self._xmlrpc.close()
+        self._jsonrpc.close()
         self._ambari.close()
         self._reference.close()
         await self._mcp.close()
@@ -102,6 +107,8 @@ class GatewayApp:
         # The end points of calls stand beside Starlette, not behind it: that is half again as fast.
         if scope["path"] in XML_RPC_PATHS and scope["method"] in {"POST", "OPTIONS"}:
             await self._xmlrpc(scope, receive, send)
+        elif scope["path"] in JSON_RPC_PATHS and scope["method"] in {"POST", "OPTIONS"}:
+            await self._jsonrpc(scope, receive, send)
         elif MethodsEndpoint.serves(scope["path"]):
             await self._methods(scope, receive, send)
         elif McpEndpoint.serves(scope["path"]):

@@ -17,6 +17,11 @@ XMLRPC_CALLS = Counter(
     "XML-RPC calls, by what served them and how they ended: OK, the code of a common error, or OTHER.",
     ["kind", "outcome"],
 )
+JSONRPC_CALLS = Counter(
+    "graft_jsonrpc_calls_total",
+    "JSON-RPC calls, by what served them and how they ended: OK, the code of a common error, or OTHER.",
+    ["kind", "outcome"],
+)
 REST_CALLS = Counter(
     "graft_rest_calls_total",
     "Requests for methods and tasks over REST, by path and how they ended: OK, the code of a common error, or OTHER.",

@@ -14,14 +14,18 @@ from starlette.routing import Route
 
 from gateway.readiness import Readiness
 
-XML_RPC_PATHS = frozenset({"/", "/RPC2", "/xmlrpc"})
+XML_RPC_PATHS = frozenset({"/", "/RPC2", "/xmlrpc", "/json"})
+"""Those of xapi; `/json` takes XML-RPC there too, in spite of its name (api_server.ml)."""
+JSON_RPC_PATHS = frozenset({"/jsonrpc"})
 _PAGES = ("/", "/healthz", "/readyz", "/metrics")
-KNOWN_PATHS = XML_RPC_PATHS.union(_PAGES)
+_CALL_PATHS = XML_RPC_PATHS | JSON_RPC_PATHS
+KNOWN_PATHS = _CALL_PATHS.union(_PAGES)
 
 _ABOUT = """\
 Graft: methods and services added to a running platform.
 
 POST /, /RPC2, /xmlrpc   XenAPI calls in XML-RPC
+POST /jsonrpc            XenAPI calls in JSON-RPC, 1.0 and 2.0
 POST /api/v1/methods/…   calls in JSON, as /api/v1/methods/openapi.json describes them
 GET  /api/v1/tasks/…     the tasks of asynchronous calls
 POST /mcp                methods as tools for language models (MCP)
@@ -75,13 +79,13 @@ async def _refuse(request: Request, error: Exception) -> Response:
     path = request.url.path
     if path not in KNOWN_PATHS:
         text = (
-            "There is nothing at this path; XML-RPC is at /, /RPC2 and /xmlrpc, calls in JSON at /api/v1/methods,"
-            " tools at /mcp, Ambari's REST interface at /api/v1.\n"
+            "There is nothing at this path; XML-RPC is at /, /RPC2 and /xmlrpc, JSON-RPC at /jsonrpc, calls in JSON at"
+            " /api/v1/methods, tools at /mcp, Ambari's REST interface at /api/v1.\n"
         )
         return PlainTextResponse(text, 404)
     if isinstance(error, HTTPException) and error.status_code not in {404, 405}:
         return PlainTextResponse(f"{error.detail}.\n", error.status_code)
-    methods = [*(["GET", "HEAD"] if path in _PAGES else []), *(["OPTIONS", "POST"] if path in XML_RPC_PATHS else [])]
+    methods = [*(["GET", "HEAD"] if path in _PAGES else []), *(["OPTIONS", "POST"] if path in _CALL_PATHS else [])]
     allowed = ", ".join(methods)
     return PlainTextResponse(
         f"{request.method} is not answered at this path; use {allowed}.\n", 405, {"allow": allowed}

@@ -33,6 +33,17 @@ def parse(data: bytes, what: str = ARGUMENTS) -> Json:
     Raises:
         GraftError: VALUE_NOT_SUPPORTED [place, value, reason].
     """
+    value = read(data, what)
+    check(value, what)
+    return value
+
+
+def read(data: bytes, what: str = ARGUMENTS) -> Json:
+    """Read JSON as `parse` does, but leave it to `check` whether a call can carry what it holds.
+
+    Raises:
+        GraftError: VALUE_NOT_SUPPORTED [what, "", reason].
+    """
     try:
         value: Json = _decoder.decode(data.decode())
         if _SURROGATE.search(data):
@@ -43,9 +54,17 @@ def parse(data: bytes, what: str = ARGUMENTS) -> Json:
         ) from None
     except (ValueError, RecursionError) as error:
         raise value_not_supported(what, "", f"not JSON: {_reason(error)}") from None
+    return value
+
+
+def check(value: Json, what: str) -> None:
+    """Check that a call can carry what was read: integers of 64 bits, finite numbers, 64 levels.
+
+    Raises:
+        GraftError: VALUE_NOT_SUPPORTED [place, value, reason]; the place begins with `what`.
+    """
     if not _fits(value, MAX_DEPTH):
         raise _unfit(value, what, MAX_DEPTH)
-    return value
 
 
 def dump(value: object) -> bytes:

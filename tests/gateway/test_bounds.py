@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from fakes import PASSWORD, FakePlatform
 from gateway.app import GatewayApp
 from gateway.load import Load
+from gateway.xenapi import XenApi
 from graft_common.errors import GraftError
 from graft_common.settings import Settings
 from support.wire import Running, Wire, call, failure, request, running_gateway, success, wait_until
@@ -71,14 +72,16 @@ async def test_too_many_bytes_are_told(gateway: Running, session: str) -> None:
     await wait_until(lambda: gateway.app._load._bytes == 0)
 
 
-async def test_a_mistake_of_ours_is_told_without_its_text(gateway: Running, session: str) -> None:
+async def test_a_mistake_of_ours_is_told_without_its_text(
+    gateway: Running, session: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     reply = await gateway.post(call("Test.crash", session), x_request_id="id-7")
     assert reply.body == failure("INTERNAL_ERROR", "The server has made a mistake; its log has the request id id-7.")
 
     async def broken(*_: object) -> None:
         raise RuntimeError("secret")
 
-    gateway.app._xmlrpc._api.call = broken
+    monkeypatch.setattr(XenApi, "call", broken)
     reply = await gateway.post(call("Test.void", session), x_request_id="id-8")
     assert reply.body == failure("INTERNAL_ERROR", "The server has made a mistake; its log has the request id id-8.")
 
