@@ -1,10 +1,11 @@
-"""The readers of `pool.*` and `host.*`: the hosts as XenAPI shows them."""
+"""`pool.*` and `host.*`: the hosts as XenAPI shows them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
 from dispatcher_service.builtins.base import BuiltinTable
+from dispatcher_service.builtins.labels import label_setters
 from dispatcher_service.builtins.records import ObjectClass, readers
 from dispatcher_service.hosts.host import Host, Pool
 from dispatcher_service.hosts.membership import Membership
@@ -24,7 +25,7 @@ VENDOR = "Graft"
 POOL_FIELDS: Mapping[str, Callable[[Pool], Value]] = {
     "uuid": lambda pool: pool.uuid,
     "name_label": lambda pool: pool.name_label,
-    "name_description": lambda _: "",
+    "name_description": lambda pool: pool.labels.description,
     "master": lambda pool: pool.master,
     "default_SR": lambda _: NULL_REF,
     "suspend_image_SR": lambda _: NULL_REF,
@@ -32,15 +33,15 @@ POOL_FIELDS: Mapping[str, Callable[[Pool], Value]] = {
     "allowed_operations": lambda _: [],
     "current_operations": lambda _: {},
     "ha_enabled": lambda _: False,
-    "other_config": lambda _: {},
-    "tags": lambda _: [],
+    "other_config": lambda pool: dict(pool.labels.other_config),
+    "tags": lambda pool: list(pool.labels.tags),
 }
 """The record of the pool: what xapi's has and clients read (xapi, datamodel_pool.ml)."""
 
 HOST_FIELDS: Mapping[str, Callable[[Host], Value]] = {
     "uuid": lambda host: host.facts.uuid,
-    "name_label": lambda host: host.facts.name_label,
-    "name_description": lambda _: "",
+    "name_label": lambda host: host.name_label,
+    "name_description": lambda host: host.labels.description,
     "allowed_operations": lambda _: [],
     "current_operations": lambda _: {},
     "API_version_major": lambda _: API_VERSION_MAJOR,
@@ -55,18 +56,18 @@ HOST_FIELDS: Mapping[str, Callable[[Host], Value]] = {
         "xapi": XAPI_VERSION,
         "engine": host.facts.engine,
     },
-    "other_config": lambda _: {},
+    "other_config": lambda host: dict(host.labels.other_config),
     "hostname": lambda host: host.facts.name_label,
     "address": lambda host: _machine(host.facts.address),
     "metrics": lambda _: NULL_REF,
     "resident_VMs": lambda _: [],
-    "tags": lambda _: [],
+    "tags": lambda host: list(host.labels.tags),
 }
 """The record of a host: what xapi's has and clients read (xapi, datamodel_host.ml)."""
 
 
 def host_builtins(hosts: Membership) -> BuiltinTable:
-    """Make the readers of the pool and of hosts."""
+    """Make the readers of the pool and of hosts, and the setters of what administrators say of them."""
 
     async def pool(_session: Session, ref: str) -> Pool:
         found = await hosts.pool()
@@ -89,6 +90,8 @@ def host_builtins(hosts: Membership) -> BuiltinTable:
     return {
         **readers(ObjectClass("pool", POOL_FIELDS, pool, pools, has_name=False)),
         **readers(ObjectClass("host", HOST_FIELDS, host, all_hosts)),
+        **label_setters("pool", hosts.relabel_pool),
+        **label_setters("host", hosts.relabel_host),
     }
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from dispatcher_service.hosts.labels import Labels
 from dispatcher_service.references import NULL_REF, ref_of
 
 
@@ -38,6 +39,13 @@ class Host:
     lease_until: float
     live: bool
     """Whether its lease is in force, by the store's clock."""
+    labels: Labels = field(default_factory=Labels)
+    """What administrators say of it."""
+
+    @property
+    def name_label(self) -> str:
+        """The name that it was given, or the machine's where it was given none."""
+        return self.labels.name or self.facts.name_label
 
     @property
     def ref(self) -> str:
@@ -51,9 +59,15 @@ class Pool:
 
     uuid: str
     """Stays the same for the life of the store."""
-    name_label: str
+    labels: Labels
+    """What administrators say of it, its name among that."""
     master: str
     """The reference of the host that clients should take as the coordinator."""
+
+    @property
+    def name_label(self) -> str:
+        """Its name."""
+        return self.labels.name
 
     @property
     def ref(self) -> str:

@@ -13,10 +13,12 @@ from prometheus_client import Gauge
 
 from dispatcher_service.background import repeat
 from dispatcher_service.hosts.host import Host, HostFacts, Pool, coordinator
-from dispatcher_service.references import ref_of
+from dispatcher_service.hosts.labels import Change, Labels
+from dispatcher_service.references import ref_of, uuid_of
+from dispatcher_service.store.labels import Labelled
 from dispatcher_service.store.store import DispatcherStore
 from dispatcher_service.tasks.manager import log_lost
-from graft_common.errors import GraftError
+from graft_common.errors import GraftError, handle_invalid
 
 _log = structlog.get_logger("graft.hosts")
 
@@ -43,7 +45,7 @@ class Membership:
         self._facts = facts
         self._times = times
         self._pool_name = pool_name
-        self._pool_uuid = ""
+        self._pool_uuid, self._pool_labels = "", Labels()
         self._hosts: Sequence[Host] = ()
         self._epoch = 0
         self._heartbeat: asyncio.Task[None] | None = None
@@ -107,8 +109,27 @@ class Membership:
         return self._hosts
 
     async def pool(self) -> Pool:
-        """Return the pool."""
-        return Pool(self._pool_uuid, self._pool_name, coordinator(await self.list()))
+        """Return the pool, as it was last seen where the store does not answer."""
+        hosts = await self.list()
+        with suppress(GraftError):
+            self._pool_uuid, self._pool_labels = await self._store.hosts.pool()
+        return Pool(self._pool_uuid, self._pool_labels, coordinator(hosts))
+
+    async def relabel_pool(self, ref: str, change: Change) -> None:
+        """Change what is said of the pool.
+
+        Raises:
+            GraftError: HANDLE_INVALID ["pool", reference]; SERVICE_UNAVAILABLE; what the change raises.
+        """
+        await self._relabel("pool", ref, change)
+
+    async def relabel_host(self, ref: str, change: Change) -> None:
+        """Change what is said of a host.
+
+        Raises:
+            GraftError: HANDLE_INVALID ["host", reference]; SERVICE_UNAVAILABLE; what the change raises.
+        """
+        await self._relabel("host", ref, change)
 
     async def leave(self) -> None:
         """Give the lease back, so that nobody waits for this host."""
@@ -124,7 +145,12 @@ class Membership:
             with suppress(asyncio.CancelledError):
                 await self._heartbeat
 
+    async def _relabel(self, kind: Labelled, ref: str, change: Change) -> None:
+        uuid = uuid_of(ref)
+        if ref != ref_of(uuid) or not await self._store.labels.change(kind, uuid, change):
+            raise handle_invalid(kind, ref)
+
     async def _register(self) -> None:
         self._epoch = await self._store.hosts.register(self._facts, self._times.lease)
-        self._pool_uuid, self._pool_name = await self._store.hosts.pool(self._pool_name)
+        self._pool_uuid, self._pool_labels = await self._store.hosts.join_pool(self._pool_name)
         _log.info("host.registered", host=self.host_uuid, epoch=self._epoch, address=self._facts.address)

@@ -41,7 +41,7 @@ def host_message(host: Host) -> host_pb2.Host:
     return host_pb2.Host(
         ref=host.ref,
         uuid=host.facts.uuid,
-        name_label=host.facts.name_label,
+        name_label=host.name_label,
         address=host.facts.address,
         live=host.live,
         version=host.facts.version,

@@ -11,10 +11,12 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dispatcher_service.hosts.host import Host, HostFacts
+from dispatcher_service.hosts.labels import Labels
 from dispatcher_service.references import ref_of
 from dispatcher_service.store import schema
 from dispatcher_service.store.access import Access
 from dispatcher_service.store.changes import Changed, note_changes
+from dispatcher_service.store.labels import labels_of
 from dispatcher_service.store.schema import plain_text, store_now
 
 _MAX_HOSTS = 10_000
@@ -89,10 +91,11 @@ class HostTable:
         query = select(schema.host, in_force.label("in_force")).order_by(_columns.name_label, _columns.uuid)
         async with self._access.reading() as connection:
             rows = (await connection.execute(query.limit(_MAX_HOSTS))).all()
-        return [_host(row, live=bool(row.in_force)) for row in rows]
+        found = [_host(row, live=bool(row.in_force)) for row in rows]
+        return sorted(found, key=lambda host: (host.name_label, host.facts.uuid))
 
-    async def pool(self, name: str) -> tuple[str, str]:
-        """Return UUID and name of the pool; whoever asks first makes it, with the name given."""
+    async def join_pool(self, name: str) -> tuple[str, Labels]:
+        """Return UUID and labels of the pool; whoever asks first makes it, with the name given."""
         async with self._access.writing() as connection:
             dialect = _dialect(connection)
             first = dialect.insert(schema.pool).values(id=1, uuid=str(uuid.uuid4()), name=plain_text(name))
@@ -100,7 +103,13 @@ class HostTable:
             row = (await connection.execute(select(schema.pool))).one()
             if made.rowcount:
                 await note_changes(connection, [Changed("pool", ref_of(row.uuid))])
-        return row.uuid, row.name
+        return row.uuid, labels_of(row, "pool")
+
+    async def pool(self) -> tuple[str, Labels]:
+        """Return UUID and labels of the pool, which is there once a host has registered."""
+        async with self._access.reading() as connection:
+            row = (await connection.execute(select(schema.pool))).one()
+        return row.uuid, labels_of(row, "pool")
 
 
 async def _note(connection: AsyncConnection, hosts: Sequence[str], *, gone: bool = False) -> None:
@@ -127,4 +136,5 @@ def _host(row: Row[Any], *, live: bool = False) -> Host:
         started=row.started,
         lease_until=row.lease_until,
         live=live,
+        labels=labels_of(row, "host"),
     )

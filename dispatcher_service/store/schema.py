@@ -32,6 +32,9 @@ pool = Table(
     Column("id", Integer, CheckConstraint("id = 1"), primary_key=True, autoincrement=False),
     Column("uuid", String(36), nullable=False),
     Column("name", Text, nullable=False),
+    Column("description", Text, nullable=False, server_default=""),
+    Column("other_config", JSON, nullable=False, server_default="{}"),
+    Column("tags", JSON, nullable=False, server_default="[]"),
 )
 
 host = Table(
@@ -47,6 +50,10 @@ host = Table(
     Column("started", Double, nullable=False),
     Column("lease_until", Double, nullable=False),
     Column("live", Boolean, nullable=False),
+    Column("given_name", Text, nullable=False, server_default=""),
+    Column("description", Text, nullable=False, server_default=""),
+    Column("other_config", JSON, nullable=False, server_default="{}"),
+    Column("tags", JSON, nullable=False, server_default="[]"),
 )
 
 task = Table(

@@ -13,6 +13,7 @@ from dispatcher_service.store.access import Access
 from dispatcher_service.store.calls import CallTable
 from dispatcher_service.store.changes import ChangeTable
 from dispatcher_service.store.hosts import HostTable
+from dispatcher_service.store.labels import LabelTable
 from dispatcher_service.store.tasks import TaskTable
 from graft_common.database import migrate, open_database
 from graft_common.errors import StartupError
@@ -30,6 +31,7 @@ class DispatcherStore:
         self.reachable = access.reachable
         self.tasks = TaskTable(access)
         self.hosts = HostTable(access)
+        self.labels = LabelTable(access)
         self.calls = CallTable(access)
         self.changes = ChangeTable(access)
 

@@ -1,4 +1,4 @@
-"""The declarations of the methods that are a part of Graft: what a file says, and the readers of its classes."""
+"""The declarations of the methods that are a part of Graft: what a file says, and those that its classes imply."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from graft_common.declarations.model import (
     Result,
 )
 from graft_common.declarations.types import STRING, MapType, RecordType, RefType, SetType, Type
-from graft_common.roles import READ_ONLY
+from graft_common.roles import POOL_OPERATOR, READ_ONLY, VM_OPERATOR
 from graft_common.xml_documents import parse_with_lines
 
 FILE = Path(__file__).parent / "platform.xml"
@@ -35,8 +35,13 @@ def platform_document() -> Document:
     """Return the declarations of all built-in methods, those of `session.*` among them."""
     builder = Builder()
     document = builder.document(parse_with_lines(FILE.read_bytes()))
-    readers = (method for declared in document.classes if declared.fields for method in _readers(declared))
-    return replace(document, methods=(*document.methods, *readers))
+    implied = [
+        method
+        for declared in document.classes
+        if declared.fields
+        for method in (*_readers(declared), *_setters(declared))
+    ]
+    return replace(document, methods=(*document.methods, *implied))
 
 
 def _readers(declared: ClassDeclaration) -> Iterator[Method]:
@@ -80,6 +85,53 @@ def _reader(declared: ClassDeclaration, name: str, params: tuple[Param, ...], an
         implicit=True,
     )
 
+
+def _setters(declared: ClassDeclaration) -> Iterator[Method]:
+    """Make the setters of the fields that are RW, and what adds to and removes from their maps and sets."""
+    for field in declared.fields:
+        if field.qualifier != "RW":
+            continue
+        name, what = field.name, f"a {declared.name}'s {field.name}"
+        value = Param("value", field.type, "What it becomes.")
+        yield _setter(declared, field, f"set_{name}", (value,), f"Set {what}.")
+        match field.type:
+            case MapType(key, to):
+                pair = (Param("key", key, "The key."), Param("value", to, "What it stands for."))
+                yield _setter(declared, field, f"add_to_{name}", pair, f"Add a key to {what}.", (_DUPLICATE,))
+                doc = f"Remove a key from {what}, if it is there."
+                yield _setter(declared, field, f"remove_from_{name}", pair[:1], doc)
+            case SetType(of):
+                member = (Param("value", of, "The value."),)
+                yield _setter(declared, field, f"add_{name}", member, f"Add a value to {what}.")
+                yield _setter(declared, field, f"remove_{name}", member, f"Remove a value from {what}, if it is there.")
+            case _:
+                pass
+
+
+def _setter(
+    declared: ClassDeclaration,
+    field: Field,
+    name: str,
+    params: tuple[Param, ...],
+    doc: str,
+    errors: tuple[ErrorDeclaration, ...] = (),
+) -> Method:
+    return Method(
+        f"{declared.name}.{name}",
+        doc,
+        role=VM_OPERATOR if field.name == "tags" else _WRITERS[declared.name],
+        params=(Param("self", RefType(declared.name), f"The {declared.name}."), *params),
+        errors=(*_ERRORS["self"], *errors),
+        lifecycle=field.lifecycle if field.lifecycle.transitions else declared.lifecycle,
+        idempotent=not errors,
+        implicit=True,
+    )
+
+
+_WRITERS = {"pool": POOL_OPERATOR, "host": POOL_OPERATOR}
+"""The least role that may set the fields of a class; tags may be set by more (xapi, datamodel_pool.ml)."""
+
+_DUPLICATE = ErrorDeclaration("MAP_DUPLICATE_KEY", ("class", "field", "ref", "key"), "The key is there already.")
 
 _ERRORS: dict[str, tuple[ErrorDeclaration, ...]] = {
     "self": (ErrorDeclaration("HANDLE_INVALID", ("class", "ref"), "There is no such object."),),

@@ -14,6 +14,7 @@ from graft_common.declarations.model import ANYONE, Types
 from graft_common.declarations.platform import FILE, platform_document
 from graft_common.declarations.reader import read_document
 from graft_common.declarations.rules import faults
+from graft_common.declarations.types import MapType, SetType, Type
 from graft_common.declarations.writer import write_document
 
 METHODS = {method.name: method for method in platform_document().methods}
@@ -50,6 +51,10 @@ def test_every_method_is_declared_once() -> None:
     assert METHODS.keys() == builtins().keys() | SESSION_METHODS.keys()
 
 
+def _container(of: Type) -> str:
+    return {MapType: "map", SetType: "set"}.get(type(of), "string")
+
+
 @pytest.mark.parametrize("name", sorted(builtins()))
 def test_what_is_served_is_what_is_declared(name: str) -> None:
     method, builtin = METHODS[name], builtins()[name]
@@ -58,5 +63,5 @@ def test_what_is_served_is_what_is_declared(name: str) -> None:
     assert (None if method.role == ANYONE else method.role) == builtin.role
     assert method.session == (builtin.role is not None)
     for param, served in zip(method.params, builtin.params, strict=True):
-        words = {"int", "float", "bool", "datetime"} & {str(param.type)} or {"string"}
+        words = {"int", "float", "bool", "datetime"} & {str(param.type)} or {_container(param.type)}
         assert served.type.value in {*words, "any"}

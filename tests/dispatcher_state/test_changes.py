@@ -93,9 +93,9 @@ async def test_writers_at_once_make_revisions_without_gaps_or_twins(store_url):
 
 async def test_hosts_and_the_pool_are_noted(store):
     await store.hosts.register(HostFacts(HOST, "machine", "127.0.0.1:1", "0.1.0", "none"), 0.0)
-    pool, _ = await store.hosts.pool("Graft")
+    pool, _ = await store.hosts.join_pool("Graft")
     at = (await store.changes.revisions()).current
-    await store.hosts.pool("Graft")
+    await store.hosts.join_pool("Graft")
     assert (await store.changes.revisions()).current == at
     assert set(await seen(store)) == {("host", ref_of(HOST)), ("pool", ref_of(pool))}
     await store.hosts.end_expired()

@@ -16,6 +16,7 @@ from dispatcher_service.builtins.records import date_time
 from dispatcher_service.builtins.tasks import TASK_FIELDS
 from dispatcher_service.engines.base import Usage
 from dispatcher_service.hosts.host import Host, HostFacts, Pool
+from dispatcher_service.hosts.labels import Labels
 from dispatcher_service.references import NULL_REF, ref_of
 from dispatcher_service.state import DispatcherState
 from dispatcher_service.tasks.task import Task, TaskStatus
@@ -65,7 +66,8 @@ async def ask(table: BuiltinTable, method: str, *params: Value, who: CallerConte
 
 def test_every_named_method_is_there_and_read_only(table):
     assert {f"{kind}.{method}" for kind, methods in NAMED.items() for method in methods.split()} <= set(table)
-    assert {builtin.role for builtin in table.values()} == {"read-only"}
+    setters = {name for name in table if name.partition(".")[2].startswith(("set_", "add_", "remove_"))}
+    assert {builtin.role for name, builtin in table.items() if name not in setters} == {"read-only"}
     assert all(builtin.doc for builtin in table.values())
     assert "pool.get_by_name_label" not in table
 
@@ -178,8 +180,9 @@ tasks = st.builds(
     st.floats(0, 1), texts, st.lists(texts, max_size=4).map(tuple), st.none() | times, st.booleans(), usages,
 )  # fmt: skip
 facts = st.builds(HostFacts, texts, texts, texts, texts, texts)
-hosts = st.builds(Host, facts, st.integers(1, 9), times, times, times, st.booleans())
-pools = st.builds(Pool, texts, texts, texts.map(ref_of))
+labels = st.builds(Labels, texts, texts, st.dictionaries(texts, texts), st.lists(texts).map(tuple))
+hosts = st.builds(Host, facts, st.integers(1, 9), times, times, times, st.booleans(), labels)
+pools = st.builds(Pool, texts, labels, texts.map(ref_of))
 
 
 def crosses(record: dict[str, Value]) -> bool:

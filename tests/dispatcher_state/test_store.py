@@ -72,7 +72,7 @@ async def test_migrations_say_what_the_schema_says(store_url):
 
 async def test_opening_at_once_is_safe(store_url):
     stores = await asyncio.gather(*(DispatcherStore.open(store_url) for _ in range(4)))
-    pools = await asyncio.gather(*(store.hosts.pool("Graft") for store in stores))
+    pools = await asyncio.gather(*(store.hosts.join_pool("Graft") for store in stores))
     assert len(set(pools)) == 1
     await asyncio.gather(*(store.close() for store in stores))
 
@@ -243,10 +243,11 @@ async def test_an_expired_lease_ends_once(store):
 
 
 async def test_the_pool_is_made_once(store):
-    first = await store.hosts.pool("Graft")
-    assert await store.hosts.pool("Other") == first
+    first = await store.hosts.join_pool("Graft")
+    assert await store.hosts.join_pool("Other") == first
     assert uuid.UUID(first[0])
-    assert first[1] == "Graft"
+    assert first[1].name == "Graft"
+    assert await store.hosts.pool() == first
 
 
 async def test_records_are_kept_as_they_are_and_trimmed(store):
