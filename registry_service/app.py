@@ -20,6 +20,8 @@ from graft.registry.v1 import (
     mpack_pb2_grpc,
     registry_pb2,
     registry_pb2_grpc,
+    role_pb2,
+    role_pb2_grpc,
 )
 from graft_common.errors import GraftError, StartupError
 from graft_common.rpc.service import RpcService
@@ -34,6 +36,7 @@ from registry_service.identity.failed_logins import FailedLogins
 from registry_service.identity.logins import Logins
 from registry_service.identity.passwords import Passwords
 from registry_service.identity.sessions import Sessions
+from registry_service.identity.roles import Roles
 from registry_service.library.findings import FindingSearch
 from registry_service.library.library import Library
 from registry_service.library.tree import Tree
@@ -47,6 +50,7 @@ from registry_service.service.identity import IdentityServicer
 from registry_service.service.mpacks import MpackServicer
 from registry_service.service.registry import RegistryServicer
 from registry_service.store.store import UNREACHABLE, Store
+from registry_service.service.roles import RoleServicer
 from registry_service.tuning import Tuning
 from registry_service.uploads import Uploads
 from registry_service.watch.clock import RevisionClock
@@ -95,7 +99,8 @@ class RegistryApp:
             tuning,
             Bounds(archive=settings.mpack_max_archive),
         )
-        access = Access(sessions, token)
+        roles = Roles(store, clock, tuning)
+        access = Access(sessions, roles.book, token)
         self.services: Sequence[RpcService] = (
             RpcService(
                 identity_pb2.DESCRIPTOR.services_by_name["IdentityService"],
@@ -134,6 +139,11 @@ class RegistryApp:
         )
 
     @classmethod
+            RpcService(
+                role_pb2.DESCRIPTOR.services_by_name["RoleService"],
+                RoleServicer(roles, access),
+                role_pb2_grpc.add_RoleServiceServicer_to_server,
+            ),
     async def open(cls, settings: Settings, tuning: Tuning | None = None) -> Self:
         """Open the database, bring it up to date, and see that there is an administrator.
 

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any, Self
 import grpc
 
 from graft.dispatcher.v1 import dispatcher_pb2_grpc, hook_pb2_grpc, host_pb2_grpc, task_pb2_grpc
-from graft.registry.v1 import cluster_pb2_grpc, grant_pb2_grpc, identity_pb2_grpc, mpack_pb2_grpc, registry_pb2_grpc
+from graft.registry.v1 import (
+    cluster_pb2_grpc,
+    grant_pb2_grpc,
+    identity_pb2_grpc,
+    mpack_pb2_grpc,
+    registry_pb2_grpc,
+    role_pb2_grpc,
+)
 from graft_common.rpc.service import RpcService
 
 if TYPE_CHECKING:
@@ -22,6 +29,7 @@ if TYPE_CHECKING:
     from graft.registry.v1.identity_pb2_grpc import IdentityServiceAsyncStub
     from graft.registry.v1.mpack_pb2_grpc import MpackServiceAsyncStub
     from graft.registry.v1.registry_pb2_grpc import RegistryServiceAsyncStub
+    from graft.registry.v1.role_pb2_grpc import RoleServiceAsyncStub
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +41,7 @@ class RegistryClients:
     clusters: ClusterServiceAsyncStub
     mpacks: MpackServiceAsyncStub
     grants: GrantServiceAsyncStub
+    roles: RoleServiceAsyncStub
 
     @classmethod
     def remote(cls, channel: grpc.aio.Channel) -> Self:
@@ -43,6 +52,7 @@ class RegistryClients:
             cluster_pb2_grpc.ClusterServiceStub(channel),
             mpack_pb2_grpc.MpackServiceStub(channel),
             grant_pb2_grpc.GrantServiceStub(channel),
+            role_pb2_grpc.RoleServiceStub(channel),
         )
 
     @classmethod
@@ -55,6 +65,7 @@ class RegistryClients:
             stubs["graft.registry.v1.ClusterService"],
             stubs["graft.registry.v1.MpackService"],
             stubs["graft.registry.v1.GrantService"],
+            stubs["graft.registry.v1.RoleService"],
         )
 
 

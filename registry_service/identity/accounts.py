@@ -11,7 +11,9 @@ from typing import TypeVar
 import structlog
 
 from graft_common import roles as all_roles
+from graft_common.audit import Argument
 from graft_common.errors import GraftError
+from graft_common.roles import RoleBook
 from registry_service.identity import rules
 from registry_service.identity.access import require_role
 from registry_service.identity.audit import Action
@@ -83,7 +85,8 @@ class Accounts:
         Raises:
             GraftError: RBAC_PERMISSION_DENIED; USER_EXISTS [name]; ROLE_NOT_FOUND [role]; VALUE_NOT_SUPPORTED.
         """
-        action = Action(CREATE, request, self._tuning.now)
+        told = [Argument("name", name), Argument("roles", " ".join(roles))]
+        action = Action(CREATE, request, self._tuning.now, told)
 
         async def create() -> tuple[User, int]:
             require_role(caller, CREATE, all_roles.POOL_ADMIN)
@@ -105,11 +108,12 @@ class Accounts:
             GraftError: RBAC_PERMISSION_DENIED; USER_NOT_FOUND [name]; ROLE_NOT_FOUND [role]; VALUE_NOT_SUPPORTED for
                 the last administrator.
         """
-        action = Action(SET_ROLES, request, self._tuning.now)
+        told = [Argument("name", name), Argument("roles", " ".join(roles))]
+        action = Action(SET_ROLES, request, self._tuning.now, told)
 
         async def set_roles() -> tuple[User, int]:
             require_role(caller, SET_ROLES, all_roles.POOL_ADMIN)
-            wanted = rules.check_roles(roles)
+            wanted = rules.check_roles(roles, await self._book())
             async with self._store.change() as change:
                 account = await self._account(change, name)
                 if all_roles.POOL_ADMIN not in wanted:
@@ -140,7 +144,8 @@ class Accounts:
                 RBAC_PERMISSION_DENIED; USER_NOT_FOUND [name]; SERVER_BUSY.
         """
         own = caller.is_own_user and name in {"", caller.user}
-        action = Action(CHANGE_OF_OWN if own else CHANGE_OF_OTHERS, request, self._tuning.now)
+        told = [Argument("name", caller.user if own else name)]
+        action = Action(CHANGE_OF_OWN if own else CHANGE_OF_OTHERS, request, self._tuning.now, told)
 
         async def change_password() -> int:
             if not own and not name:
@@ -189,7 +194,7 @@ class Accounts:
         Raises:
             GraftError: RBAC_PERMISSION_DENIED; USER_NOT_FOUND [name]; VALUE_NOT_SUPPORTED for the last administrator.
         """
-        action = Action(DESTROY, request, self._tuning.now)
+        action = Action(DESTROY, request, self._tuning.now, [Argument("name", name)])
 
         async def remove() -> int:
             require_role(caller, DESTROY, all_roles.POOL_ADMIN)
@@ -236,10 +241,14 @@ class Accounts:
         async with self._store.read() as view:
             return await view.users()
 
+    async def _book(self) -> RoleBook:
+        async with self._store.read() as view:
+            return RoleBook(await view.roles())
+
     async def _new_account(self, name: str, password: str, roles: Sequence[str]) -> Account:
         rules.check_user_name(name)
         rules.check_password(password)
-        user = User(name, str(uuid.uuid4()), rules.check_roles(roles), self._tuning.now())
+        user = User(name, str(uuid.uuid4()), rules.check_roles(roles, await self._book()), self._tuning.now())
         return Account(user, await self._passwords.hash(password))
 
     async def _recorded(self, act: Callable[[], Awaitable[T]], describe: Callable[[str], LoginRecord]) -> T:

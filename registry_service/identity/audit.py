@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
+from graft_common.audit import Argument
 from registry_service.identity import rules
 from registry_service.identity.values import LoginRecord, Request, Session
 
@@ -15,8 +16,21 @@ DENIALS = frozenset({"SESSION_AUTHENTICATION_FAILED", "RBAC_PERMISSION_DENIED"})
 class Action:
     """One action of one caller, timed from its construction."""
 
-    def __init__(self, name: str, request: Request, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, name: str, request: Request, now: Callable[[], datetime], arguments: Sequence[Argument] = ()
+    ) -> None:
+        """Begin.
+
+        Args:
+            name: of what is done.
+            request: where it comes from.
+            now: tells the time.
+            arguments: what it is done to; no secret is among the values.
+        """
         self._name = name
+        self._arguments = tuple(
+            Argument(given.name, None if given.value is None else rules.printable(given.value)) for given in arguments
+        )
         self._request = Request(rules.printable(request.peer), rules.printable(request.request_id))
         self._now = now
         self._started = time.perf_counter()
@@ -35,4 +49,6 @@ class Action:
             duration=timedelta(seconds=time.perf_counter() - self._started),
             request=self._request,
             originator=session.originator if session else originator,
+            user_uuid=session.user_uuid if session else "",
+            arguments=self._arguments,
         )

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from graft_common import roles as all_roles
 from graft_common.errors import GraftError, value_not_supported
+from graft_common.roles import BUILT_IN, RoleBook
 from registry_service.identity.values import Session, SessionUse, Touch, User
 
 MAX_NAME = 255
@@ -69,19 +70,23 @@ def check_originator(originator: str) -> None:
         )
 
 
-def check_roles(names: Iterable[str]) -> tuple[str, ...]:
+def check_roles(names: Iterable[str], book: RoleBook = BUILT_IN) -> tuple[str, ...]:
     """Return each role once, the most powerful first.
 
     Raises:
         GraftError: ROLE_NOT_FOUND [role]; VALUE_NOT_SUPPORTED if there is none.
+    Args:
+        names: of the roles.
+        book: the roles that there are.
+
     """
     wanted = set(names)
     for name in sorted(wanted):
-        if not all_roles.exists(name):
+        if book.get(name) is None:
             raise GraftError("ROLE_NOT_FOUND", name[:_SHOWN])
     if not wanted:
         raise value_not_supported("roles", "", "a user has at least one role")
-    return tuple(role.name for role in all_roles.ROLES if role.name in wanted)
+    return tuple(role.name for role in book.roles if role.name in wanted)
 
 
 def check_removal(name: str, users: Sequence[User]) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from graft_common.audit import Argument
+
 
 @dataclass(frozen=True, slots=True)
 class User:
@@ -103,3 +105,5 @@ class LoginRecord:
     duration: timedelta
     request: Request
     originator: str
+    user_uuid: str = ""
+    arguments: tuple[Argument, ...] = ()

@@ -127,6 +127,8 @@ def login_record(value: LoginRecord) -> audit_pb2.AuditRecord:
         request_id=value.request.request_id,
         originator=value.originator,
         peer=value.request.peer,
+        arguments=[audit_pb2.AuditArgument(name=given.name, value=given.value) for given in value.arguments],
+        user_uuid=value.user_uuid,
     )
     message.duration.FromTimedelta(value.duration)
     return message

@@ -109,7 +109,7 @@ class IdentityServicer:
         credential = bearer(context)
         if not self._access.is_service(credential):
             await self._access.need_session(credential)
-        return pb.ListRolesResponse(roles=[convert.role(role) for role in roles.ROLES])
+        return pb.ListRolesResponse(roles=map(convert.role, (await self._access.book()).roles))
 
     async def CreateUser(self, request: pb.CreateUserRequest, context: CallContext) -> pb.CreateUserResponse:  # noqa: N802  (gRPC's name)
         """Add a user."""

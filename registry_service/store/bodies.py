@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
 
+from graft_common.audit import Argument
 from graft_common.declarations.access import Grant
 from graft_common.declarations.model import Access
 from graft_common.roles import Role
@@ -26,6 +27,7 @@ _TYPES: dict[Kind, type[Any]] = {
     Kind.ROLE: Role,
 }
 _pairs = msgspec.json.Decoder(tuple[tuple[str, str], ...])
+_arguments = msgspec.json.Decoder(tuple[Argument, ...])
 _access = msgspec.json.Decoder(Access)
 _decoders = {kind: msgspec.json.Decoder(of) for kind, of in _TYPES.items()}
 
@@ -39,6 +41,16 @@ def read(kind: Kind, body: str) -> Resource:
     """Read a resource of the kind."""
     resource: Resource = _decoders[kind].decode(body)
     return resource
+
+
+def write_arguments(arguments: Sequence[Argument]) -> str:
+    """Write the arguments of an audit record."""
+    return msgspec.json.encode(arguments).decode()
+
+
+def read_arguments(body: str) -> tuple[Argument, ...]:
+    """Read the arguments of an audit record."""
+    return _arguments.decode(body)
 
 
 def write_access(request: Access) -> str:

@@ -275,6 +275,8 @@ class Change(Reading):
                 request_id=record.request.request_id,
                 originator=record.originator,
                 peer=record.request.peer,
+                user_uuid=record.user_uuid,
+                arguments=bodies.write_arguments(record.arguments),
             )
         )
 

@@ -259,4 +259,6 @@ def _login_record(row: sa.Row[Any]) -> LoginRecord:
         duration=timedelta(microseconds=row.duration_us),
         request=Request(row.peer, row.request_id),
         originator=row.originator,
+        user_uuid=row.user_uuid,
+        arguments=bodies.read_arguments(row.arguments),
     )

@@ -177,5 +177,7 @@ login_records = sa.Table(
     sa.Column("request_id", sa.Text, nullable=False),
     sa.Column("originator", sa.Text, nullable=False),
     sa.Column("peer", sa.Text, nullable=False),
+    sa.Column("user_uuid", sa.Text, nullable=False),
+    sa.Column("arguments", sa.Text, nullable=False),
     sqlite_autoincrement=True,
 )

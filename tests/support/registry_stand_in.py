@@ -38,7 +38,7 @@ class RegistryStandIn:
         identity: Any = SimpleNamespace(LookupSession=self._lookup, TouchSessions=self._touch)
         registry: Any = SimpleNamespace(Watch=self._watch)
         nothing: Any = SimpleNamespace()
-        return RegistryClients(identity, registry, clusters=nothing, mpacks=nothing, grants=nothing)
+        return RegistryClients(identity, registry, clusters=nothing, mpacks=nothing, grants=nothing, roles=nothing)
 
     async def login(
         self, ref: str, roles: Sequence[str] = ("pool-admin",), idle: float = 1000.0, age: float = 0
