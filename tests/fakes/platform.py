@@ -33,6 +33,8 @@ from graft.registry.v1 import (
     mpack_pb2_grpc,
     registry_pb2,
     registry_pb2_grpc,
+    role_pb2,
+    role_pb2_grpc,
 )
 from graft_common.declarations.api import Api
 from graft_common.declarations.json_arguments import undeclared_arguments
@@ -115,6 +117,7 @@ class FakePlatform:
             _service(cluster_pb2, "ClusterService", cluster_pb2_grpc.ClusterServiceServicer(), cluster_pb2_grpc),
             _service(mpack_pb2, "MpackService", mpack_pb2_grpc.MpackServiceServicer(), mpack_pb2_grpc),
             _service(grant_pb2, "GrantService", grant_pb2_grpc.GrantServiceServicer(), grant_pb2_grpc),
+            _service(role_pb2, "RoleService", role_pb2_grpc.RoleServiceServicer(), role_pb2_grpc),
         ]
 
     @property
