@@ -78,8 +78,14 @@ task = Table(
     Column("memory_peak", BigInteger),
     Column("wall", Double),
     Column("processes_peak", Integer),
+    Column("other_config", JSON, nullable=False, server_default="{}"),
+    Column("subtask_of", String(64), nullable=False, server_default=""),
+    Column("log", JSON, nullable=False, server_default="[]"),
+    Column("log_total", BigInteger, nullable=False, server_default="0"),
+    Column("touched", Double, nullable=False, server_default="0"),
     Index("dispatcher_task_created", "created", "ref"),
     Index("dispatcher_task_status", "status", "host"),
+    Index("dispatcher_task_subtask_of", "subtask_of"),
 )
 
 call = Table(

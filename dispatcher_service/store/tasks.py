@@ -2,34 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, delete, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, bindparam, delete, exists, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from dispatcher_service.engines.base import Usage
 from dispatcher_service.store import schema
 from dispatcher_service.store.access import Access
+from dispatcher_service.store.changes import Changed, note_changes
 from dispatcher_service.store.schema import plain_text, store_now
-from dispatcher_service.tasks.task import Task, TaskStatus, lost
+from dispatcher_service.store.task_rows import (
+    END_COLUMNS,
+    TOLD_COLUMNS,
+    end_values,
+    new_row,
+    read_parts,
+    read_task,
+    said_values,
+    told_values,
+)
+from dispatcher_service.tasks.task import NO_LEASE, Task, TaskStatus, lost
 
 _BATCH = 500
 _columns = schema.task.c
 _pending = _columns.status == TaskStatus.PENDING.value
+_by_client = _columns.epoch == NO_LEASE
+_part = schema.task.alias("part")
+_subtasks = (
+    select(func.aggregate_strings(_part.c.ref, " "))
+    .where(_part.c.subtask_of == _columns.ref)
+    .correlate(schema.task)
+    .scalar_subquery()
+    .label("subtasks")
+)
 
 
 @dataclass(frozen=True, slots=True)
 class OwnTask:
-    """What the store says of a pending task of the host that asks."""
+    """What the store says of a pending task of the host that asks, and others may have changed."""
 
     ref: str
     cancel_requested: bool
+    destroy_requested: bool
+    other_config: dict[str, str]
+    subtasks: tuple[str, ...]
 
 
 class TaskTable:
-    """Reads and writes tasks."""
+    """Reads and writes tasks, and notes what has changed."""
 
     def __init__(self, access: Access) -> None:
         self._access = access
@@ -46,22 +68,73 @@ class TaskTable:
             ended = [task for task in tasks if not task.pending and task.epoch == epoch]
             written = {(task.ref, True) for task in begun}
             if begun:
-                await connection.execute(insert(schema.task), [_row(task) for task in begun])
+                await connection.execute(insert(schema.task), [new_row(task) for task in begun])
             if ended:
                 found = select(_columns.ref).where(_columns.ref.in_([task.ref for task in ended]), _pending)
                 open_refs = set((await connection.scalars(found.with_for_update())).all())
                 ended = [task for task in ended if task.ref in open_refs]
                 written |= {(task.ref, False) for task in ended}
+            changes = [*_changes(begun), *await _parents(connection, (task.subtask_of for task in begun))]
+            changes += _changes(ended)
             if ended:
-                await connection.execute(_END, [_end_row(task) for task in ended])
-                await _delete_destroyed(connection, [task.ref for task in ended])
+                await connection.execute(_END, [_bound("end_of", task.ref, end_values(task)) for task in ended])
+                changes += await _delete(connection, [task.ref for task in ended], _columns.destroy_requested)
+            await note_changes(connection, changes)
             return [(task.ref, task.pending) in written for task in tasks]
+
+    async def tell(self, host: str, tasks: Sequence[Task]) -> None:
+        """Write how far a host's own tasks are and what they have told; those that are not pending stay as they are."""
+        async with self._access.writing() as connection:
+            epoch = await _epoch_in_force(connection, host)
+            own = [task for task in tasks if task.epoch == epoch]
+            if own:
+                await connection.execute(_TELL, [_bound("told_of", task.ref, told_values(task)) for task in own])
+                await note_changes(connection, _changes(own))
+
+    async def make(self, task: Task, most: int) -> bool:
+        """Write a task of a client, unless so many of those are pending; tell whether it was written."""
+        async with self._access.writing() as connection:
+            count = select(func.count()).select_from(schema.task).where(_pending, _by_client)
+            if (await connection.execute(count)).scalar_one() >= most:
+                return False
+            await connection.execute(insert(schema.task), [new_row(task)])
+            await note_changes(connection, [*_changes([task]), *await _parents(connection, [task.subtask_of])])
+        return True
+
+    async def edit(self, ref: str, change: Callable[[Task], Task]) -> Task | None:
+        """Change what clients may say of a task, in one transaction; return it as it is then, None if it is unknown.
+
+        Raises:
+            GraftError: what `change` raises; nothing is changed then.
+        """
+        async with self._access.writing() as connection:
+            # The row's lock first, and what else there is of it then: the lock cannot be had with an aggregate.
+            locked = select(_columns.ref).where(_columns.ref == plain_text(ref)).with_for_update()
+            if (await connection.execute(locked)).one_or_none() is None:
+                return None
+            row = (await connection.execute(_whole().where(_columns.ref == plain_text(ref)))).one()
+            before = read_task(row)
+            after = change(before)
+            if after != before:
+                values = said_values(after) | {"touched": store_now()}
+                await connection.execute(update(schema.task).where(_columns.ref == ref).values(values))
+                gone = await _delete(connection, [ref], _columns.destroy_requested)
+                await note_changes(connection, [*_changes([after]), *gone])
+        return after
 
     async def get(self, ref: str) -> Task | None:
         """Return one task."""
-        async with self._access.reading() as connection:
-            row = (await connection.execute(select(schema.task).where(_columns.ref == plain_text(ref)))).one_or_none()
-        return None if row is None else _task(row)
+        found = await self.find([ref])
+        return found[0] if found else None
+
+    async def find(self, refs: Sequence[str]) -> list[Task]:
+        """Return those of some tasks that are there."""
+        found: list[Task] = []
+        for group in _groups([plain_text(ref) for ref in refs]):
+            async with self._access.reading() as connection:
+                rows = (await connection.execute(_whole().where(_columns.ref.in_(group)))).all()
+            found += map(read_task, rows)
+        return found
 
     async def page(
         self, owner: str | None, limit: int, before: tuple[float, str] | None = None, name_label: str | None = None
@@ -74,7 +147,7 @@ class TaskTable:
             before: time of creation and reference of the task that the page comes after.
             name_label: only those with this name.
         """
-        query = select(schema.task).order_by(_columns.created.desc(), _columns.ref.desc()).limit(limit)
+        query = _whole().order_by(_columns.created.desc(), _columns.ref.desc()).limit(limit)
         if owner is not None:
             query = query.where(_columns.owner == plain_text(owner))
         if name_label is not None:
@@ -85,39 +158,73 @@ class TaskTable:
                 or_(_columns.created < created, and_(_columns.created == created, _columns.ref < plain_text(ref)))
             )
         async with self._access.reading() as connection:
-            return [_task(row) for row in (await connection.execute(query)).all()]
+            return [read_task(row) for row in (await connection.execute(query)).all()]
 
-    async def request_cancel(self, ref: str) -> None:
-        """Tell the host that runs a task to stop it."""
+    async def request_cancel(self, ref: str) -> list[str]:
+        """Tell the hosts that run a task and what is a part of it to stop; return the references of those meant."""
+        every, level = [ref], [ref]
         async with self._access.writing() as connection:
-            await connection.execute(
-                update(schema.task).where(_columns.ref == ref, _pending).values(cancel_requested=True)
-            )
+            while level:
+                parts = select(_columns.ref).where(_columns.subtask_of.in_(level[:_BATCH]), _pending)
+                found = set((await connection.scalars(parts.limit(_BATCH))).all()) - set(every)
+                level = sorted(found) if len(every) < _BATCH else []
+                every += level
+            await _request_cancel(connection, _columns.ref.in_(every))
+        return every
 
     async def request_cancel_older(self, age: float) -> None:
-        """Tell the hosts to stop the tasks that have been pending for more than `age` seconds."""
+        """Stop the tasks that have made no progress for more than `age` seconds: their hosts do, or it is done here."""
+        stale = _columns.touched < store_now() - age
         async with self._access.writing() as connection:
-            stale = update(schema.task).where(_pending, _columns.created < store_now() - age)
-            await connection.execute(stale.values(cancel_requested=True))
+            await _request_cancel(connection, stale & ~_by_client)
+            forsaken = await connection.execute(
+                update(schema.task)
+                .where(_pending, _by_client, stale)
+                .values(status=TaskStatus.CANCELLED.value, cancel_requested=True, finished=store_now())
+                .returning(_columns.ref, _columns.owner)
+            )
+            rows = forsaken.all()
+            for row in rows:
+                error = update(schema.task).where(_columns.ref == row.ref)
+                await connection.execute(error.values(error_info=["TASK_CANCELLED", row.ref]))
+            gone = await _delete(connection, [row.ref for row in rows], _columns.destroy_requested)
+            await note_changes(connection, [*(Changed("task", row.ref, owner=row.owner) for row in rows), *gone])
 
     async def destroy(self, ref: str) -> None:
         """Forget a task that has ended; one that is pending is forgotten at its end."""
         async with self._access.writing() as connection:
-            await connection.execute(update(schema.task).where(_columns.ref == ref).values(destroy_requested=True))
-            await _delete_destroyed(connection, [ref])
+            wished = update(schema.task).where(_columns.ref == ref).values(destroy_requested=True)
+            rows = (await connection.execute(wished.returning(_columns.ref, _columns.owner))).all()
+            gone = await _delete(connection, [ref], _columns.destroy_requested)
+            await note_changes(connection, [*(Changed("task", row.ref, owner=row.owner) for row in rows), *gone])
 
     async def delete_ended(self, refs: Collection[str]) -> None:
         """Forget tasks that have ended."""
         for group in _groups(list(refs)):
             async with self._access.writing() as connection:
-                await connection.execute(delete(schema.task).where(_columns.ref.in_(group), ~_pending))
+                await note_changes(connection, await _delete(connection, group))
 
     async def pending_of(self, host: str, epoch: int, limit: int) -> list[OwnTask]:
         """List the pending tasks that a host has accepted under its lease."""
-        query = select(_columns.ref, _columns.cancel_requested)
+        query = select(
+            _columns.ref, _columns.cancel_requested, _columns.destroy_requested, _columns.other_config, _subtasks
+        )
         query = query.where(_pending, _columns.host == host, _columns.epoch == epoch).limit(limit)
         async with self._access.reading() as connection:
-            return [OwnTask(row.ref, row.cancel_requested) for row in (await connection.execute(query)).all()]
+            rows = (await connection.execute(query)).all()
+        return [
+            OwnTask(row.ref, row.cancel_requested, row.destroy_requested, row.other_config, read_parts(row.subtasks))
+            for row in rows
+        ]
+
+    async def cancelled_among(self, refs: Collection[str]) -> list[str]:
+        """Return those of some tasks that are to stop, or have ended, or are gone."""
+        going: set[str] = set()
+        for group in _groups(list(refs)):
+            query = select(_columns.ref).where(_columns.ref.in_(group), _pending, ~_columns.cancel_requested)
+            async with self._access.reading() as connection:
+                going.update((await connection.scalars(query)).all())
+        return [ref for ref in refs if ref not in going]
 
     async def ended(self, limit: int) -> tuple[list[tuple[str, float]], int]:
         """Return reference and end of the tasks that have ended, the oldest first, and how many tasks there are."""
@@ -130,15 +237,17 @@ class TaskTable:
     async def fail_orphans(self) -> list[str]:
         """End the pending tasks whose host has no lease, or another one than it had; return their references.
 
-        Any number of hosts may do so at once.
+        Any number of hosts may do so at once. What a client has made needs no host.
         """
         host = schema.host.c
         owner = exists().where(host.uuid == _columns.host, host.epoch == _columns.epoch, host.live)
-        orphans = select(_columns.ref).where(_pending, ~owner).order_by(_columns.ref).limit(_BATCH)
+        orphans = select(_columns.ref, _columns.owner).where(_pending, ~_by_client, ~owner)
+        orphans = orphans.order_by(_columns.ref).limit(_BATCH)
         failed: list[str] = []
         while True:
             async with self._access.writing() as connection:
-                refs = list((await connection.scalars(orphans.with_for_update(skip_locked=True))).all())
+                rows = (await connection.execute(orphans.with_for_update(skip_locked=True))).all()
+                refs = [row.ref for row in rows]
                 if refs:
                     end = update(schema.task).where(_columns.ref.in_(refs), _pending)
                     await connection.execute(
@@ -149,33 +258,30 @@ class TaskTable:
                             finished=store_now(),
                         )
                     )
-                    await _delete_destroyed(connection, refs)
+                    gone = await _delete(connection, refs, _columns.destroy_requested)
+                    ended = [Changed("task", row.ref, owner=row.owner) for row in rows]
+                    await note_changes(connection, [*ended, *gone])
             failed += refs
             if len(refs) < _BATCH:
                 return failed
 
 
-_END = (
-    update(schema.task)
-    .where(_columns.ref == bindparam("end_of"))
-    .values(
-        {
-            name: bindparam(f"new_{name}")
-            for name in (
-                "status",
-                "progress",
-                "result",
-                "result_json",
-                "error_info",
-                "finished",
-                "cpu",
-                "memory_peak",
-                "wall",
-                "processes_peak",
-            )
-        }
-    )
-)
+def _whole() -> Select[Any]:
+    return select(schema.task, _subtasks)
+
+
+def _update_of(key: str, names: Iterable[str]) -> Any:
+    """Return the statement that writes these columns of many tasks."""
+    values: dict[Any, Any] = {name: bindparam(f"new_{name}") for name in names}
+    return update(schema.task).where(_columns.ref == bindparam(key)).values(values)
+
+
+def _bound(key: str, ref: str, values: dict[str, Any]) -> dict[str, Any]:
+    return {key: ref, **{f"new_{name}": value for name, value in values.items()}}
+
+
+_END = _update_of("end_of", END_COLUMNS)
+_TELL = _update_of("told_of", TOLD_COLUMNS).values(touched=store_now()).where(_pending)
 
 
 async def _epoch_in_force(connection: AsyncConnection, host: str) -> int | None:
@@ -184,66 +290,35 @@ async def _epoch_in_force(connection: AsyncConnection, host: str) -> int | None:
     return (await connection.execute(lease.with_for_update(read=True))).scalar_one_or_none()
 
 
-async def _delete_destroyed(connection: AsyncConnection, refs: Sequence[str]) -> None:
+async def _request_cancel(connection: AsyncConnection, which: ColumnElement[bool]) -> None:
+    wished = update(schema.task).where(_pending, ~_columns.cancel_requested, which).values(cancel_requested=True)
+    rows = (await connection.execute(wished.returning(_columns.ref, _columns.owner))).all()
+    await note_changes(connection, [Changed("task", row.ref, owner=row.owner) for row in rows])
+
+
+async def _delete(connection: AsyncConnection, refs: Sequence[str], *which: ColumnElement[bool]) -> list[Changed]:
+    """Forget tasks that have ended; return what is to be noted of that."""
+    changes: list[Changed] = []
     for group in _groups(refs):
-        unwanted = delete(schema.task).where(_columns.ref.in_(group), _columns.destroy_requested, ~_pending)
-        await connection.execute(unwanted)
+        unwanted = delete(schema.task).where(_columns.ref.in_(group), ~_pending, *which)
+        rows = (await connection.execute(unwanted.returning(_columns.ref, _columns.subtask_of))).all()
+        changes += [Changed("task", row.ref, gone=True) for row in rows]
+        changes += await _parents(connection, (row.subtask_of for row in rows))
+    return changes
+
+
+def _changes(tasks: Iterable[Task]) -> list[Changed]:
+    return [Changed("task", task.ref, owner=task.user) for task in tasks]
+
+
+async def _parents(connection: AsyncConnection, named: Iterable[str]) -> list[Changed]:
+    """Return what is to be noted of tasks that have gained or lost a part, as far as they are there."""
+    refs = sorted(set(named) - {""})
+    if not refs:
+        return []
+    there = select(_columns.ref, _columns.owner).where(_columns.ref.in_(refs))
+    return [Changed("task", row.ref, owner=row.owner) for row in (await connection.execute(there)).all()]
 
 
 def _groups(refs: Sequence[str]) -> list[Sequence[str]]:
     return [refs[start : start + _BATCH] for start in range(0, len(refs), _BATCH)]
-
-
-def _row(task: Task) -> dict[str, Any]:
-    return {
-        "ref": task.ref,
-        "name_label": plain_text(task.name_label),
-        "name_description": plain_text(task.name_description),
-        "owner": plain_text(task.user),
-        "host": task.host,
-        "epoch": task.epoch,
-        "created": task.created,
-        "cancel_requested": task.cancel_requested,
-        "destroy_requested": False,
-        **_end_values(task),
-    }
-
-
-def _end_row(task: Task) -> dict[str, Any]:
-    return {"end_of": task.ref, **{f"new_{name}": value for name, value in _end_values(task).items()}}
-
-
-def _end_values(task: Task) -> dict[str, Any]:
-    return {
-        "status": task.status.value,
-        "progress": task.progress,
-        "result": plain_text(task.result),
-        "result_json": task.result_json,
-        "error_info": [plain_text(text) for text in task.error_info],
-        "finished": task.finished,
-        "cpu": task.usage.cpu if task.usage else None,
-        "memory_peak": task.usage.memory_peak if task.usage else None,
-        "wall": task.usage.wall if task.usage else None,
-        "processes_peak": task.usage.processes_peak if task.usage else None,
-    }
-
-
-def _task(row: Row[Any]) -> Task:
-    usage = None if row.wall is None else Usage(row.cpu, row.memory_peak, row.wall, row.processes_peak or 0)
-    return Task(
-        ref=row.ref,
-        name_label=row.name_label,
-        user=row.owner,
-        host=row.host,
-        epoch=row.epoch,
-        created=row.created,
-        name_description=row.name_description,
-        status=TaskStatus(row.status),
-        progress=row.progress,
-        result=row.result,
-        result_json=row.result_json,
-        error_info=tuple(row.error_info),
-        finished=row.finished,
-        cancel_requested=row.cancel_requested,
-        usage=usage,
-    )

@@ -41,6 +41,7 @@ TASK_TYPES: dict[str, type] = {
     "uuid": str, "name_label": str, "name_description": str, "allowed_operations": list, "current_operations": dict,
     "created": DateTime, "finished": DateTime, "status": str, "resident_on": str, "progress": float, "type": str,
     "result": str, "error_info": list, "other_config": dict, "subtask_of": str, "subtasks": list, "backtrace": str,
+    "log": list,
 }  # fmt: skip
 DATE = re.compile(r"\d{8}T\d\d:\d\d:\d\dZ")
 
@@ -118,7 +119,7 @@ async def test_the_life_of_a_task(state, table):
         "allowed_operations": ["cancel", "destroy"], "current_operations": {}, "created": record["created"],
         "finished": DateTime("19700101T00:00:00Z"), "status": "pending", "resident_on": state.hosts.host_ref,
         "progress": 0.0, "type": "<none/>", "result": "", "error_info": [], "other_config": {},
-        "subtask_of": NULL_REF, "subtasks": [], "backtrace": "()",
+        "subtask_of": NULL_REF, "subtasks": [], "backtrace": "()", "log": [],
     }  # fmt: skip
     assert record == expected
     assert await ask(table, "task.get_all", who=caller(BERT)) == []
