@@ -36,18 +36,32 @@ class Caller:
     peer: str
     told_usage: Callable[[str], None] = field(default=lambda _usage: None, compare=False, repr=False)
     """Takes what a call of this caller has used, as `format_usage` writes it; not asked where nothing was run."""
+    local_uid: int | None = None
+    """The machine's user, where the caller has come by the local socket."""
 
 
 class Backends:
     """The two services, and the highest revision of the registry that this gateway has caused."""
 
     def __init__(
-        self, registry: RegistryClients, dispatcher: DispatcherClients, batches: BatchClient | None = None
+        self,
+        registry: RegistryClients,
+        dispatcher: DispatcherClients,
+        batches: BatchClient | None = None,
+        service_token: str = "",
     ) -> None:
-        """Take the services' clients, and what sends calls together where the dispatcher is another process."""
+        """Take the services' clients.
+
+        Args:
+            registry: of the registry.
+            dispatcher: of the dispatcher.
+            batches: what sends calls together, where the dispatcher is another process.
+            service_token: what the registry knows this gateway by; needed for callers by the local socket only.
+        """
         self.registry = registry
         self.dispatcher = dispatcher
         self._batches = batches
+        self._service_token = service_token
         self._revision = 0
         self._revision_until = 0.0
 
@@ -93,21 +107,93 @@ class Backends:
             caller.told_usage(format_usage(cpu, usage.memory_peak_bytes, wall, usage.processes_peak))
         return response
 
-    async def log_in(self, user: str, password: str, originator: str, caller: Caller) -> identity_pb2.LoginResponse:
-        """Open a session.
+    async def log_in(
+        self, user: str, password: str, originator: str, caller: Caller
+    ) -> identity_pb2.LoginResponse | identity_pb2.LoginLocalResponse:
+        """Open a session; who has come by the local socket is asked for nothing.
+
+        Raises:
+            GraftError: the registry does not, or does not answer.
+        """
+        response: identity_pb2.LoginResponse | identity_pb2.LoginLocalResponse
+        if caller.local_uid is None:
+            response = await call(
+                self.registry.identity.Login,
+                identity_pb2.LoginRequest(user=user, password=password, originator=originator),
+                timeout=LOGIN_TIMEOUT,
+                metadata=self.metadata(caller, None),
+                service="registry",
+            )
+        else:
+            response = await call(
+                self.registry.identity.LoginLocal,
+                identity_pb2.LoginLocalRequest(uid=caller.local_uid, originator=originator),
+                timeout=LOOKUP_TIMEOUT,
+                metadata=call_metadata(self._service_token, caller.request_id, caller.peer),
+                service="registry",
+            )
+        self.remember(response.revision)
+        return response
+
+    async def change_password(self, old: str, new: str, session: str, caller: Caller) -> None:
+        """Change the password of the session's user.
 
         Raises:
             GraftError: the registry does not, or does not answer.
         """
         response = await call(
-            self.registry.identity.Login,
-            identity_pb2.LoginRequest(user=user, password=password, originator=originator),
+            self.registry.identity.ChangePassword,
+            identity_pb2.ChangePasswordRequest(old_password=old, new_password=new),
             timeout=LOGIN_TIMEOUT,
-            metadata=self.metadata(caller, None),
+            metadata=self.metadata(caller, session),
             service="registry",
         )
         self.remember(response.revision)
-        return response
+
+    async def update_session(self, change: identity_pb2.UpdateSessionRequest, session: str, caller: Caller) -> None:
+        """Change what is noted with a session.
+
+        Raises:
+            GraftError: the registry does not, or does not answer.
+        """
+        response = await call(
+            self.registry.identity.UpdateSession,
+            change,
+            timeout=LOOKUP_TIMEOUT,
+            metadata=self.metadata(caller, session),
+            service="registry",
+        )
+        self.remember(response.revision)
+
+    async def subject_identifiers(self, session: str, caller: Caller) -> Sequence[str]:
+        """Name everybody who has a session.
+
+        Raises:
+            GraftError: the registry does not, or does not answer.
+        """
+        response = await call(
+            self.registry.identity.ListSubjectIdentifiers,
+            identity_pb2.ListSubjectIdentifiersRequest(),
+            timeout=LOOKUP_TIMEOUT,
+            metadata=self.metadata(caller, session),
+            service="registry",
+        )
+        return response.identifiers
+
+    async def log_out_subject(self, identifier: str, session: str, caller: Caller) -> None:
+        """Close somebody's sessions.
+
+        Raises:
+            GraftError: the registry does not, or does not answer.
+        """
+        response = await call(
+            self.registry.identity.LogoutSubject,
+            identity_pb2.LogoutSubjectRequest(identifier=identifier),
+            timeout=LOOKUP_TIMEOUT,
+            metadata=self.metadata(caller, session),
+            service="registry",
+        )
+        self.remember(response.revision)
 
     async def log_out(self, session: str, caller: Caller) -> None:
         """Close a session.

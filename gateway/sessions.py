@@ -28,6 +28,9 @@ VOID = ""
 
 _LOGIN_PARAMS = ("uname", "pwd", "version", "originator")
 _LOGIN_REQUIRED = 2
+_SET_PARAMS = 2
+_LOCAL = "local:"
+_CERTIFICATE = "certificate:"
 
 
 class _Method(Protocol):
@@ -58,6 +61,59 @@ class SessionMethods:
         user, password, _, originator = _strings(_LOGIN_PARAMS, [*params, *[""] * (len(_LOGIN_PARAMS) - len(params))])
         response = await self._backends.log_in(user, password, originator, caller)
         return response.session_ref
+
+    async def local_login(self, name: str, params: Sequence[Value], caller: Caller) -> Value:
+        """Open a session: `uname, pwd`. In xapi it is one of the host alone; here every host knows every session."""
+        if len(params) != _LOGIN_REQUIRED:
+            raise parameter_count_mismatch(name, _LOGIN_REQUIRED, len(params))
+        return await self.login(name, params, caller)
+
+    async def change_password(self, name: str, params: Sequence[Value], caller: Caller) -> Value:
+        """Change the password of the session's user; unlike in xapi, the old one must be right."""
+        ref, (old, new) = await self._strings_after_session(name, ("old_pwd", "new_pwd"), params, caller)
+        await self._backends.change_password(old, new, ref, caller)
+        return VOID
+
+    async def get_all_subject_identifiers(self, name: str, params: Sequence[Value], caller: Caller) -> Value:
+        """Return the identifiers of all who have a session."""
+        ref, _ = await self._strings_after_session(name, (), params, caller)
+        return [*await self._backends.subject_identifiers(ref, caller)]
+
+    async def logout_subject_identifier(self, name: str, params: Sequence[Value], caller: Caller) -> Value:
+        """Close all sessions of somebody but the caller's own."""
+        ref, (identifier,) = await self._strings_after_session(name, ("subject_identifier",), params, caller)
+        await self._backends.log_out_subject(identifier, ref, caller)
+        return VOID
+
+    async def set_other_config(self, name: str, params: Sequence[Value], caller: Caller) -> Value:
+        """Put notes in place of all that there are with the caller's session."""
+        ref, own = _session_of(params)
+        await self._backends.who_am_i(ref, caller)
+        if len(own) != _SET_PARAMS:
+            raise parameter_count_mismatch(name, _SET_PARAMS, len(own))
+        _check_itself(own[0], ref)
+        value = own[1]
+        if not isinstance(value, dict):
+            raise field_type_error("value", "map", type_name(value))
+        values = _strings([f"value[{key}]" for key in value], [*value.values()])
+        put = dict(zip(value, values, strict=True))
+        await self._backends.update_session(identity_pb2.UpdateSessionRequest(put=put, replace_all=True), ref, caller)
+        return VOID
+
+    async def add_to_other_config(self, name: str, params: Sequence[Value], caller: Caller) -> Value:
+        """Add a note to the caller's session."""
+        ref, (this, key, value) = await self._strings_after_session(name, ("self", "key", "value"), params, caller)
+        _check_itself(this, ref)
+        change = identity_pb2.UpdateSessionRequest(put={key: value}, only_new=True)
+        await self._backends.update_session(change, ref, caller)
+        return VOID
+
+    async def remove_from_other_config(self, name: str, params: Sequence[Value], caller: Caller) -> Value:
+        """Remove a note of the caller's session, if it is there."""
+        ref, (this, key) = await self._strings_after_session(name, ("self", "key"), params, caller)
+        _check_itself(this, ref)
+        await self._backends.update_session(identity_pb2.UpdateSessionRequest(remove=[key]), ref, caller)
+        return VOID
 
     async def logout(self, name: str, params: Sequence[Value], caller: Caller) -> Value:
         """Close the session."""
@@ -102,6 +158,16 @@ class SessionMethods:
         _, session = await self._own_session(name, params, caller)
         return stored_fields(session)[name.removeprefix("session.get_")]
 
+    async def _strings_after_session(
+        self, name: str, names: Sequence[str], params: Sequence[Value], caller: Caller
+    ) -> tuple[str, list[str]]:
+        """Check the session, and then that so many strings stand behind it."""
+        ref, own = _session_of(params)
+        await self._backends.who_am_i(ref, caller)
+        if len(own) != len(names):
+            raise parameter_count_mismatch(name, len(names), len(own))
+        return ref, _strings(names, own)
+
     async def _own_session(
         self, name: str, params: Sequence[Value], caller: Caller
     ) -> tuple[str, identity_pb2.Session]:
@@ -110,9 +176,7 @@ class SessionMethods:
         session = await self._backends.who_am_i(ref, caller)
         if len(own) != 1:
             raise parameter_count_mismatch(name, 1, len(own))
-        [wanted] = _strings(("self",), own)
-        if wanted != ref:
-            raise handle_invalid("session", wanted)
+        _check_itself(own[0], ref)
         return ref, session
 
     async def _this_host(self, ref: str, caller: Caller) -> str:
@@ -132,7 +196,7 @@ class SessionMethods:
 def stored_fields(session: identity_pb2.Session) -> dict[str, Value]:
     """Write what the registry knows of a session as XenAPI's session record (xapi, datamodel.ml).
 
-    Graft's users are all local, so pool-admins count as the local superuser, whose subject clients do not ask for.
+    There are no objects of subjects: `auth_user_sid` is what `session.logout_subject_identifier` takes.
     `this_host` and `rbac_permissions` are the dispatcher's to tell.
     """
     return {
@@ -140,16 +204,16 @@ def stored_fields(session: identity_pb2.Session) -> dict[str, Value]:
         "this_user": NULL_REF,
         "last_active": date_time(session.last_active),
         "pool": False,
-        "other_config": {},
-        "is_local_superuser": roles.POOL_ADMIN in session.roles,
+        "other_config": {**session.other_config},
+        "is_local_superuser": session.is_local_superuser,
         "subject": NULL_REF,
         "validation_time": date_time(session.created),
-        "auth_user_sid": session.user_uuid,
+        "auth_user_sid": "" if session.subject.startswith(_LOCAL) else session.user_uuid,
         "auth_user_name": session.user,
         "tasks": [],
         "parent": NULL_REF,
         "originator": session.originator,
-        "client_certificate": False,
+        "client_certificate": session.subject.startswith(_CERTIFICATE),
     }
 
 
@@ -166,6 +230,13 @@ def permissions(held: Sequence[str], methods: Sequence[dispatcher_pb2.Method]) -
 def date_time(time: Timestamp) -> DateTime:
     """Write a time as xapi does, in UTC and whole seconds; the epoch where it is unset."""
     return DateTime(time.ToDatetime(tzinfo=UTC).strftime("%Y%m%dT%H:%M:%SZ"))
+
+
+def _check_itself(this: Value, ref: str) -> None:
+    """Check `self`, which must be the caller's session: nobody is shown another's."""
+    [wanted] = _strings(("self",), [this])
+    if wanted != ref:
+        raise handle_invalid("session", wanted)
 
 
 def _session_of(params: Sequence[Value]) -> tuple[str, Sequence[Value]]:
@@ -188,6 +259,13 @@ def _strings(names: Sequence[str], values: Sequence[Value]) -> list[str]:
 
 SESSION_METHODS: Mapping[str, _Method] = {
     "session.login_with_password": SessionMethods.login,
+    "session.slave_local_login_with_password": SessionMethods.local_login,
+    "session.change_password": SessionMethods.change_password,
+    "session.get_all_subject_identifiers": SessionMethods.get_all_subject_identifiers,
+    "session.logout_subject_identifier": SessionMethods.logout_subject_identifier,
+    "session.set_other_config": SessionMethods.set_other_config,
+    "session.add_to_other_config": SessionMethods.add_to_other_config,
+    "session.remove_from_other_config": SessionMethods.remove_from_other_config,
     "session.logout": SessionMethods.logout,
     "session.local_logout": SessionMethods.logout,
     "session.get_record": SessionMethods.get_record,

@@ -136,14 +136,14 @@ class RegistryApp:
                 GrantServicer(Grants(links, store, tuning), access),
                 grant_pb2_grpc.add_GrantServiceServicer_to_server,
             ),
-        )
-
-    @classmethod
             RpcService(
                 role_pb2.DESCRIPTOR.services_by_name["RoleService"],
                 RoleServicer(roles, access),
                 role_pb2_grpc.add_RoleServiceServicer_to_server,
             ),
+        )
+
+    @classmethod
     async def open(cls, settings: Settings, tuning: Tuning | None = None) -> Self:
         """Open the database, bring it up to date, and see that there is an administrator.
 

@@ -128,7 +128,7 @@ def _setter(
     )
 
 
-_WRITERS = {"pool": POOL_OPERATOR, "host": POOL_OPERATOR}
+_WRITERS = {"pool": POOL_OPERATOR, "host": POOL_OPERATOR, _SESSION: ANYONE}
 """The least role that may set the fields of a class; tags may be set by more (xapi, datamodel_pool.ml)."""
 
 _DUPLICATE = ErrorDeclaration("MAP_DUPLICATE_KEY", ("class", "field", "ref", "key"), "The key is there already.")

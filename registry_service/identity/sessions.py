@@ -160,7 +160,7 @@ class Sessions:
             known = dict(session.other_config)
             again = [key for key in put if key in known] if only_new else []
             if again:
-                raise GraftError("MAP_DUPLICATE_KEY", "session", "other_config", session.uuid, again[0])
+                raise GraftError("MAP_DUPLICATE_KEY", "session", "other_config", f"OpaqueRef:{session.uuid}", again[0])
             noted = rules.noted(session.other_config, put, remove, replace_all=replace_all)
             changed = dataclasses.replace(session, other_config=noted)
             if changed != session:
