@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 import structlog
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fakes import PASSWORD, FakePlatform
+from fakes import PASSWORD
 from gateway.app import GatewayApp
 from gateway.load import Load
 from gateway.xenapi import XenApi
 from graft_common.errors import GraftError
-from graft_common.settings import Settings
+from support.any_bytes import JSON, SESSION, XML, check_json, check_xml, open_app, serve
 from support.wire import Running, Wire, call, failure, request, running_gateway, success, wait_until
 
 
@@ -119,32 +119,9 @@ def runner() -> Iterator[asyncio.Runner]:
 
 @pytest.fixture(scope="module")
 def app(runner: asyncio.Runner) -> Iterator[GatewayApp]:
-    async def open_app() -> GatewayApp:
-        platform = FakePlatform()
-        platform.sessions["ref"] = platform.sessions.pop(platform.open_session())
-        return await GatewayApp.open(Settings(http_max_body=5000), *platform.clients())
-
     made = runner.run(open_app())
     yield made
     runner.run(made.close())
-
-
-async def serve(app: GatewayApp, chunks: list[bytes]) -> tuple[int, dict[bytes, bytes], bytes]:
-    sent: list[dict[str, Any]] = []
-    messages = [
-        {"type": "http.request", "body": chunk, "more_body": number < len(chunks) - 1}
-        for number, chunk in enumerate(chunks)
-    ]
-
-    async def receive() -> dict[str, Any]:
-        return messages.pop(0) if messages else {"type": "http.disconnect"}
-
-    async def send(message: dict[str, Any]) -> None:
-        sent.append(message)
-
-    scope = {"type": "http", "method": "POST", "path": "/RPC2", "headers": [], "client": None}
-    await app.asgi(scope, receive, send)
-    return sent[0]["status"], dict(sent[0]["headers"]), b"".join(message["body"] for message in sent[1:])
 
 
 @st.composite
@@ -165,19 +142,45 @@ def nearly_calls(draw: st.DrawFn) -> bytes:
     return bytes(data)
 
 
+@st.composite
+def nearly_messages(draw: st.DrawFn) -> bytes:
+    """Requests in JSON-RPC and batches, and such as were cut, joined and bitten."""
+    values = st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.just(SESSION),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+        max_leaves=5,
+    )
+    methods = st.sampled_from(["Test.mirror", "Test.crash", "session.get_record", "Async.Test.echo", "a", "system.x"])
+    members = st.fixed_dictionaries(
+        {},
+        optional={
+            "jsonrpc": st.just("2.0") | values,
+            "method": methods | values,
+            "params": st.lists(values, max_size=3).map(lambda own: [SESSION, *own]) | values,
+            "id": st.integers() | values,
+        },
+    )
+    data = bytearray(
+        json.dumps(draw(members | st.lists(members | values, max_size=4)), ensure_ascii=draw(st.booleans())).encode(
+            "utf-8", "surrogatepass"
+        )
+    )
+    for _ in range(draw(st.integers(0, 2))):
+        start = draw(st.integers(0, len(data)))
+        data[start : start + draw(st.integers(0, 8))] = draw(st.binary(max_size=4) | st.just(bytes(data[:40])))
+    return bytes(data)
+
+
 @settings(deadline=None, max_examples=200)
 @given(chunks=st.lists(st.binary(max_size=3000) | nearly_calls(), min_size=1, max_size=3))
 def test_any_bytes_are_answered(runner: asyncio.Runner, app: GatewayApp, chunks: list[bytes]) -> None:
-    status, headers, body = runner.run(serve(app, chunks))
-    assert status in {200, 400, 413}
-    assert int(headers[b"content-length"]) == len(body)
-    if status == 200:
-        assert headers[b"content-type"] == b"text/xml"
-        assert body.startswith(b'<?xml version="1.0"?><methodResponse>')
-    else:
-        assert headers[b"content-type"] == b"text/plain; charset=utf-8"
-        assert body.endswith(b".\n")
-        assert body.count(b"\n") == 1
+    check_xml(runner.run(serve(app, XML, chunks)))
+
+
+@settings(deadline=None, max_examples=150)
+@given(body=nearly_messages() | st.binary(max_size=50))
+def test_any_bytes_are_answered_in_json(runner: asyncio.Runner, app: GatewayApp, body: bytes) -> None:
+    check_json(runner.run(serve(app, JSON, [body])), body)
 
 
 @pytest.fixture(scope="module")
