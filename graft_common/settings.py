@@ -63,8 +63,22 @@ class Settings(BaseSettings):
     admin_password: SecretStr | None = Field(None, description="its password; generated and printed once if missing")
     service_token: SecretStr | None = Field(None, description="shared by the services; kept in the data dir if missing")
     session_idle: Seconds = Field(86400.0, description="an unused session ends after this time")
+    certificate_roles: dict[str, str] = Field({}, description='roles of client certificates: {"OU=ops": "vm-admin"}')
+    oidc_issuer: str | None = Field(None, description="the OpenID Connect issuer whose bearer tokens are taken")
+    oidc_audience: str | None = Field(None, description="whom its tokens must be for")
+    oidc_user: str = Field("sub", min_length=1, description="the claim that names the user")
+    oidc_groups: str = Field("groups", min_length=1, description="the claim with the user's groups; dots lead inside")
+    oidc_roles: dict[str, str] = Field(
+        {}, description='roles of groups: {"operators": "pool-operator"}; * for everybody'
+    )
+    oidc_algorithms: str = Field("RS256,PS256,ES256,EdDSA", description="what tokens may be signed with")
+    oidc_skew: float = Field(30.0, ge=0, le=300, description="seconds that the issuer's clock may be off")
+    oidc_authorities: Path | None = Field(None, description="who may vouch for the issuer's TLS; the system's if unset")
 
     http: str = Field("127.0.0.1:8080", description="where the gateway answers HTTP")
+    http_socket: str | None = Field(
+        None, description="a local socket whose clients need no password, or `off`; `graft up`: <data>/graft.sock"
+    )
     registry: str = Field("127.0.0.1:50051", description="where the registry is reached")
     dispatcher: str = Field("127.0.0.1:50052", description="where the dispatcher is reached")
     registry_bind: str | None = Field(None, description="where the registry listens, if not at GRAFT_REGISTRY")
@@ -137,10 +151,22 @@ class Settings(BaseSettings):
             split_address(value)
         return value
 
-    @field_validator("data_dir", "resources_dir", "extensions_dir", "declarations_dir", "secrets_dir")
+    @field_validator(
+        "data_dir", "resources_dir", "extensions_dir", "declarations_dir", "secrets_dir", "oidc_authorities"
+    )
     @classmethod
     def _is_absolute(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser().absolute()
+
+    @field_validator("http_socket")
+    @classmethod
+    def _is_absolute_or_off(cls, value: str | None) -> str | None:
+        return value if value is None or value == "off" else str(Path(value).expanduser().absolute())
+
+    @property
+    def http_socket_path(self) -> Path | None:
+        """Where the gateway has its local socket, if it has one."""
+        return None if self.http_socket in {None, "off"} else Path(str(self.http_socket))
 
     @property
     def resources_path(self) -> Path:
@@ -208,7 +234,11 @@ def split_address(address: str) -> tuple[str, int]:
 
 def is_loopback(address: str) -> bool:
     """Tell whether an address can only be reached from this machine."""
-    host, _ = split_address(address)
+    return is_loopback_host(split_address(address)[0])
+
+
+def is_loopback_host(host: str) -> bool:
+    """Tell whether a host can only be reached from this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -32,11 +32,12 @@ from registry_service.grants.grants import Grants
 from registry_service.hooks.runner import DispatcherHooks
 from registry_service.identity.access import Access
 from registry_service.identity.accounts import Accounts
+from registry_service.identity.external.logins import ExternalLogins, open_issuer
 from registry_service.identity.failed_logins import FailedLogins
 from registry_service.identity.logins import Logins
 from registry_service.identity.passwords import Passwords
-from registry_service.identity.sessions import Sessions
 from registry_service.identity.roles import Roles
+from registry_service.identity.sessions import Sessions
 from registry_service.library.findings import FindingSearch
 from registry_service.library.library import Library
 from registry_service.library.tree import Tree
@@ -49,8 +50,8 @@ from registry_service.service.grants import GrantServicer
 from registry_service.service.identity import IdentityServicer
 from registry_service.service.mpacks import MpackServicer
 from registry_service.service.registry import RegistryServicer
-from registry_service.store.store import UNREACHABLE, Store
 from registry_service.service.roles import RoleServicer
+from registry_service.store.store import UNREACHABLE, Store
 from registry_service.tuning import Tuning
 from registry_service.uploads import Uploads
 from registry_service.watch.clock import RevisionClock
@@ -68,6 +69,7 @@ class RegistryApp:
         passwords: Passwords,
         sessions: Sessions,
         failures: FailedLogins,
+        external: ExternalLogins,
         token: str,
         settings: Settings,
         uploads: Uploads,
@@ -80,6 +82,7 @@ class RegistryApp:
         self._store = store
         self._passwords = passwords
         self._uploads = uploads
+        self._external = external
         self._watches = Watches(store, clock, tuning)
         self._maintenance = Maintenance(store, sessions, failures, clock, tuning)
         self._accounts = Accounts(store, passwords, failures, tuning)
@@ -104,7 +107,7 @@ class RegistryApp:
         self.services: Sequence[RpcService] = (
             RpcService(
                 identity_pb2.DESCRIPTOR.services_by_name["IdentityService"],
-                IdentityServicer(store, self._accounts, sessions, logins, access),
+                IdentityServicer(store, self._accounts, sessions, logins, external, access),
                 identity_pb2_grpc.add_IdentityServiceServicer_to_server,
             ),
             RpcService(
@@ -174,7 +177,10 @@ class RegistryApp:
         store.on_commit = clock.advance
         sessions = Sessions(store, clock, timedelta(seconds=settings.session_idle), tuning)
         failures = FailedLogins(tuning)
-        app = cls(store, clock, passwords, sessions, failures, token, settings, _open_uploads(settings), tuning)
+        external = ExternalLogins(store, sessions, open_issuer(settings, tuning), settings.certificate_roles, tuning)
+        sessions.open_token = external.session_of_token
+        uploads = _open_uploads(settings)
+        app = cls(store, clock, passwords, sessions, failures, external, token, settings, uploads, tuning)
         try:
             await app._begin(settings)
         except BaseException:
@@ -215,6 +221,7 @@ class RegistryApp:
         await self._library.stop()
         await self._findings.close()
         await self._maintenance.stop()
+        await self._external.close()
         self._passwords.close()
         await self._store.close()
 

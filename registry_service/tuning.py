@@ -36,6 +36,8 @@ class Tuning:
     busy_lease: timedelta = timedelta(minutes=10)
     """How long a session counts as busy after a report that it is; longer than the time between two reports."""
     login_records: int = 100_000
+    issuer_pause: float = 10.0
+    """Seconds at least between two questions to the issuer of tokens, whatever keys tokens name."""
     failed_login_delay: float = 0.5
     """Seconds that the refusal of a first failed login takes; twice as long for each further one."""
     failed_login_delay_at_most: float = 5.0

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+import ssl
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 AUTHORIZATION = "authorization"
@@ -55,6 +56,13 @@ def bearer(context: CallContext) -> str:
 def credential_of(value: str) -> str:
     """Return the credential in the value of `authorization`; empty where there is none."""
     return value[len(_BEARER) :] if value[: len(_BEARER)].lower() == _BEARER.lower() else ""
+
+
+def peer_certificate(context: CallContext) -> bytes:
+    """Return the certificate in DER that the client of this very connection has shown; empty without one."""
+    told: Callable[[], Mapping[str, Sequence[bytes]]] = getattr(context, "auth_context", dict)
+    shown = told().get("x509_pem_cert")
+    return ssl.PEM_cert_to_DER_cert(shown[0].decode("ascii", "replace")) if shown else b""
 
 
 def peer_address(context: CallContext) -> str:

@@ -44,6 +44,8 @@ def check_user_name(name: str) -> None:
     """Raise VALUE_NOT_SUPPORTED if no user could have the name."""
     if not is_user_name(name):
         raise value_not_supported("name", name[:_SHOWN], f"a name has 1 to {MAX_NAME} printable characters")
+    if name.startswith(("oidc:", "certificate:")):
+        raise value_not_supported("name", name[:_SHOWN], "such names are of users whom somebody else vouches for")
     if name == LOCAL_SUPERUSER:
         raise value_not_supported("name", name, "it stands for whoever comes by the local socket")
 
@@ -73,12 +75,12 @@ def check_originator(originator: str) -> None:
 def check_roles(names: Iterable[str], book: RoleBook = BUILT_IN) -> tuple[str, ...]:
     """Return each role once, the most powerful first.
 
-    Raises:
-        GraftError: ROLE_NOT_FOUND [role]; VALUE_NOT_SUPPORTED if there is none.
     Args:
         names: of the roles.
         book: the roles that there are.
 
+    Raises:
+        GraftError: ROLE_NOT_FOUND [role]; VALUE_NOT_SUPPORTED if there is none.
     """
     wanted = set(names)
     for name in sorted(wanted):

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from graft_common.bearer_tokens import is_token
 from graft_common.errors import GraftError, session_invalid, value_not_supported
 from graft_common.rpc.context import digest as digest_of
 from registry_service.identity import rules
@@ -55,6 +56,8 @@ class Sessions:
         self._found_at = clock.revision
         self._tuning = tuning
         self._step = rules.touch_step(idle)
+        self.open_token: Callable[[str], Awaitable[Session]] | None = None
+        """Opens the session of a token that has none yet, or raises why it is not taken."""
 
     async def open_for(
         self, user: User, originator: str, action: Action, *, subject: str = "", ends: datetime | None = None
@@ -69,7 +72,7 @@ class Sessions:
             ends: when the session ends however much it is used.
         """
         async with self._store.change() as change:
-            ref, session, evicted = await self._add(change, user, originator, subject, ends)
+            ref, session, evicted = await self._add(change, _new_ref(), user, originator, subject, ends)
             await change.record(action.record(session, "OK"))
         return self._opened(ref, session, evicted, change.revision)
 
@@ -80,15 +83,26 @@ class Sessions:
         async with self._store.change() as change:
             if not await may(change):
                 return None
-            ref, session, evicted = await self._add(change, user, originator, "", None)
+            ref, session, evicted = await self._add(change, _new_ref(), user, originator, "", None)
             await change.record(action.record(session, "OK"))
         return self._opened(ref, session, evicted, change.revision)
 
+    async def open_for_token(self, token: str, user: User, action: Action, subject: str, ends: datetime) -> Opened:
+        """Open the session of a token that clients send with every call; it has one, however many come at once."""
+        digest = digest_of(token)
+        async with self._store.change() as change:
+            existing = await change.find_session(digest)
+            if existing is not None and existing.expires(self.idle) > self._tuning.now():
+                return Opened(token, existing, change.revision - 1)
+            await change.delete_sessions([digest])
+            _, session, evicted = await self._add(change, token, user, "", subject, ends)
+            await change.record(action.record(session, "OK"))
+        return self._opened(token, session, evicted, change.revision)
+
     async def _add(
-        self, change: Change, user: User, originator: str, subject: str, ends: datetime | None
+        self, change: Change, ref: str, user: User, originator: str, subject: str, ends: datetime | None
     ) -> tuple[str, Session, list[str]]:
         now = self._tuning.now()
-        ref = f"OpaqueRef:{uuid.uuid4()}"
         session = Session(
             digest=digest_of(ref),
             uuid=str(uuid.uuid4()),
@@ -168,15 +182,17 @@ class Sessions:
         return changed, change.known_revision
 
     async def check(self, ref: str) -> Session:
-        """Return the session that the reference opens.
+        """Return the session that the reference opens; a token opens one of its own.
 
         Raises:
-            GraftError: SESSION_INVALID [reference].
+            GraftError: SESSION_INVALID [reference]; as `open_token`.
         """
         session, _ = await self._find(digest_of(ref))
-        if session is None:
-            raise session_invalid(ref)
-        return session
+        if session is not None:
+            return session
+        if self.open_token is not None and is_token(ref):
+            return await self.open_token(ref)
+        raise session_invalid(ref)
 
     async def use(self, ref: str) -> Session:
         """Return the session that the reference opens, and note that it was used.
@@ -276,3 +292,7 @@ class Sessions:
     def _remember(self, session: Session, revision: int) -> None:
         if revision == self._found_at == self._clock.revision and len(self._found) < MAX_REMEMBERED:
             self._found[session.digest] = session
+
+
+def _new_ref() -> str:
+    return f"OpaqueRef:{uuid.uuid4()}"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from graft.registry.v1 import identity_pb2 as pb
 from graft_common import roles
-from graft_common.rpc.context import CallContext, bearer
+from graft_common.rpc.context import CallContext, bearer, peer_certificate
 from registry_service.identity.access import Access
 from registry_service.identity.accounts import LIST, Accounts
+from registry_service.identity.external.logins import ExternalLogins
 from registry_service.identity.logins import Logins
 from registry_service.identity.rules import MAX_TOUCHES
-from registry_service.identity.sessions import Sessions
+from registry_service.identity.sessions import Opened, Sessions
 from registry_service.service import convert, paging
 from registry_service.service.origin import origin
 from registry_service.store.store import Store
@@ -20,21 +21,40 @@ AUDIT = "audit_log.get"
 class IdentityServicer:
     """Translates."""
 
-    def __init__(self, store: Store, accounts: Accounts, sessions: Sessions, logins: Logins, access: Access) -> None:
+    def __init__(
+        self,
+        store: Store,
+        accounts: Accounts,
+        sessions: Sessions,
+        logins: Logins,
+        external: ExternalLogins,
+        access: Access,
+    ) -> None:
         self._store = store
         self._accounts = accounts
         self._sessions = sessions
         self._logins = logins
+        self._external = external
         self._access = access
 
     async def Login(self, request: pb.LoginRequest, context: CallContext) -> pb.LoginResponse:  # noqa: N802  (gRPC's name)
-        """Open a session."""
-        opened = await self._logins.login(request.user, request.password, request.originator, origin(context))
+        """Open a session: for a password, a token, or a certificate that a service or this connection has met."""
+        opened = await self._log_in(request, context)
         return pb.LoginResponse(
             session_ref=opened.ref,
             session=convert.session(opened.session, self._sessions.idle, with_digest=False),
             revision=opened.revision,
         )
+
+    async def _log_in(self, request: pb.LoginRequest, context: CallContext) -> Opened:
+        if request.token:
+            return await self._external.login_with_token(request.token, request.originator, origin(context))
+        if request.certificate:
+            self._access.need_service(bearer(context))
+            return await self._external.login_with_certificate(request.certificate, request.originator, origin(context))
+        if not request.user and not request.password and (certificate := peer_certificate(context)):
+            return await self._external.login_with_certificate(certificate, request.originator, origin(context))
+        return await self._logins.login(request.user, request.password, request.originator, origin(context))
 
     async def LoginLocal(self, request: pb.LoginLocalRequest, context: CallContext) -> pb.LoginLocalResponse:  # noqa: N802  (gRPC's name)
         """Open a session of the local superuser, for services."""
@@ -89,9 +109,12 @@ class IdentityServicer:
     async def LookupSession(  # noqa: N802  (gRPC's name)
         self, request: pb.LookupSessionRequest, context: CallContext
     ) -> pb.LookupSessionResponse:
-        """Find a session by digest, for services."""
+        """Find a session by digest, or by the token that it is of, for services."""
         self._access.need_service(bearer(context))
-        session, revision = await self._sessions.lookup(request.digest)
+        if request.token:
+            session, revision = await self._external.lookup(request.token, origin(context))
+        else:
+            session, revision = await self._sessions.lookup(request.digest)
         return pb.LookupSessionResponse(
             session=convert.session(session, self._sessions.idle, with_digest=True), revision=revision
         )
