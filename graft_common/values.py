@@ -5,7 +5,7 @@ Every type of XML-RPC stays apart from every other: an integer is no string, a b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import msgspec
@@ -41,6 +41,27 @@ class DateTime:
 
 Value = None | bool | int | float | str | bytes | DateTime | list["Value"] | dict[str, "Value"]
 """What a parameter or a result is: nil, boolean, int (64 bits), double, string, base64, dateTime, array, struct."""
+
+
+class Prepared(dict[str, Value]):
+    """A struct that many are given: whatever is made of it is made once. It is not to be changed.
+
+    To whoever does not know it, it is a struct like any other.
+    """
+
+    __slots__ = ("_forms",)
+    _forms: dict[object, bytes]
+
+    def form(self, make: Callable[[Prepared], bytes]) -> bytes:
+        """Return what a function makes of it; the function, a lasting one, is asked once."""
+        forms: dict[object, bytes]
+        try:
+            forms = self._forms
+        except AttributeError:
+            forms = self._forms = {}
+        if make not in forms:
+            forms[make] = make(self)
+        return forms[make]
 
 
 class ValueEncodeError(ValueError):
@@ -79,7 +100,7 @@ def encode_value(value: Value) -> bytes:
             holds is decoded: 64 bits with sign are), a string holds half a surrogate pair, or it nests too deeply.
     """
     try:
-        return _encoder.encode(value)
+        return value.form(_encoder.encode) if type(value) is Prepared else _encoder.encode(value)
     except (OverflowError, UnicodeEncodeError, RecursionError) as error:
         raise ValueEncodeError(f"not a value of a call: {error}") from error
 

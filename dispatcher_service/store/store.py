@@ -14,6 +14,7 @@ from dispatcher_service.store.calls import CallTable
 from dispatcher_service.store.changes import ChangeTable
 from dispatcher_service.store.hosts import HostTable
 from dispatcher_service.store.labels import LabelTable
+from dispatcher_service.store.registrations import RegistrationTable
 from dispatcher_service.store.tasks import TaskTable
 from graft_common.database import migrate, open_database
 from graft_common.errors import StartupError
@@ -34,6 +35,7 @@ class DispatcherStore:
         self.labels = LabelTable(access)
         self.calls = CallTable(access)
         self.changes = ChangeTable(access)
+        self.registrations = RegistrationTable(access)
 
     @classmethod
     async def open(cls, url: str) -> Self:

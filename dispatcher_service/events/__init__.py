@@ -1,0 +1,1 @@
+"""Events: what has changed, told to whoever watches."""
