@@ -19,6 +19,7 @@ from dispatcher_service.calls.calls import Calls
 from dispatcher_service.calls.limits import HostLimits
 from dispatcher_service.calls.listing import MethodInfo, list_methods
 from dispatcher_service.calls.runner import Execution, ExecutionMeter, Runner
+from dispatcher_service.calls.checks import check_target
 from dispatcher_service.calls.slots import Slots
 from dispatcher_service.declarations.declarations import Declarations
 from dispatcher_service.declarations.directory import DeclarationFiles
@@ -254,7 +255,7 @@ class DispatcherApp:
         return target is not None and target.origin.source is not Source.BUILT_IN and target.origin.available
 
     async def _run_extension(self, method: str, params: Sequence[Value], caller: CallerContext) -> Value:
-        """Run what answers to a name, with no regard to a declaration, as xapi does."""
+        """Run what answers to a name, with no regard to its declaration but for the role, as xapi does."""
         if not await self._has_extension(method):
             raise method_unknown(method)
         target = self.declarations.in_force.target(method)
@@ -269,6 +270,8 @@ class DispatcherApp:
 
 async def _prepared(engine: Engine | None, names: Sequence[str], options: EngineOptions) -> Engine:
     try:
+        if target.method is not None:
+            check_target(caller.require_session(), target, method)
         if engine is None:
             return await choice.prepared(names, options)
         await engine.prepare()

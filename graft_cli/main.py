@@ -26,6 +26,7 @@ from graft_cli.commands import (
     new,
     proto,
     resources,
+    role,
     sdk,
     serve,
     settings,
@@ -83,6 +84,7 @@ for _group in (
     tasks,
     audit,
     user,
+    role,
     resources,
     links,
     grants,
@@ -125,6 +127,8 @@ def _explain(error: GraftError) -> str:
     if error.code == "SESSION_INVALID":
         # The reference is a secret, and of no use to a reader.
         return "SESSION_INVALID: the session has ended; log in again with `graft login`"
+    if error.code == "ROLE_NOT_FOUND":
+        lines.append("`graft role list` lists the roles.")
     return "\n".join(lines)
 
 

@@ -33,6 +33,14 @@ COMMANDS = [
     ["user", "add"],
     ["user", "list"],
     ["user", "remove"],
+    ["role"],
+    ["role", "list"],
+    ["role", "show"],
+    ["role", "add"],
+    ["role", "set"],
+    ["role", "remove"],
+    ["role", "grant"],
+    ["role", "revoke"],
     ["ls"],
     ["show"],
     ["reload"],
@@ -130,12 +138,6 @@ def test_what_is_no_url_is_told(graft: Graft, url: str) -> None:
     done = graft("call", "X.y", "--url", url)
     assert done.returncode == 2
     assert f"{url} is no URL of a gateway" in done.stderr
-
-
-def test_the_roles_are_told_to_who_misspells_one(graft: Graft) -> None:
-    done = graft("user", "add", "ann", "--role", "read-only", "--role", "admin", GRAFT_NEW_PASSWORD="x")
-    assert done.returncode == 2
-    assert "--role admin is none; the roles are pool-admin," in done.stderr
 
 
 def test_no_password_without_a_terminal(graft: Graft) -> None:

@@ -19,7 +19,7 @@ from dispatcher_service.calls.limits import RULES
 from dispatcher_service.declarations.sources import LinkedBundle
 from graft.common.v1 import audit_pb2
 from graft.dispatcher.v1 import dispatcher_pb2
-from graft.registry.v1 import identity_pb2
+from graft.registry.v1 import identity_pb2, role_pb2
 from graft_common.declarations.reader import read_document
 from graft_common.declarations.texts import NAMESPACE
 from graft_common.errors import GraftError
@@ -60,6 +60,8 @@ class Site:
     registry: RegistryClients
     clients: DispatcherClients
     refs: dict[str, str] = field(default_factory=dict)
+    seen: int = 0
+    """The registry's revision that calls are to know of."""
 
     def executable(self, name: str, answer: Value = "done", folder: Path | None = None) -> Path:
         """Make a drop-in that keeps what it is told, and gives a fixed answer."""
@@ -84,7 +86,7 @@ class Site:
 
     async def call(self, method: str, *params: Value, role: str = "pool-admin") -> Value:
         request = dispatcher_pb2.InvokeRequest(method=method, params=encode_values(params))
-        metadata = call_metadata(self.refs[role])
+        metadata = call_metadata(self.refs[role], min_revision=self.seen)
         response = await call(self.clients.dispatcher.Invoke, request, timeout=10, metadata=metadata)
         return decode_value(response.value)
 
@@ -92,6 +94,12 @@ class Site:
         with pytest.raises(GraftError) as caught:
             await self.call(method, *params, role=role)
         return caught.value.error_info()
+
+    async def grant(self, role: str, permission: str) -> None:
+        """Grant a permission, which calls know of from then on."""
+        request = role_pb2.GrantPermissionsRequest(role=role, permissions=[permission])
+        metadata = call_metadata(self.refs["pool-admin"])
+        self.seen = (await call(self.registry.roles.GrantPermissions, request, timeout=10, metadata=metadata)).revision
 
     async def task(self, method: str, *params: Value) -> dict[str, Any]:
         request = dispatcher_pb2.InvokeAsyncRequest(method=method, params=encode_values(params))
@@ -281,6 +289,29 @@ async def test_two_methods_may_share_an_executable_that_is_a_method_itself(site:
     assert await site.call("Disk.any", 1, 2, 3) == "x"
     assert (await site.error("Disk.any", role="vm-operator"))[:2] == ["RBAC_PERMISSION_DENIED", "host.call_extension"]
     assert "resize.sh" not in await site.listed()
+
+
+async def test_what_is_granted_is_followed_and_leads_round_no_declaration(site: Site) -> None:
+    site.executable("resize.sh")
+    site.executable("Plain.one", "x")
+    site.executable("Plain.two", "x")
+    site.declare("volume.xml", RESIZE)
+    await site.grant("read-only", "Plain.one")
+    assert await site.call("Plain.one", role="read-only") == "x"
+    told = "No permission in user session. (Roles with this permission: pool-admin)"
+    denied = await site.error("Plain.two", role="read-only")
+    assert denied == ["RBAC_PERMISSION_DENIED", "host.call_extension", told]
+    await site.grant("read-only", "host.call_extension")
+    assert await site.call("Plain.two", role="read-only") == "x"
+    hosts = await site.call("host.get_all")
+    assert isinstance(hosts, list)
+    request = '{"method": "%s", "params": ["ref", "x", []]}'
+    assert await site.call("host.call_extension", hosts[0], request % "Plain.two", role="read-only") == "x"
+    denied = await site.error("host.call_extension", hosts[0], request % "Volume.resize", role="read-only")
+    assert denied[:2] == ["RBAC_PERMISSION_DENIED", "volume.resize"]
+    assert not (site.root / "resize.sh.stdin").exists()
+    await site.grant("read-only", "Volume.*")
+    assert await site.call("Volume.resize", "x", [], role="read-only") == "done"
 
 
 async def test_limits_are_those_of_the_declaration(site: Site) -> None:
