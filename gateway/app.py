@@ -31,6 +31,7 @@ from gateway.xenapi import XenApi
 from gateway.xmlrpc_envelope import XmlRpcEnvelope
 from graft_common.rpc.batch_client import BatchClient
 from graft_common.rpc.clients import DispatcherClients, RegistryClients
+from graft_common.service_token import service_token
 from graft_common.settings import Settings
 
 MAX_REQUESTS = 4096
@@ -46,7 +47,8 @@ class GatewayApp:
         self._load = Load(MAX_REQUESTS, max(MIN_HELD_BYTES, MIN_HELD_BODIES * settings.http_max_body))
         bounds = Bounds(settings.http_max_body, settings.http_body_timeout)
         self._batches = BatchClient(dispatcher.dispatcher) if dispatcher.over_wire else None
-        backends = Backends(registry, dispatcher, self._batches)
+        token = service_token(settings) if settings.http_socket_path is not None else ""
+        backends = Backends(registry, dispatcher, self._batches, token)
         self._logins = Logins.of(backends)
         self._offer = Offer(dispatcher.dispatcher)
         times = CallTimes(self._offer, settings.call_timeout)

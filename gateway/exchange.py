@@ -18,6 +18,8 @@ from gateway.whole_answers import AT_ONCE, WHOLE, Header, pass_on
 
 _log = structlog.get_logger("graft.gateway")
 
+LOCAL_UID = "graft.local_uid"
+"""Where a request that has come by the local socket has the number of the machine's user in its scope."""
 _EXCHANGE = "graft.exchange"
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _LOGGED_PATH = 200
@@ -33,6 +35,8 @@ class Exchange:
 
     request_id: str
     peer: str
+    local_uid: int | None = None
+    """The machine's user, where the request has come by the local socket."""
     route: str = ""
     """The pattern of the path, where it has variables: what metrics call it."""
     rpc: str = ""
@@ -74,7 +78,7 @@ class Observed:
         """Serve one request, as ASGI has it."""
         if scope["type"] != "http":
             return
-        exchange = Exchange(_request_id(scope), _peer(scope))
+        exchange = Exchange(_request_id(scope), _peer(scope), scope.get(LOCAL_UID))
         scope[_EXCHANGE] = exchange
         # Taken out, for it leads back to the scope.
         at_once = scope.pop(AT_ONCE, None)
@@ -138,6 +142,8 @@ def _request_id(scope: Scope) -> str:
 
 
 def _peer(scope: Scope) -> str:
+    if (uid := scope.get(LOCAL_UID)) is not None:
+        return f"local:{uid}"
     client = scope.get("client")
     if not client:
         return ""

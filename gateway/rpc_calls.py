@@ -16,7 +16,7 @@ from gateway.backends import Caller
 from gateway.exchange import Exchange
 from gateway.xenapi import XenApi, route
 from graft_common.errors import GraftError, internal_error
-from graft_common.values import Value
+from graft_common.values import Prepared, Value
 
 Result = TypeVar("Result")
 
@@ -79,13 +79,19 @@ class RpcCalls:
         is_small = _size(value, _LARGE_VALUE_DEPTH) < LARGE
         return work(value) if is_small else await self._beside(work, value)
 
+    async def write_once(self, work: Callable[[Value], bytes], value: Value) -> bytes:
+        """Write a value as `write` does, but one that many are given only once; the work is a function that lasts."""
+        if not isinstance(value, Prepared):
+            return await self.write(work, value)
+        return value.made(work) or await self.write(lambda _: value.form(work), value)
+
     async def _beside(self, work: Callable[..., Result], argument: object) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._workers, work, argument)
 
 
 def caller_of(exchange: Exchange) -> Caller:
     """Return who asks, for a request of one call, whose use is told with the answer."""
-    return Caller(exchange.request_id, exchange.peer, exchange.take_usage)
+    return Caller(exchange.request_id, exchange.peer, exchange.take_usage, exchange.local_uid)
 
 
 def crashed(request_id: str) -> GraftError:

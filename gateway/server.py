@@ -30,7 +30,7 @@ class HttpServer:
     """Serves one ASGI application at one address."""
 
     def __init__(self, app: ASGIApp, protocol: type[asyncio.Protocol] = BoundedHttpProtocol) -> None:
-        self._server = _Uvicorn(
+        self._server = self.uvicorn(
             uvicorn.Config(
                 app,
                 http=protocol,
@@ -55,6 +55,11 @@ class HttpServer:
             StartupError: the address cannot be listened on.
         """
         sockets = _listen(address)
+        await self.serve(sockets)
+        return int(sockets[0].getsockname()[1])
+
+    async def serve(self, sockets: list[socket.socket]) -> None:
+        """Take connections of sockets that listen; return as soon as it does."""
         _allow_descriptors()
         self._serving = asyncio.create_task(self._server.serve(sockets), name="graft-http")
         ready = asyncio.create_task(self._server.listening.wait())
@@ -62,7 +67,10 @@ class HttpServer:
         ready.cancel()
         if self._serving.done():
             self._serving.result()
-        return int(sockets[0].getsockname()[1])
+
+    def uvicorn(self, config: uvicorn.Config) -> Uvicorn:
+        """Make what serves."""
+        return Uvicorn(config)
 
     async def stop(self, grace: float) -> None:
         """Take no more connections, let running requests end within `grace` seconds, and cancel the rest."""
@@ -82,7 +90,7 @@ class HttpServer:
                 transport.abort()
 
 
-class _Uvicorn(uvicorn.Server):
+class Uvicorn(uvicorn.Server):
     """uvicorn as one of several servers of a process: signals are the process's, and it tells when it listens."""
 
     def __init__(self, config: uvicorn.Config) -> None:

@@ -23,10 +23,12 @@ from graft_common.settings import Settings
 
 if TYPE_CHECKING:
     from dispatcher_service.app import DispatcherApp
+    from graft_cli.http_part import HttpPart
     from registry_service.app import RegistryApp
 
 METRICS = "127.0.0.1:9464"
 DISPATCHER_METRICS = "127.0.0.1:9465"
+LOCAL_SOCKET = "graft.sock"
 _LOGIN_TIMEOUT = 30.0
 
 
@@ -35,6 +37,7 @@ def run_all(options: Mapping[str, Any], *, demo: bool) -> None:
     settings = _demo_settings(options) if demo else load(options)
     choose = demo and "engine" not in settings.model_fields_set
     engine: list[str] = []
+    gateways: list[HttpPart] = []
     if demo:
         demonstration.refuse_unsafe(settings)
     http, registry, dispatcher, *metrics = claim(
@@ -68,7 +71,10 @@ def run_all(options: Mapping[str, Any], *, demo: bool) -> None:
         engine.append(_told(dispatcher_app))
         dispatcher_clients = DispatcherClients.local(dispatcher_app.services)
         registry_app.hooks.use(dispatcher_clients.hooks)
-        await _add_gateway(process, settings, registry_clients, dispatcher_clients, http)
+        chosen = settings.model_copy(update={"http_socket": _local_socket(settings, dispatcher_app)})
+        clients = registry_clients, dispatcher_clients
+        unasked = settings.http_socket is None
+        gateways.append(await _add_gateway(process, chosen, *clients, http, local_is_optional=unasked))
 
     def announce() -> None:
         lines = [
@@ -80,6 +86,7 @@ def run_all(options: Mapping[str, Any], *, demo: bool) -> None:
             f"  dispatcher  {dispatcher} (gRPC)",
             *(f"  metrics     {http_url(address)}/metrics" for address in metrics),
             f"  data        {settings.data_dir}",
+            *(f"  local       {part.local} (XenAPI for root and this user)" for part in gateways if part.local),
             *engine,
         ]
         typer.echo("\n".join(lines))
@@ -183,12 +190,42 @@ def _told(app: DispatcherApp) -> str:
 
 
 async def _add_gateway(
-    process: Process, settings: Settings, registry: RegistryClients, dispatcher: DispatcherClients, address: str
-) -> None:
+    process: Process,
+    settings: Settings,
+    registry: RegistryClients,
+    dispatcher: DispatcherClients,
+    address: str,
+    *,
+    local_is_optional: bool = False,
+) -> HttpPart:
+    """Open the gateway; `local_is_optional` has it go on where its local socket cannot be made."""
     from gateway.app import GatewayApp
     from graft_cli.http_part import HttpPart
 
-    process.add(HttpPart(await GatewayApp.open(settings, registry, dispatcher), address))
+    app = await GatewayApp.open(settings, registry, dispatcher)
+    part = HttpPart(app, address, settings.http_socket_path, optional=local_is_optional)
+    process.add(part)
+    return part
+
+
+def _local_socket(settings: Settings, dispatcher: DispatcherApp) -> str:
+    """Choose the local socket: the one that is set, else one in the data directory where calls cannot reach that.
+
+    Raises:
+        StartupError: one is set, and calls could reach it.
+    """
+    from dispatcher_service.engines.base import IsolationLevel
+
+    if settings.http_socket == "off":
+        return "off"
+    if dispatcher.engine.level is IsolationLevel.FULL:
+        return settings.http_socket or str(settings.data_dir / LOCAL_SOCKET)
+    if settings.http_socket is None:
+        return "off"
+    raise StartupError(
+        f"calls in the engine {dispatcher.engine.name} run as this user and could reach {settings.http_socket}, which "
+        "asks them for no password; set GRAFT_HTTP_SOCKET to `off`, or GRAFT_ENGINE to an engine with namespaces"
+    )
 
 
 def _run_one(

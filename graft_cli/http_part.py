@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
+
+import structlog
 
 from gateway.app import GatewayApp
+from gateway.local_socket import LocalServer
 from gateway.server import HttpServer
 from graft_cli.health_checks import check_gateway
 from graft_cli.parts import PROBE_TIMEOUT
+from graft_common.errors import StartupError
+
+_log = structlog.get_logger("graft.process")
 
 
 class HttpPart:
@@ -15,14 +22,38 @@ class HttpPart:
 
     name = "gateway"
 
-    def __init__(self, app: GatewayApp, address: str) -> None:
+    def __init__(self, app: GatewayApp, address: str, local: Path | None = None, *, optional: bool = False) -> None:
+        """Take the application and its places.
+
+        Args:
+            app: the application.
+            address: where it answers.
+            local: the path of its local socket; None for none.
+            optional: whether to go on where that path cannot be listened on.
+        """
         self._app = app
         self._address = address
         self._server = HttpServer(app.asgi)
+        self._local_path = local
+        self._local_is_optional = optional
+        self._local = LocalServer(app.asgi)
+
+    @property
+    def local(self) -> Path | None:
+        """The local socket, while there is one."""
+        return self._local.path
 
     async def start(self) -> None:
         """Listen."""
         await self._server.start(self._address)
+        if self._local_path is None:
+            return
+        try:
+            await self._local.start_at(self._local_path)
+        except StartupError as error:
+            if not self._local_is_optional:
+                raise
+            _log.warning("http.no_local_socket", reason=str(error))
 
     async def problem(self) -> str | None:
         """Ask `/readyz`."""
@@ -31,9 +62,10 @@ class HttpPart:
 
     async def drain(self, timeout: float) -> None:  # noqa: ASYNC109  (it is a share of the whole)
         """Refuse new connections and new calls, and let running ones end."""
-        await asyncio.gather(self._server.stop(timeout), self._app.drain(timeout))
+        await asyncio.gather(self._server.stop(timeout), self._local.stop(timeout), self._app.drain(timeout))
 
     async def close(self) -> None:
         """Stop listening and close the app."""
         await self._server.stop(0)
+        await self._local.stop(0)
         await self._app.close()

@@ -73,7 +73,7 @@ class MethodsEndpoint:
                 body = await read_body(receive, self._bounds.max_body, self._bounds.body_timeout, held)
                 unread = False
                 query = scope.get("query_string", b"").decode("latin-1")
-                caller = Caller(exchange.request_id, exchange.peer, exchange.take_usage)
+                caller = Caller(exchange.request_id, exchange.peer, exchange.take_usage, exchange.local_uid)
                 answer = await self._serve(place, Asked(scope["method"], query, headers, body, caller))
                 exchange.outcome = metrics.OK
                 return answer, False

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import stat
+import tempfile
 import textwrap
+import uuid
 import xmlrpc.client
+from pathlib import Path
 
 import pytest
 import XenAPI
@@ -228,3 +231,19 @@ def test_only_the_admin_calls_what_is_undeclared(platform: Platform) -> None:
     assert "pool-admin" in details[2]
     assert reader.xenapi.task.get_all() == []
     reader.xenapi.session.logout()
+
+
+def test_scripts_of_xapi_on_the_same_machine_need_no_password(platform: Platform) -> None:
+    if platform.kind != "up":
+        pytest.skip("a gateway alone has a local socket only where one is set")
+    # The client takes every `_` of the path for a `/`.
+    link = Path(tempfile.gettempdir()) / f"graft-{uuid.uuid4().hex}"
+    link.symlink_to(platform.root / "data")
+    try:
+        opened = XenAPI.Session(f"http://{str(link).replace('/', '_')}_graft.sock/", transport=XenAPI.UDSTransport())
+        opened.xenapi.login_with_password("root", "", "1.0", "a script")
+        assert len(opened.xenapi.pool.get_all()) == 1
+        opened.xenapi.session.logout()
+        opened("close")()
+    finally:
+        link.unlink()
