@@ -52,7 +52,7 @@ class GatewayApp:
         self._logins = Logins.of(backends)
         self._offer = Offer(dispatcher.dispatcher)
         times = CallTimes(self._offer, settings.call_timeout)
-        xenapi = XenApi(backends, times)
+        self._xenapi = xenapi = XenApi(backends, times)
         self._xmlrpc = RpcEndpoint(XmlRpcEnvelope(xenapi), bounds, self._load)
         self._jsonrpc = RpcEndpoint(JsonRpcEnvelope(xenapi), bounds, self._load)
         calls = MethodCalls(backends, xenapi, times)
@@ -82,6 +82,7 @@ class GatewayApp:
     async def drain(self, timeout: float) -> None:  # noqa: ASYNC109  (the contract of all three services)
         """Refuse new calls, and wait for the running ones to end, but no longer than `timeout` seconds."""
         self._stopping = True
+        self._xenapi.end_waits()
         self._xmlrpc.refuse_new()
         self._jsonrpc.refuse_new()
         self._methods.refuse_new()

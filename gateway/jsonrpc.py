@@ -17,7 +17,7 @@ import orjson
 
 from graft_common.declarations.json_text import check, read
 from graft_common.errors import GraftError
-from graft_common.values import DateTime, Value
+from graft_common.values import DateTime, Prepared, Value
 
 MAX_BATCH = 1_000
 MAX_PARAMS = 1_000
@@ -155,10 +155,14 @@ def _params(params: Value) -> list[Value]:
 
 def format_success(form: Form, value: Value) -> bytes:
     """Write the answer of a call that has returned a value."""
-    result = orjson.dumps(_plain(value))
+    result = value.form(_format_result) if isinstance(value, Prepared) else _format_result(value)
     if form.version_2:
         return b'{"jsonrpc":"2.0","result":%b,"id":%b}' % (result, _format_id(form.id))
     return b'{"result":%b,"error":null,"id":%b}' % (result, _format_id(form.id))
+
+
+def _format_result(value: Value) -> bytes:
+    return orjson.dumps(_plain(value))
 
 
 def format_failure(form: Form, error: GraftError) -> bytes:

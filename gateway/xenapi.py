@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from gateway.backends import Backends, Caller
 from gateway.call_times import CallTimes
+from gateway.event_calls import WAITING_METHODS, EventCalls
 from gateway.sessions import SESSION_METHODS, SessionMethods
 from graft.dispatcher.v1 import dispatcher_pb2
 from graft_common.errors import GraftError, field_type_error, method_unknown
@@ -59,6 +60,11 @@ class XenApi:
         self._backends = backends
         self._sessions = SessionMethods(backends)
         self._times = times
+        self._events = EventCalls()
+
+    def end_waits(self) -> None:
+        """End the calls that wait for events, and let none wait any more."""
+        self._events.end_all()
 
     async def call(self, method: str, params: Sequence[Value], caller: Caller) -> Value:
         """Make one call. The session, where a method takes one, is the first parameter.
@@ -87,6 +93,10 @@ class XenApi:
     async def _invoke(self, method: str, params: Sequence[Value], caller: Caller) -> Value:
         session, own = split_session(method, params)
         request = dispatcher_pb2.InvokeRequest(method=method, params=encode_values(own))
+        if method in WAITING_METHODS:
+            async with self._events.waiting():
+                response = await self._backends.invoke(request, self._times.seconds(method), session, caller)
+            return self._events.read(response.value)
         response = await self._backends.invoke(request, self._times.seconds(method), session, caller)
         return decode_value(response.value)
 

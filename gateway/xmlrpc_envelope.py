@@ -58,7 +58,7 @@ class _Message:
         method = self._call.method
         value = await self._calls.make(method, self._call.params, caller_of(exchange))
         # The one method whose answer has no envelope (xapi, api_server.ml).
-        body = await self._calls.write(format_bare if method == LIST_METHODS else format_success, value)
+        body = await self._calls.write_once(format_bare if method == LIST_METHODS else format_success, value)
         exchange.outcome = metrics.OK
         return RpcAnswer(200, _XML, body)
 

@@ -52,16 +52,23 @@ class Prepared(dict[str, Value]):
     __slots__ = ("_forms",)
     _forms: dict[object, bytes]
 
+    def made(self, make: Callable[[Prepared], bytes]) -> bytes | None:
+        """Return what a function has made of it; None where it was not asked yet."""
+        try:
+            return self._forms.get(make)
+        except AttributeError:
+            return None
+
     def form(self, make: Callable[[Prepared], bytes]) -> bytes:
         """Return what a function makes of it; the function, a lasting one, is asked once."""
-        forms: dict[object, bytes]
-        try:
-            forms = self._forms
-        except AttributeError:
-            forms = self._forms = {}
-        if make not in forms:
-            forms[make] = make(self)
-        return forms[make]
+        made = self.made(make)
+        if made is None:
+            made = make(self)
+            try:
+                self._forms[make] = made
+            except AttributeError:
+                self._forms = {make: made}
+        return made
 
 
 class ValueEncodeError(ValueError):
