@@ -9,17 +9,21 @@ from pathlib import Path
 from typing import Self
 
 from dispatcher_service.builtins.base import CallerContext
+from dispatcher_service.builtins.catalog import catalog_builtins
 from dispatcher_service.builtins.extensions import extension_builtins
+from dispatcher_service.builtins.sessions import session_builtins
 from dispatcher_service.builtins.system import system_builtins
+from dispatcher_service.builtins.users import role_builtins, user_builtins
 from dispatcher_service.bundles.bundles import Bundles
 from dispatcher_service.bundles.cache import BundleCache
 from dispatcher_service.bundles.loading import Loader
 from dispatcher_service.calls.bounds import Bounds
 from dispatcher_service.calls.calls import Calls
+from dispatcher_service.calls.checks import check_target
 from dispatcher_service.calls.limits import HostLimits
 from dispatcher_service.calls.listing import MethodInfo, list_methods
+from dispatcher_service.calls.permissions import Permissions
 from dispatcher_service.calls.runner import Execution, ExecutionMeter, Runner
-from dispatcher_service.calls.checks import check_target
 from dispatcher_service.calls.slots import Slots
 from dispatcher_service.declarations.declarations import Declarations
 from dispatcher_service.declarations.directory import DeclarationFiles
@@ -127,8 +131,13 @@ class DispatcherApp:
             audit=state.audit,
             access=access,
         )
+        permissions = Permissions(self.methods, lambda: self.declarations.in_force)
         self._calls.builtins = {
             **state.builtins(),
+            **session_builtins(lambda: follower.view, permissions, lambda: state.hosts.coordinator),
+            **user_builtins(lambda: follower.view),
+            **role_builtins(lambda: follower.view, permissions),
+            **catalog_builtins(lambda: follower.view),
             **extension_builtins(state.hosts, self._has_extension, self._run_extension),
             **system_builtins(lambda: [method.name for method in self.methods()]),
         }
@@ -261,6 +270,8 @@ class DispatcherApp:
         target = self.declarations.in_force.target(method)
         if target is None:
             raise method_unknown(method)
+        if target.method is not None:
+            check_target(caller.require_session(), target, method)
         execution = Execution(
             method, target.executable, params, caller.name, target.bundle, accepted=bool(caller.task_ref)
         )
@@ -270,8 +281,6 @@ class DispatcherApp:
 
 async def _prepared(engine: Engine | None, names: Sequence[str], options: EngineOptions) -> Engine:
     try:
-        if target.method is not None:
-            check_target(caller.require_session(), target, method)
         if engine is None:
             return await choice.prepared(names, options)
         await engine.prepare()

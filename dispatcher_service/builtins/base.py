@@ -109,7 +109,7 @@ class Builtin:
 
     handler: Handler
     role: str | None
-    """The least role that may call it; None for methods that need no session."""
+    """The least role that may call it, `ANYONE` for whoever has a session; None for methods that need none."""
     params: tuple[Param, ...] = ()
     doc: str = ""
     """What it is for, in one sentence."""

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any, cast
 
 from dispatcher_service.builtins.base import BuiltinTable
+from dispatcher_service.builtins.catalog import catalog_builtins
 from dispatcher_service.builtins.extensions import extension_builtins
 from dispatcher_service.builtins.hosts import host_builtins
+from dispatcher_service.builtins.sessions import session_builtins
 from dispatcher_service.builtins.system import system_builtins
 from dispatcher_service.builtins.tasks import task_builtins
+from dispatcher_service.builtins.users import role_builtins, user_builtins
 
 
 class _Nobody:
@@ -24,6 +27,10 @@ def builtin_names() -> frozenset[str]:
     tables: tuple[BuiltinTable, ...] = (
         host_builtins(nobody),
         task_builtins(nobody),
+        session_builtins(nobody, nobody, nobody),
+        user_builtins(nobody),
+        role_builtins(nobody, nobody),
+        catalog_builtins(nobody),
         extension_builtins(nobody, nobody, nobody),
         system_builtins(nobody),
     )

@@ -46,8 +46,11 @@ class ObjectClass(Generic[Object]):
         return {field: read(found) for field, read in self.fields.items()}
 
 
-def readers(kind: ObjectClass[Object]) -> dict[str, Builtin]:
-    """Make `get_all`, `get_all_records`, `get_record`, `get_by_…` and one getter per field."""
+def readers(kind: ObjectClass[Object], role: str = READ_ONLY) -> dict[str, Builtin]:
+    """Make `get_all`, `get_all_records`, `get_record`, `get_by_…` and one getter per field.
+
+    They are for `role` and those above it, or with `ANYONE` for whoever has a session.
+    """
 
     async def get_all(caller: CallerContext, _params: Sequence[Value]) -> Value:
         return [found.ref for found in await kind.list(caller.require_session())]
@@ -73,18 +76,18 @@ def readers(kind: ObjectClass[Object]) -> dict[str, Builtin]:
 
     this = (Param("self"),)
     made = {
-        "get_all": Builtin(get_all, READ_ONLY, (), f"List the references of all {kind.name} objects."),
-        "get_all_records": Builtin(get_all_records, READ_ONLY, (), f"List all {kind.name} records by reference."),
-        "get_record": Builtin(get_record, READ_ONLY, this, f"Return one {kind.name} record."),
-        "get_by_uuid": Builtin(get_by_uuid, READ_ONLY, (Param("uuid"),), f"Find a {kind.name} by its UUID."),
+        "get_all": Builtin(get_all, role, (), f"List the references of all {kind.name} objects."),
+        "get_all_records": Builtin(get_all_records, role, (), f"List all {kind.name} records by reference."),
+        "get_record": Builtin(get_record, role, this, f"Return one {kind.name} record."),
+        "get_by_uuid": Builtin(get_by_uuid, role, (Param("uuid"),), f"Find a {kind.name} by its UUID."),
         **{
-            f"get_{field}": Builtin(_getter(kind, read), READ_ONLY, this, f"Return a {kind.name}'s {field}.")
+            f"get_{field}": Builtin(_getter(kind, read), role, this, f"Return a {kind.name}'s {field}.")
             for field, read in kind.fields.items()
         },
     }
     if kind.has_name:
         made["get_by_name_label"] = Builtin(
-            get_by_name_label, READ_ONLY, (Param("label"),), f"Find every {kind.name} of that name."
+            get_by_name_label, role, (Param("label"),), f"Find every {kind.name} of that name."
         )
     return {f"{kind.name}.{method}": builtin for method, builtin in made.items()}
 

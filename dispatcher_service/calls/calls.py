@@ -13,6 +13,7 @@ from functools import partial
 
 import structlog
 
+from dispatcher_service.audit.arguments import arguments_of
 from dispatcher_service.builtins.base import Builtin, BuiltinTable, CallerContext
 from dispatcher_service.calls import metrics
 from dispatcher_service.calls.checks import check_params, check_role, check_target
@@ -26,9 +27,10 @@ from dispatcher_service.dropins.view import DropIns
 from dispatcher_service.grants.giving import AccessGiver
 from dispatcher_service.sessions.authenticator import Authenticator
 from dispatcher_service.sessions.session import Session
+from graft_common.audit import Argument
 from graft_common.declarations.api import Source
 from graft_common.declarations.checking import MethodChecks
-from graft_common.declarations.model import Method, Residence, Types
+from graft_common.declarations.model import ANYONE, Method, Residence, Types
 from graft_common.errors import GraftError, method_unknown, service_unavailable, session_invalid
 from graft_common.values import Value
 
@@ -79,6 +81,8 @@ class _Call:
     params: list[Value] = field(default_factory=list, repr=False)
     """What the method is to get, the session left out."""
     declared: tuple[Method, Types] | None = None
+    admitted: bool = False
+    """Whether all checks have let it through."""
     checks: MethodChecks | None = None
     source: str = "none"
     turn: Turn | None = None
@@ -200,8 +204,8 @@ class Calls:
         if not target.origin.available:
             raise GraftError("MESSAGE_METHOD_UNKNOWN", request.method, details={"message": target.missing()})
         call.source = target.origin.source.value
-        check_target(session, target, request.method)
         call.declared = _declaration(in_force, request.method)
+        check_target(session, target, request.method)
         params = _params(request, call.declared)
         call.checks = in_force.checks(request.method)
         call.params = params if call.checks is None else call.checks.arguments(params)
@@ -210,6 +214,7 @@ class Calls:
             residence = None if call.checks is None else _residence(call.checks.method)
             call.turn = self._runner.reserve(request.method, call.caller.name, residence)
         call.target = target
+        call.admitted = True
         if target.bundle is not None:
             self._declarations.holds.hold(target.bundle.tree)
 
@@ -217,11 +222,12 @@ class Calls:
         request, session = call.request, call.caller.session
         if session is None and (builtin.role is not None or needs_session):
             raise session_invalid(request.credential)
-        if session is not None and builtin.role is not None:
+        if session is not None and builtin.role not in (None, ANYONE):
             check_role(session, builtin.role, request.method.lower())
         call.declared = self.declaration_of(request.method)
         call.params = _params(request, call.declared)
         check_params(request.method, builtin, call.params)
+        call.admitted = True
 
     async def _look(self, method: str) -> bool:
         """Look at the file that makes a method a drop-in, so that what is in force is of this moment.
@@ -333,11 +339,20 @@ class Calls:
             peer=request.peer,
             task=call.caller.task_ref,
             access=call.meter.access,
+            user_uuid=session.user_uuid if session else "",
+            arguments=_arguments(call),
         )
         self._audit.record(record)
         metrics.count(record, call.source, call.meter.exceeded)
         if _log.is_enabled_for(logging.INFO):
             _tell(record, call.meter)
+
+
+def _arguments(call: _Call) -> tuple[Argument, ...]:
+    """Tell what the call was given; of one that was refused what it would have been, unless that had to be read first."""
+    method = None if call.declared is None else call.declared[0]
+    given = call.params if call.admitted or call.request.read is not None else call.request.params
+    return arguments_of(method, given, checked=call.admitted)
 
 
 def _tell(record: CallRecord, meter: ExecutionMeter) -> None:

@@ -77,6 +77,11 @@ class Membership:
         return ref_of(self._facts.uuid)
 
     @property
+    def coordinator(self) -> str:
+        """The reference of the host that clients should take as the coordinator, as it was last seen."""
+        return coordinator(self._hosts)
+
+    @property
     def epoch(self) -> int:
         """The lease under which this host accepts tasks."""
         return self._epoch

@@ -40,7 +40,7 @@ class Role:
     @property
     def uuid(self) -> str:
         """Made of the name."""
-        return self.definition.uuid
+        return role_uuid(self.name)
 
     @property
     def ref(self) -> str:
@@ -168,6 +168,11 @@ class Objects(Generic[Object]):
 def extension_uuid(name: str, version: str) -> str:
     """Return the UUID of an extension version."""
     return made_uuid("extension", f"{name}/{version}")
+
+
+def role_uuid(name: str) -> str:
+    """Return the UUID of the role of that name."""
+    return roles.Role(name, 0, "").uuid
 
 
 def read_role(message: identity_pb2.Role) -> Role:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dispatcher_service.references import ref_of
@@ -32,6 +32,10 @@ class Session:
     """Whom somebody else vouches for; empty for the registry's own users."""
     ends: float = math.inf
     """Seconds since the epoch when it ends however much it is used."""
+    other_config: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """What clients have noted with it."""
+    is_local_superuser: bool = False
+    """Whether it is of a local administrator."""
     book: RoleBook = field(default=BUILT_IN, repr=False, compare=False)
     """What roles may; that changes while the session is open."""
 
@@ -82,5 +86,7 @@ def read_session(message: identity_pb2.Session, book: RoleBook) -> Session:
         originator=message.originator,
         subject=message.subject,
         ends=message.ends.ToMicroseconds() / 1e6 if message.HasField("ends") else math.inf,
+        other_config=dict(message.other_config),
+        is_local_superuser=message.is_local_superuser,
         book=book,
     )

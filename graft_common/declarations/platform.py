@@ -45,18 +45,14 @@ def platform_document() -> Document:
 
 
 def _readers(declared: ClassDeclaration) -> Iterator[Method]:
-    """Make the readers that xapi makes of each class's fields (dm_api.ml, add_implicit_messages).
-
-    A session is shown to its own user alone, so that there is no list of them.
-    """
+    """Make the readers that xapi makes of each class's fields (dm_api.ml, add_implicit_messages)."""
     name = declared.name
     itself = RefType(name)
     record = RecordType(name)
     this = (Param("self", itself, f"The {name}."),)
-    if name != _SESSION:
-        yield _reader(declared, "get_all", (), SetType(itself), f"List the references of all {name} objects.")
-        doc = f"List all {name} records by reference."
-        yield _reader(declared, "get_all_records", (), MapType(itself, record), doc)
+    yield _reader(declared, "get_all", (), SetType(itself), f"List the references of all {name} objects.")
+    doc = f"List all {name} records by reference."
+    yield _reader(declared, "get_all_records", (), MapType(itself, record), doc)
     yield _reader(declared, "get_record", this, record, f"Return one {name} record.")
     uuid = (Param("uuid", STRING, "The UUID."),)
     yield _reader(declared, "get_by_uuid", uuid, itself, f"Find a {name} by its UUID.")
@@ -128,7 +124,7 @@ def _setter(
     )
 
 
-_WRITERS = {"pool": POOL_OPERATOR, "host": POOL_OPERATOR, _SESSION: ANYONE}
+_WRITERS = {"task": READ_ONLY, "pool": POOL_OPERATOR, "host": POOL_OPERATOR, _SESSION: ANYONE}
 """The least role that may set the fields of a class; tags may be set by more (xapi, datamodel_pool.ml)."""
 
 _DUPLICATE = ErrorDeclaration("MAP_DUPLICATE_KEY", ("class", "field", "ref", "key"), "The key is there already.")

@@ -5,10 +5,13 @@ from typing import Any, cast
 import pytest
 
 from dispatcher_service.builtins.base import BuiltinTable
+from dispatcher_service.builtins.catalog import catalog_builtins
 from dispatcher_service.builtins.extensions import extension_builtins
 from dispatcher_service.builtins.hosts import host_builtins
+from dispatcher_service.builtins.sessions import session_builtins
 from dispatcher_service.builtins.system import system_builtins
 from dispatcher_service.builtins.tasks import task_builtins
+from dispatcher_service.builtins.users import role_builtins, user_builtins
 from gateway.sessions import SESSION_METHODS
 from graft_common.declarations.model import ANYONE, Types
 from graft_common.declarations.platform import FILE, platform_document
@@ -30,6 +33,10 @@ def builtins() -> BuiltinTable:
     tables = (
         host_builtins(nobody),
         task_builtins(nobody),
+        session_builtins(nobody, nobody, nobody),
+        user_builtins(nobody),
+        role_builtins(nobody, nobody),
+        catalog_builtins(nobody),
         extension_builtins(nobody, nobody, nobody),
         system_builtins(nobody),
     )
@@ -60,7 +67,7 @@ def test_what_is_served_is_what_is_declared(name: str) -> None:
     method, builtin = METHODS[name], builtins()[name]
     assert [param.name for param in method.params] == [param.name for param in builtin.params]
     assert sum(param.required for param in method.params) == builtin.required
-    assert (None if method.role == ANYONE else method.role) == builtin.role
+    assert method.role == (builtin.role or ANYONE)
     assert method.session == (builtin.role is not None)
     for param, served in zip(method.params, builtin.params, strict=True):
         words = {"int", "float", "bool", "datetime"} & {str(param.type)} or {_container(param.type)}
