@@ -18,7 +18,9 @@ from dispatcher_service.hosts.membership import LeaseTimes, Membership
 from dispatcher_service.hosts.service import HostServicer
 from dispatcher_service.sessions.admission import SessionSource
 from dispatcher_service.store.store import DispatcherStore
-from dispatcher_service.tasks.manager import TaskManager, TaskTimes
+from dispatcher_service.tasks.channel import Channels
+from dispatcher_service.tasks.manager import TaskManager
+from dispatcher_service.tasks.reading import TaskTimes
 from dispatcher_service.tasks.service import TaskServicer
 from graft_common.errors import GraftError, StartupError
 from graft_common.rpc.service import RpcService
@@ -58,8 +60,16 @@ class DispatcherState:
             StartupError: the store or the data dir cannot be used, or another dispatcher uses this data dir.
         """
         identity = HostIdentity.hold(settings.data_dir)
+        channels = Channels(settings.data_dir / "cache" / "tasks")
         try:
+            channels.open()
             store = await DispatcherStore.open(settings.database("dispatcher"))
+        except OSError as error:
+            identity.release()
+            raise StartupError(
+                f"{settings.data_dir / 'cache'} cannot be written: {error.strerror}. "
+                "Let this user own the directory, or set GRAFT_DATA_DIR to another."
+            ) from error
         except BaseException:
             identity.release()
             raise
@@ -72,7 +82,7 @@ class DispatcherState:
             if isinstance(error, GraftError):
                 raise StartupError(f"this host cannot register in the dispatcher's store: {error}") from error
             raise
-        tasks = TaskManager(store, hosts, times=task_times)
+        tasks = TaskManager(store, hosts, channels, times=task_times)
         hosts.on_lost = tasks.abandon
         return cls(identity, store, hosts, tasks, AuditLog(store, hosts.host_ref))
 

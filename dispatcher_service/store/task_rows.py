@@ -78,10 +78,10 @@ def said_values(task: Task) -> dict[str, Any]:
     return {
         "other_config": _map(task),
         "status": task.status.value,
-        "progress": task.progress,
         "result": plain_text(task.result),
         "error_info": [plain_text(text) for text in task.error_info],
         "finished": task.finished,
+        **told_values(task),
     }
 
 

@@ -217,14 +217,14 @@ class TaskTable:
             for row in rows
         ]
 
-    async def cancelled_among(self, refs: Collection[str]) -> list[str]:
-        """Return those of some tasks that are to stop, or have ended, or are gone."""
-        going: set[str] = set()
+    async def to_stop(self, refs: Collection[str]) -> list[str]:
+        """Return those of some tasks that are pending and were told to stop."""
+        found: list[str] = []
         for group in _groups(list(refs)):
-            query = select(_columns.ref).where(_columns.ref.in_(group), _pending, ~_columns.cancel_requested)
+            query = select(_columns.ref).where(_columns.ref.in_(group), _pending, _columns.cancel_requested)
             async with self._access.reading() as connection:
-                going.update((await connection.scalars(query)).all())
-        return [ref for ref in refs if ref not in going]
+                found += (await connection.scalars(query)).all()
+        return found
 
     async def ended(self, limit: int) -> tuple[list[tuple[str, float]], int]:
         """Return reference and end of the tasks that have ended, the oldest first, and how many tasks there are."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 import structlog
@@ -17,26 +17,27 @@ import structlog
 from dispatcher_service.background import repeat
 from dispatcher_service.builtins.base import CallerContext
 from dispatcher_service.calls.json_calls import result_json
-from dispatcher_service.calls.result import Execution
-from dispatcher_service.engines.base import Usage
+from dispatcher_service.calls.result import CallResult, Execution
 from dispatcher_service.messages import usage_of
 from dispatcher_service.references import new_ref
 from dispatcher_service.sessions.session import Session
 from dispatcher_service.store.store import DispatcherStore
+from dispatcher_service.store.tasks import OwnTask
 from dispatcher_service.tasks import task as rules
+from dispatcher_service.tasks.channel import Channels
+from dispatcher_service.tasks.clients import ClientTasks
+from dispatcher_service.tasks.entry import Entry, Output
 from dispatcher_service.tasks.group_commit import GroupCommit
+from dispatcher_service.tasks.joined import Joined
 from dispatcher_service.tasks.metrics import TASKS_RUNNING, TASKS_TOTAL
-from dispatcher_service.tasks.task import Task, lost, owner_filter, task_invalid, visible
+from dispatcher_service.tasks.reading import TaskReader, TaskTimes
+from dispatcher_service.tasks.task import NO_ORIGIN, Origin, Task, lost
+from dispatcher_service.tasks.telling import Telling
 from graft_common.errors import GraftError, internal_error, server_busy, service_unavailable
 from graft_common.xmlrpc import format_value
 
 _log = structlog.get_logger("graft.tasks")
 
-MAX_LISTED = 5000
-"""The most tasks that one list holds."""
-
-_FIRST_LOOK, _LAST_LOOK = 0.05, 1.0
-"""Seconds between two looks at a task that runs on another host: at first, and in the end."""
 _MAX_RETRY_DELAY = 5.0
 _MAX_REFUSALS = 5
 """How often a store that answers may refuse the end of a task before a plain failure is written in its place."""
@@ -55,75 +56,48 @@ class Lease(Protocol):
         """The lease under which tasks are accepted now."""
 
 
-@dataclass(frozen=True, slots=True)
-class TaskTimes:
-    """How often and how long, in seconds."""
-
-    kill_grace: float = 30.0
-    """A task that was told to stop counts as stopped after this time, even if what it runs does not end."""
-    watch: float = 1.0
-    """Between two looks for wishes of other hosts, while something runs."""
-    collect: float = 60.0
-    """Between two collections of what is to be forgotten, and two looks while nothing runs."""
-    save_wait: float = 10.0
-    """The longest wait of a caller for an end to be written."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Output:
-    """What a call has answered, as it is kept."""
-
-    xml: str
-    json: str
-    usage: Usage | None
-
-
-@dataclass(eq=False, slots=True)
-class _Entry:
-    """A task of this host that runs, or has ended and is not yet kept."""
-
-    task: Task
-    session_digest: str
-    kept: asyncio.Future[None]
-    """Done when this host has no more to do with the task."""
-    given_up: asyncio.Future[None]
-    work: asyncio.Task[_Output] | None = None
-    stopping: bool = False
-    fenced: bool = False
-    begun: float = field(default_factory=time.monotonic)
-
-
-class TaskManager:
+class TaskManager(TaskReader):
     """Starts, reads, cancels and destroys tasks. It is a `TaskStarter`."""
 
     def __init__(
-        self, store: DispatcherStore, lease: Lease, *, max_pending: int = 2000, times: TaskTimes | None = None
+        self,
+        store: DispatcherStore,
+        lease: Lease,
+        channels: Channels,
+        *,
+        max_pending: int = 2000,
+        times: TaskTimes | None = None,
     ) -> None:
+        super().__init__(store.tasks, times or TaskTimes())
         self._store = store
         self._lease = lease
         self._max_pending = max_pending
-        self._times = times or TaskTimes()
-        self._entries: dict[str, _Entry] = {}
         self._runners: set[asyncio.Task[None]] = set()
-        self._closing = False
-        self._shut: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._watched = 0.0
+        self._joined = Joined()
+        self.clients = ClientTasks(self, store.tasks, lease.host_uuid, max_pending)
+        """Makes and changes the tasks of clients."""
+        self._telling = Telling(store.tasks, lease.host_uuid, self._entries, channels)
+        self.channel = self._telling.channel
+        """Gives the call of a task a FIFO to tell of itself."""
         self._writer = GroupCommit(lambda tasks: store.tasks.write(lease.host_uuid, tasks), store.reachable)
         self._loops = [
             repeat("task watch", self._watch_if_needed, self._times.watch),
             repeat("task collection", self.collect, self._times.collect),
         ]
 
-    async def start(self, method: str, caller: CallerContext, execution: Execution) -> str:
+    async def start(self, method: str, caller: CallerContext, execution: Execution, origin: Origin = NO_ORIGIN) -> str:
         """Keep a pending task, begin the execution, and return the task's reference.
 
         Whoever stops waiting for this does not stop the task.
 
         Raises:
-            GraftError: SESSION_INVALID; SERVER_BUSY [what], when too many tasks are pending here; SERVICE_UNAVAILABLE,
-                when the task could not be kept, and so does not run.
+            GraftError: SESSION_INVALID; HANDLE_INVALID, when there is no task that it is to be a part of; SERVER_BUSY
+                [what], when too many tasks are pending here; SERVICE_UNAVAILABLE, when the task could not be kept, and
+                so does not run; VALUE_NOT_SUPPORTED, when too much is to be remembered with it.
         """
         session = caller.require_session()
+        await self.check_origin(session, origin)
         if self._closing:
             raise service_unavailable("dispatcher", "it is shutting down")
         if len(self._entries) >= self._max_pending:
@@ -136,8 +110,10 @@ class TaskManager:
             host=self._lease.host_uuid,
             epoch=self._lease.epoch,
             created=time.time(),
+            subtask_of=origin.subtask_of,
+            other_config=origin.other_config,
         )
-        entry = _Entry(task, session.digest, kept=loop.create_future(), given_up=loop.create_future())
+        entry = Entry(task, session.digest, kept=loop.create_future(), given_up=loop.create_future())
         accepted: asyncio.Future[None] = loop.create_future()
         self._entries[task.ref] = entry
         TASKS_RUNNING.inc()
@@ -147,51 +123,12 @@ class TaskManager:
         await asyncio.shield(accepted)
         return task.ref
 
-    async def get(self, session: Session, ref: str) -> Task:
-        """Return a task.
-
-        Raises:
-            GraftError: HANDLE_INVALID [task, ref], when it is unknown or another user's.
-        """
-        entry = self._entries.get(ref)
-        task = entry.task if entry is not None else await self._store.tasks.get(ref)
-        if task is None or not visible(task, session):
-            raise task_invalid(ref)
-        return task
-
-    async def wait(self, session: Session, ref: str, seconds: float) -> Task:
-        """Return a task as soon as it has ended, or as it stands after so many seconds or when this host shuts down.
-
-        Raises:
-            GraftError: HANDLE_INVALID [task, ref], when it is unknown or another user's.
-        """
-        until, pause = time.monotonic() + seconds, _FIRST_LOOK
-        while True:
-            task = await self.get(session, ref)
-            left = until - time.monotonic()
-            if not task.pending or left <= 0 or self._closing:
-                return task
-            signs = {self._shut}
-            if (entry := self._entries.get(ref)) is not None:
-                signs.add(entry.kept)
-            else:
-                # It runs on another host, which tells nobody but the store.
-                left, pause = min(left, pause), min(2 * pause, _LAST_LOOK)
-            await asyncio.wait(signs, timeout=left, return_when=asyncio.FIRST_COMPLETED)
-
-    async def list(
-        self,
-        session: Session,
-        limit: int = MAX_LISTED,
-        before: tuple[float, str] | None = None,
-        name_label: str | None = None,
-    ) -> list[Task]:
-        """List the tasks that the session sees, the newest first; see `TaskTable.page`."""
-        tasks = await self._store.tasks.page(owner_filter(session), min(limit, MAX_LISTED), before, name_label)
-        return [entry.task if (entry := self._entries.get(task.ref)) else task for task in tasks]
+    async def join(self, session: Session, ref: str, execution: Execution) -> CallResult:
+        """Run a call for a task that a client has made; see `Joined.run`."""
+        return await self._joined.run(await self.get(session, ref), execution)
 
     async def cancel(self, session: Session, ref: str) -> None:
-        """Tell a pending task to stop, on whichever host it runs; one that has ended stays as it is.
+        """Tell a pending task and what is a part of it to stop, wherever it runs; one that has ended stays as it is.
 
         Raises:
             GraftError: HANDLE_INVALID [task, ref], when it is unknown or another user's.
@@ -200,8 +137,8 @@ class TaskManager:
         entry = self._entries.get(ref)
         if entry is not None:
             self._stop(entry)
-        elif task.pending:
-            await self._store.tasks.request_cancel(ref)
+        if task.pending and (entry is None or task.subtasks):
+            self._stop_all(await self._store.tasks.request_cancel(ref))
 
     async def destroy(self, session: Session, ref: str) -> None:
         """Forget a task; one that is pending goes on, and is forgotten when it ends (xapi).
@@ -209,7 +146,7 @@ class TaskManager:
         Raises:
             GraftError: HANDLE_INVALID [task, ref], when it is unknown or another user's.
         """
-        await self.get(session, ref)
+        task = await self.get(session, ref)
         entry = self._entries.get(ref)
         if entry is not None and not entry.task.pending:
             try:
@@ -217,6 +154,10 @@ class TaskManager:
             except TimeoutError:
                 raise service_unavailable("dispatcher store", "the end of the task is not written yet") from None
         await self._store.tasks.destroy(ref)
+        if not task.pending:
+            self.note_part(task, there=False)
+        elif entry is not None:
+            entry.put(replace(entry.task, destroy_requested=True))
 
     def busy_sessions(self) -> frozenset[str]:
         """Return the digests of the sessions whose tasks are pending here: those are in use."""
@@ -246,10 +187,10 @@ class TaskManager:
         for background in (*self._loops, *self._runners):
             background.cancel()
         await asyncio.gather(*self._loops, *self._runners, return_exceptions=True)
+        await self._telling.close()
         await self._writer.close()
 
     def _shut_down(self) -> None:
-        self._closing = True
         if not self._shut.done():
             self._shut.set_result(None)
 
@@ -265,15 +206,16 @@ class TaskManager:
         pending = await self._store.tasks.pending_of(self._lease.host_uuid, epoch, 2 * self._max_pending)
         for own in pending:
             entry = self._entries.get(own.ref)
-            if entry is not None and own.cancel_requested:
-                self._stop(entry)
-            elif entry is None:
+            if entry is not None:
+                self._hear(entry, own)
+            else:
                 # Its first record was written after its caller had been told that it was not.
                 stray = await self._store.tasks.get(own.ref)
                 if stray is not None and stray.pending:
                     await self._writer.submit(stray.failed(lost(), time.time()))
+        self._joined.stop(await self._store.tasks.to_stop(self._joined.refs))
 
-    async def _run(self, entry: _Entry, method: str, execution: Execution, accepted: asyncio.Future[None]) -> None:
+    async def _run(self, entry: Entry, method: str, execution: Execution, accepted: asyncio.Future[None]) -> None:
         try:
             await self._accept(entry)
         except GraftError as error:
@@ -285,6 +227,7 @@ class TaskManager:
             self._release(entry)
             accepted.cancel()
             raise
+        self.note_part(entry.task, there=True)
         entry.work = asyncio.create_task(_perform(method, entry.task.ref, execution))
         accepted.set_result(None)
         # What is cancelled before its first step never learns of it, and would leave no audit record.
@@ -295,13 +238,13 @@ class TaskManager:
         try:
             either: set[asyncio.Future[Any]] = {entry.work, entry.given_up}
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-            entry.task = self._ended(entry, entry.work)
+            entry.put(self._ended(entry, entry.work))
             await self._keep(entry)
         finally:
             entry.work.cancel()
             self._release(entry)
 
-    async def _accept(self, entry: _Entry) -> None:
+    async def _accept(self, entry: Entry) -> None:
         try:
             counted = await self._writer.submit(entry.task)
         except GraftError:
@@ -312,7 +255,7 @@ class TaskManager:
         if not counted or entry.fenced:
             raise service_unavailable("dispatcher", "this host has lost its lease and registers anew; try again")
 
-    def _ended(self, entry: _Entry, work: asyncio.Task[_Output]) -> Task:
+    def _ended(self, entry: Entry, work: asyncio.Task[Output]) -> Task:
         """Say how the task has ended."""
         task, now = entry.task, time.time()
         if not work.done():
@@ -330,7 +273,7 @@ class TaskManager:
         _log.error("task.crashed", task=task.ref, exc_info=error)
         return task.failed(internal_error(f"The server has made a mistake; its log has the task {task.ref}."), now)
 
-    async def _keep(self, entry: _Entry) -> None:
+    async def _keep(self, entry: Entry) -> None:
         """Write the end of a task, again and again until the store has taken or refused it."""
         task, delay = entry.task, 0.1
         counted, refusals = False, 0
@@ -353,31 +296,45 @@ class TaskManager:
         duration = round(time.monotonic() - entry.begun, 6)
         _log.info(event, task=task.ref, method=task.name_label, user=task.user, outcome=code, duration=duration)
 
-    def _stop(self, entry: _Entry) -> None:
+    def _stop_all(self, refs: Iterable[str]) -> None:
+        self._joined.stop(refs)
+        for ref in refs:
+            if (entry := self._entries.get(ref)) is not None:
+                self._stop(entry)
+
+    def _hear(self, entry: Entry, own: OwnTask) -> None:
+        """Take over what others have changed of a task that runs here."""
+        if entry.task.pending:
+            task = replace(entry.task, other_config=own.other_config, destroy_requested=own.destroy_requested)
+            entry.put(replace(task, subtasks=own.subtasks))
+        if own.cancel_requested:
+            self._stop(entry)
+
+    def _stop(self, entry: Entry) -> None:
         if entry.task.pending and not entry.task.cancel_requested:
-            entry.task = entry.task.stopping()
+            entry.put(entry.task.stopping())
             self._kill(entry)
 
-    def _kill(self, entry: _Entry) -> None:
+    def _kill(self, entry: Entry) -> None:
         if entry.work is not None and entry.task.pending:
             entry.work.cancel()
             asyncio.get_running_loop().call_later(self._times.kill_grace, _give_up, entry.given_up)
 
-    def _release(self, entry: _Entry) -> None:
+    def _release(self, entry: Entry) -> None:
         if self._entries.pop(entry.task.ref, None) is not None:
             TASKS_RUNNING.dec()
         if not entry.kept.done():
             entry.kept.set_result(None)
 
     async def _watch_if_needed(self) -> None:
-        if self._entries or time.monotonic() - self._watched > self._times.collect:
+        if self._entries or self._joined.refs or time.monotonic() - self._watched > self._times.collect:
             self._watched = time.monotonic()
             await self.watch()
 
 
-async def _perform(method: str, ref: str, execution: Execution) -> _Output:
+async def _perform(method: str, ref: str, execution: Execution) -> Output:
     result = await execution(ref)
-    return _Output(format_value(result.value), result_json(method, result).decode(), result.usage)
+    return Output(format_value(result.value), result_json(method, result).decode(), result.usage)
 
 
 def _give_up(future: asyncio.Future[None]) -> None:

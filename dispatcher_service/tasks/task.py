@@ -59,6 +59,9 @@ class Origin:
     other_config: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
+NO_ORIGIN = Origin()
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
     """One asynchronous execution, or what a client keeps account of."""
@@ -113,11 +116,20 @@ class Task:
         """Whether a client has made it and says how it stands, rather than a call that runs."""
         return self.epoch == NO_LEASE
 
-    def told(self, progress: float | None, lines: Sequence[LogLine]) -> Task:
-        """Return the task with what its call has told: how far it is, where it has said so, and lines for the log."""
-        log = bounded_log([*self.log, *lines]) if lines else self.log
-        total = self.log_total + len(lines)
-        return replace(self, progress=self.progress if progress is None else progress, log=log, log_total=total)
+    def told(self, progress: float | None, lines: Sequence[LogLine], count: int | None = None) -> Task:
+        """Return the task with what its call has told.
+
+        Args:
+            progress: how far it is; None where it has not said so.
+            lines: the last lines for the log.
+            count: how many there were, where these are not all.
+        """
+        return replace(
+            self,
+            progress=self.progress if progress is None else progress,
+            log=bounded_log([*self.log, *lines]) if lines else self.log,
+            log_total=self.log_total + (len(lines) if count is None else count),
+        )
 
     def stopping(self) -> Task:
         """Return the task with the wish that it should stop."""

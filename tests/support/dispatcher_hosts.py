@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 import time
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from dispatcher_service.builtins.base import CallerContext
@@ -15,7 +17,9 @@ from dispatcher_service.hosts.host import HostFacts
 from dispatcher_service.hosts.membership import LeaseTimes, Membership
 from dispatcher_service.sessions.session import Session
 from dispatcher_service.store.store import DispatcherStore
-from dispatcher_service.tasks.manager import TaskManager, TaskTimes
+from dispatcher_service.tasks.channel import Channels
+from dispatcher_service.tasks.manager import TaskManager
+from dispatcher_service.tasks.reading import TaskTimes
 from dispatcher_service.tasks.task import Task
 from graft_common.values import Value
 
@@ -133,6 +137,7 @@ class Hosts:
     def __init__(self, url: str) -> None:
         self.url = url
         self._made: list[TestHost] = []
+        self._folders: list[tempfile.TemporaryDirectory[str]] = []
 
     async def add(
         self,
@@ -145,7 +150,10 @@ class Hosts:
         store = await DispatcherStore.open(self.url)
         facts = HostFacts(host_uuid or str(uuid.uuid4()), "machine", "127.0.0.1:50052", "0.1.0", "none")
         hosts = await Membership.join(store, facts, lease)
-        tasks = TaskManager(store, hosts, max_pending=max_pending, times=times)
+        folder = tempfile.TemporaryDirectory(prefix="graft-tasks-")
+        self._folders.append(folder)
+        channels = Channels(Path(folder.name))
+        tasks = TaskManager(store, hosts, channels, max_pending=max_pending, times=times)
         hosts.on_lost = tasks.abandon
         host = TestHost(store, hosts, tasks)
         self._made.append(host)
@@ -156,3 +164,5 @@ class Hosts:
             await host.tasks.close()
             await host.hosts.stop()
             await host.store.close()
+        for folder in self._folders:
+            folder.cleanup()
