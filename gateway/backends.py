@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from graft.dispatcher.v1 import dispatcher_pb2
 from graft.registry.v1 import identity_pb2
+from graft_common.bearer_tokens import MAX_TOKEN
 from graft_common.errors import GraftError, session_invalid
 from graft_common.rpc.batch_client import BatchClient
 from graft_common.rpc.client import call
@@ -25,7 +26,7 @@ REVISION_AGE = 30.0
 calls must not go on waiting for what it cannot get."""
 
 # What gRPC can carry in metadata, white space left out because the ends of a value may lose it.
-_CREDENTIAL = re.compile(r"[\x21-\x7e]{1,1024}")
+_CREDENTIAL = re.compile(rf"[\x21-\x7e]{{1,{MAX_TOKEN}}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +135,25 @@ class Backends:
             )
         self.remember(response.revision)
         return response
+
+    async def log_in_with_token(self, token: str, originator: str, caller: Caller) -> str:
+        """Open a session for a token of an OpenID Connect issuer, and return its reference.
+
+        Raises:
+            GraftError: the registry does not, or does not answer.
+        """
+        if not token:
+            # To the registry, who sends nothing at all means the certificate of the connection.
+            raise GraftError("SESSION_AUTHENTICATION_FAILED", "", "the token is no signed JWT")
+        response = await call(
+            self.registry.identity.Login,
+            identity_pb2.LoginRequest(token=token, originator=originator),
+            timeout=LOOKUP_TIMEOUT,
+            metadata=self.metadata(caller, None),
+            service="registry",
+        )
+        self.remember(response.revision)
+        return response.session_ref
 
     async def change_password(self, old: str, new: str, session: str, caller: Caller) -> None:
         """Change the password of the session's user.

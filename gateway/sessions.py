@@ -28,6 +28,7 @@ VOID = ""
 
 _LOGIN_PARAMS = ("uname", "pwd", "version", "originator")
 _LOGIN_REQUIRED = 2
+_TOKEN_PARAMS = ("token", "version", "originator")
 _SET_PARAMS = 2
 _LOCAL = "local:"
 _CERTIFICATE = "certificate:"
@@ -61,6 +62,13 @@ class SessionMethods:
         user, password, _, originator = _strings(_LOGIN_PARAMS, [*params, *[""] * (len(_LOGIN_PARAMS) - len(params))])
         response = await self._backends.log_in(user, password, originator, caller)
         return response.session_ref
+
+    async def login_with_token(self, name: str, params: Sequence[Value], caller: Caller) -> Value:
+        """Open a session for a token of an OpenID Connect issuer: `token [, version [, originator]]`."""
+        if not 1 <= len(params) <= len(_TOKEN_PARAMS):
+            raise parameter_count_mismatch(name, 1, len(params))
+        token, _, originator = _strings(_TOKEN_PARAMS, [*params, *[""] * (len(_TOKEN_PARAMS) - len(params))])
+        return await self._backends.log_in_with_token(token, originator, caller)
 
     async def local_login(self, name: str, params: Sequence[Value], caller: Caller) -> Value:
         """Open a session: `uname, pwd`. In xapi it is one of the host alone; here every host knows every session."""
@@ -259,6 +267,7 @@ def _strings(names: Sequence[str], values: Sequence[Value]) -> list[str]:
 
 SESSION_METHODS: Mapping[str, _Method] = {
     "session.login_with_password": SessionMethods.login,
+    "session.login_with_token": SessionMethods.login_with_token,
     "session.slave_local_login_with_password": SessionMethods.local_login,
     "session.change_password": SessionMethods.change_password,
     "session.get_all_subject_identifiers": SessionMethods.get_all_subject_identifiers,

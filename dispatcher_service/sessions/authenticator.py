@@ -11,6 +11,7 @@ from dispatcher_service.sessions.follower import RegistryFollower
 from dispatcher_service.sessions.session import Session, read_session
 from dispatcher_service.sessions.touches import TouchReporter
 from graft.registry.v1 import identity_pb2
+from graft_common.bearer_tokens import is_token
 from graft_common.errors import GraftError, server_busy, service_unavailable, session_invalid
 from graft_common.rpc.client import call, too_late
 from graft_common.rpc.clients import RegistryClients
@@ -29,6 +30,7 @@ _AWAY_FOR = 1.0
 """Seconds for which a registry that has not answered is not asked about what is known without it."""
 _FOUND_FOR = 5.0
 _MAX_CACHED = 10_000
+_TOKEN_REFUSED = frozenset({"SESSION_AUTHENTICATION_FAILED", "RBAC_PERMISSION_DENIED"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,8 @@ class _Answer:
     session: Session | None
     revision: int
     until: float
+    refusal: GraftError | None = None
+    """Why there is none, where the registry has said more than that."""
 
 
 class Authenticator:
@@ -63,7 +67,8 @@ class Authenticator:
 
         Raises:
             GraftError: SESSION_INVALID [reference]; SERVICE_UNAVAILABLE when the session is unknown here and the
-                registry does not answer; SERVER_BUSY when too many wait for its answers.
+                registry does not answer; SERVER_BUSY when too many wait for its answers; of a token
+                SESSION_AUTHENTICATION_FAILED or RBAC_PERMISSION_DENIED, if it is not taken.
         """
         if not ref:
             raise session_invalid(ref)
@@ -73,9 +78,9 @@ class Authenticator:
         is_behind = self._follower.view.revision < min_revision
         known = self._known(key)
         if known is None or is_behind or self._has_expired(known):
-            found = await self._ask(key, known)
+            found = await self._ask(key, known, ref)
             if found is None:
-                raise session_invalid(ref)
+                raise self._refusal(key, ref)
             known = found
         self._touches.used(known)
         return known
@@ -101,7 +106,13 @@ class Authenticator:
         now = time.time()
         return now >= session.ends or now >= self._touches.last_used(session) + session.idle
 
-    async def _ask(self, key: str, known: Session | None) -> Session | None:
+    def _refusal(self, key: str, ref: str) -> GraftError:
+        answer = self._cached(key)
+        if answer is None or answer.refusal is None:
+            return session_invalid(ref)
+        return GraftError(answer.refusal.code, *answer.refusal.params)
+
+    async def _ask(self, key: str, known: Session | None, ref: str) -> Session | None:
         """Ask the registry; while it is away, what is known and has not expired holds."""
         cached = self._cached(key)
         if cached is not None and cached.session is None:
@@ -109,7 +120,7 @@ class Authenticator:
         if known is not None and self._is_away():
             return None if self._has_expired(known) else known
         try:
-            answer = await self._lookup(key)
+            answer = await self._lookup(key, ref)
         except GraftError:
             if known is None:
                 raise
@@ -122,12 +133,12 @@ class Authenticator:
     def _is_away(self) -> bool:
         return not self._follower.connected and time.monotonic() < self._away_until
 
-    async def _lookup(self, key: str) -> _Answer:
+    async def _lookup(self, key: str, ref: str) -> _Answer:
         lookup = self._lookups.get(key)
         if lookup is None:
             if self._waiting >= MAX_WAITING:
                 raise server_busy("too many sessions are being looked up at the registry")
-            lookup = self._lookups[key] = asyncio.create_task(self._ask_registry(key))
+            lookup = self._lookups[key] = asyncio.create_task(self._ask_registry(key, ref))
             self._waiting += 1
             lookup.add_done_callback(lambda ended: self._end_lookup(key, ended))
         return await asyncio.shield(lookup)
@@ -138,8 +149,10 @@ class Authenticator:
         if not ended.cancelled():
             ended.exception()  # nobody reads it when all who waited have gone
 
-    async def _ask_registry(self, key: str) -> _Answer:
-        request = identity_pb2.LookupSessionRequest(digest=key)
+    async def _ask_registry(self, key: str, ref: str) -> _Answer:
+        # The session of a token is opened by looking it up.
+        token = ref if is_token(ref) else ""
+        request = identity_pb2.LookupSessionRequest(digest="" if token else key, token=token)
         method = self._registry.identity.LookupSession
         try:
             async with asyncio.timeout(LOOKUP_TIMEOUT), self._places:
@@ -151,6 +164,8 @@ class Authenticator:
         except GraftError as error:
             if error.code == "SESSION_INVALID":
                 return self._remember(key, _Answer(None, 0, time.monotonic() + _UNKNOWN_FOR))
+            if token and error.code in _TOKEN_REFUSED:
+                return self._remember(key, _Answer(None, 0, time.monotonic() + _UNKNOWN_FOR, error))
             raise self._not_answered(error) from error
         session = read_session(response.session, self._follower.view.book)
         return self._remember(key, _Answer(session, response.revision, time.monotonic() + _FOUND_FOR))

@@ -8,7 +8,7 @@ from gateway.ambari.credentials import clear_cookie, session_cookie, set_cookie
 from gateway.ambari.errors import BAD_CREDENTIALS, MISSING_CREDENTIALS, AmbariError
 from gateway.ambari.incoming import Incoming
 from gateway.backends import Backends, Caller
-from gateway.credentials import Credentials, basic_credentials
+from gateway.credentials import Credentials, basic_credentials, bearer_credential
 from gateway.logins import NOBODY, Login, Logins, open_session
 from graft_common.errors import GraftError
 
@@ -36,7 +36,7 @@ class Access:
         self._logins = logins
 
     async def authenticate(self, head: Incoming, caller: Caller) -> Authenticated:
-        """Find or open the session of a request. Basic credentials count before a cookie.
+        """Find or open the session of a request. What the header Authorization says counts before a cookie.
 
         Raises:
             AmbariError: 403, there are no credentials, or wrong ones.
@@ -47,6 +47,10 @@ class Access:
             login = await self._by_password(credentials, caller)
             cookies = () if cookie == login.ref else (("set-cookie", set_cookie(login.ref, secure=head.is_secure)),)
             return Authenticated(login, True, (*_user_header(login), *cookies))
+        bearer = bearer_credential(head.headers.get("authorization", ""))
+        if bearer is not None:
+            login = await self._by_bearer(bearer, caller)
+            return Authenticated(login, False, _user_header(login))
         if not cookie:
             raise AmbariError(403, MISSING_CREDENTIALS, container=True)
         login = self._logins.used(cookie) or await self._by_reference(cookie, caller)
@@ -90,6 +94,15 @@ class Access:
             return await self._logins.session(credentials, caller)
         except GraftError as error:
             if error.code != "SESSION_AUTHENTICATION_FAILED":
+                raise
+            raise AmbariError(403, BAD_CREDENTIALS, container=True) from None
+
+    async def _by_bearer(self, credential: str, caller: Caller) -> Login:
+        """Find the session of a reference, or of a token of an issuer."""
+        try:
+            return Login(credential, (await self._backends.who_am_i(credential, caller)).user)
+        except GraftError as error:
+            if error.code not in {"SESSION_INVALID", "SESSION_AUTHENTICATION_FAILED"}:
                 raise
             raise AmbariError(403, BAD_CREDENTIALS, container=True) from None
 

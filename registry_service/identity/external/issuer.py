@@ -65,5 +65,6 @@ class Issuer:
         return tokens.read_subject(claims, self._terms, now)
 
     async def close(self) -> None:
-        """Let go of the connections to it."""
+        """Ask it nothing more, and let go of the connections to it."""
+        await self._keys.close()
         await self._closing.aclose()

@@ -74,44 +74,60 @@ class IssuerKeys:
         self._clock = clock
         self._known = _Known()
         self._asked = float("-inf")
-        self._asking = asyncio.Lock()
+        self._problem = ""
+        self._asking: asyncio.Task[str] | None = None
 
     async def key_of(self, header: Header) -> jwt.PyJWK:
-        """Return the key of a token.
+        """Return the key of a token; keys that are not fresh are asked for meanwhile.
 
         Raises:
             UnfitCredentialError: the issuer has no such key.
             GraftError: SERVICE_UNAVAILABLE [issuer, reason] when it must be asked and does not answer.
         """
-        found = self._find(header) if self._age() < FRESH else None
-        if found is None:
-            problem = await self._ask_again(header)
-            found = self._find(header)
-            if found is None and problem:
-                raise service_unavailable("issuer", problem)
-        if found is None:
-            raise UnfitCredentialError("the token is signed with a key that the issuer does not have")
-        return found
+        found, asking = self._find(header), None
+        if found is None or self._age() >= FRESH:
+            asking = self._ask_again()
+        if found is not None:
+            return found
+        # Whoever gives up waiting leaves the answer to those who come later.
+        problem = self._problem if asking is None else await asyncio.shield(asking)
+        found = self._find(header)
+        if found is not None:
+            return found
+        if problem:
+            raise service_unavailable("issuer", problem)
+        raise UnfitCredentialError("the token is signed with a key that the issuer does not have")
 
-    async def _ask_again(self, header: Header) -> str:
-        """Ask for the keys, unless that was done a moment ago; return why they are not known as they are now."""
-        async with self._asking:
-            if self._age() < FRESH and self._find(header) is not None:
-                return ""
-            now = self._clock()
-            if now - self._asked < self._pause:
-                return "" if self._age() < FRESH else "it did not answer a moment ago"
-            self._asked = now
-            try:
-                async with asyncio.timeout(TIMEOUT):
-                    keys = await self._read_keys()
-            except (_AwayError, TimeoutError) as error:
-                problem = str(error) or f"no answer within {TIMEOUT:g} s"
-                _log.warning("issuer.away", issuer=self._issuer, reason=problem)
-                return problem
+    async def close(self) -> None:
+        """Give up on an answer that is waited for."""
+        if self._asking is not None:
+            self._asking.cancel()
+            await asyncio.gather(self._asking, return_exceptions=True)
+
+    def _ask_again(self) -> asyncio.Task[str] | None:
+        """Ask for the keys, or return who does; None where that was done a moment ago."""
+        if self._asking is None and self._clock() - self._asked >= self._pause:
+            self._asked = self._clock()
+            self._asking = asyncio.create_task(self._ask(), name="ask the issuer for its keys")
+            self._asking.add_done_callback(self._asked_for)
+        return self._asking
+
+    def _asked_for(self, _ended: asyncio.Task[str]) -> None:
+        self._asking = None
+
+    async def _ask(self) -> str:
+        """Ask for the keys; return why they could not be had, or nothing."""
+        try:
+            async with asyncio.timeout(TIMEOUT):
+                keys = await self._read_keys()
+        except (_AwayError, TimeoutError) as error:
+            self._problem = str(error) or f"no answer within {TIMEOUT:g} s"
+            _log.warning("issuer.away", issuer=self._issuer, reason=self._problem)
+        else:
+            self._problem = ""
             self._known = _Known(keys, self._clock())
             _log.info("issuer.keys", issuer=self._issuer, keys=len(keys))
-            return ""
+        return self._problem
 
     def _age(self) -> float:
         return self._clock() - self._known.since
