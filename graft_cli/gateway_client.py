@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import httpx
 
 ORIGINATOR = "graft"
+LOCAL = "unix:"
+"""Begins the URL of a local socket; its path follows."""
 CONNECT_TIMEOUT = 10.0
 CALL_TIMEOUT = 3600.0
 MAX_ANSWER = 64 << 20
@@ -82,16 +84,24 @@ class GatewayClient:
 
         if self._http is None:
             # Certificates take a while to load, and plain HTTP has none.
-            self._http = httpx.Client(verify=not self.url.lower().startswith("http://"))
+            verify = self.url.lower().startswith("https://")
+            transport = httpx.HTTPTransport(uds=self.url.removeprefix(LOCAL)) if self.is_local else None
+            self._http = httpx.Client(verify=verify, transport=transport)
         body = bytearray()
         timeout = httpx.Timeout(self._timeout, connect=self._connect_timeout)
         headers = {"Content-Type": "text/xml"}
-        with self._http.stream("POST", self.url, content=content, headers=headers, timeout=timeout) as response:
+        target = "http://localhost/" if self.is_local else self.url
+        with self._http.stream("POST", target, content=content, headers=headers, timeout=timeout) as response:
             for chunk in response.iter_bytes():
                 body += chunk
                 if len(body) > MAX_ANSWER:
                     raise CliError(f"the answer of {self.url} is larger than {MAX_ANSWER >> 20} MiB")
             return response.status_code, bytes(body)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is a local socket, where nobody needs a password."""
+        return self.url.startswith(LOCAL)
 
     def log_in(self, user: str, password: str) -> str:
         """Open a session and return its reference.
@@ -162,8 +172,8 @@ def logged_in(url: str, user: str | None, password: str | None) -> Iterator[tupl
     with GatewayClient(url) as client:
         if kept is not None:
             yield client, kept[1]
-        elif user is not None and password is not None:
-            ref = client.log_in(user, password)
+        elif client.is_local or (user is not None and password is not None):
+            ref = client.log_in(user or "", password or "")
             try:
                 yield client, ref
             finally:

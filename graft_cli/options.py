@@ -12,12 +12,17 @@ import typer
 
 from graft_cli.exits import USAGE, CliError
 
+_LOCAL_URL = re.compile(r"unix:/[^\0]+")
 _HTTP_URL = re.compile(r"https?://[^/\s]\S*", re.IGNORECASE)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Url = Annotated[
     str | None,
-    typer.Option(envvar="GRAFT_URL", show_envvar=True, help="The gateway; http:// and GRAFT_HTTP if not given."),
+    typer.Option(
+        envvar="GRAFT_URL",
+        show_envvar=True,
+        help="The gateway, or unix: and its local socket; http:// and GRAFT_HTTP if not given.",
+    ),
 ]
 User = Annotated[
     str | None, typer.Option(envvar="GRAFT_USER", show_envvar=True, help="The user; who logged in last if not given.")
@@ -42,7 +47,7 @@ def gateway_url(url: str | None) -> str:
         CliError: what is given is no URL of HTTP.
     """
     if url is not None:
-        if not _HTTP_URL.fullmatch(url):
+        if not (_HTTP_URL.fullmatch(url) or _LOCAL_URL.fullmatch(url)):
             raise CliError(f"{url} is no URL of a gateway such as http://127.0.0.1:8080", USAGE)
         return url.rstrip("/")
     from graft_cli.addresses import http_url

@@ -32,6 +32,8 @@ COMMANDS = [
     ["user"],
     ["user", "add"],
     ["user", "list"],
+    ["user", "passwd"],
+    ["user", "roles"],
     ["user", "remove"],
     ["role"],
     ["role", "list"],
