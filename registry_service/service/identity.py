@@ -52,7 +52,8 @@ class IdentityServicer:
         if request.certificate:
             self._access.need_service(bearer(context))
             return await self._external.login_with_certificate(request.certificate, request.originator, origin(context))
-        if not request.user and not request.password and (certificate := peer_certificate(context)):
+        if request.own_certificate:
+            certificate = peer_certificate(context)
             return await self._external.login_with_certificate(certificate, request.originator, origin(context))
         return await self._logins.login(request.user, request.password, request.originator, origin(context))
 

@@ -170,7 +170,7 @@ class ExternalLogins:
 
     def _of_certificate(self, certificate: bytes) -> Subject:
         if not certificate:
-            raise UnfitCredentialError("there is neither a user nor a client certificate")
+            raise UnfitCredentialError("the connection has no client certificate")
         if not self._certificate_roles:
             raise UnfitCredentialError("no certificate has a role here (GRAFT_CERTIFICATE_ROLES)")
         from registry_service.identity.external import certificates  # noqa: PLC0415  (what most do without)
