@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Self
 
 from dispatcher_service.builtins.base import CallerContext
-from dispatcher_service.builtins.catalog import catalog_builtins
+from dispatcher_service.builtins.catalog import catalog_builtins, extension_class, link_class
 from dispatcher_service.builtins.extensions import extension_builtins
-from dispatcher_service.builtins.sessions import session_builtins
+from dispatcher_service.builtins.sessions import session_builtins, session_class
 from dispatcher_service.builtins.system import system_builtins
-from dispatcher_service.builtins.users import role_builtins, user_builtins
+from dispatcher_service.builtins.users import role_builtins, role_class, user_builtins, user_class
 from dispatcher_service.bundles.bundles import Bundles
 from dispatcher_service.bundles.cache import BundleCache
 from dispatcher_service.bundles.loading import Loader
@@ -43,6 +43,7 @@ from dispatcher_service.sessions.authenticator import Authenticator
 from dispatcher_service.sessions.follower import RegistryFollower
 from dispatcher_service.sessions.touches import TouchReporter
 from dispatcher_service.state import DispatcherState
+from dispatcher_service.watching import Watching
 from graft_common.declarations.api import Source
 from graft_common.declarations.platform import platform_document
 from graft_common.errors import StartupError, method_unknown, service_unavailable
@@ -132,8 +133,22 @@ class DispatcherApp:
             access=access,
         )
         permissions = Permissions(self.methods, lambda: self.declarations.in_force)
+        self._watching = Watching(
+            state.store,
+            state.hosts,
+            follower,
+            {
+                "session": session_class(lambda: follower.view, permissions, lambda: state.hosts.coordinator).record,
+                "user": user_class(lambda: follower.view).record,
+                "role": role_class(lambda: follower.view, permissions).record,
+                "extension": extension_class(lambda: follower.view).record,
+                "link": link_class(lambda: follower.view).record,
+            },
+        )
+        resources.push_async_callback(self._watching.close)
         self._calls.builtins = {
             **state.builtins(),
+            **self._watching.builtins(),
             **session_builtins(lambda: follower.view, permissions, lambda: state.hosts.coordinator),
             **user_builtins(lambda: follower.view),
             **role_builtins(lambda: follower.view, permissions),
@@ -156,7 +171,12 @@ class DispatcherApp:
         self._hooks = Hooks(engine, settings.data_dir / "cache" / "hooks", limits, slots, state.audit)
         self._hooks.sweep()
         hooks = HookServicer(self._hooks, _token(settings))
-        self.services: Sequence[RpcService] = (dispatcher.service(), hooks.service(), *state.services(sessions))
+        self.services: Sequence[RpcService] = (
+            dispatcher.service(),
+            hooks.service(),
+            self._watching.service(sessions),
+            *state.services(sessions),
+        )
 
     @classmethod
     async def open(
@@ -221,6 +241,7 @@ class DispatcherApp:
         """Refuse new calls, let those that run end, and kill shortly before `timeout` seconds are over what has not."""
         self._draining = True
         self._dispatcher.end_batches()
+        await self._watching.hub.drain()
         grace = timeout * (1 - _KILL_SHARE)
         ended, *_ = await asyncio.gather(
             self._calls.drain(grace), self._state.tasks.drain(grace), self._hooks.drain(grace)

@@ -6,6 +6,7 @@ import pytest
 
 from dispatcher_service.builtins.base import BuiltinTable
 from dispatcher_service.builtins.catalog import catalog_builtins
+from dispatcher_service.builtins.events import event_builtins
 from dispatcher_service.builtins.extensions import extension_builtins
 from dispatcher_service.builtins.hosts import host_builtins
 from dispatcher_service.builtins.sessions import session_builtins
@@ -37,6 +38,7 @@ def builtins() -> BuiltinTable:
         user_builtins(nobody),
         role_builtins(nobody, nobody),
         catalog_builtins(nobody),
+        event_builtins(nobody, nobody),
         extension_builtins(nobody, nobody, nobody),
         system_builtins(nobody),
     )
