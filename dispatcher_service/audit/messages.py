@@ -51,4 +51,6 @@ def record_message(stored: StoredCall) -> audit_pb2.AuditRecord:
         host=stored.host,
         task=record.task,
         access=None if record.access is None else audit_pb2.AuditAccess(**asdict(record.access)),
+        arguments=[audit_pb2.AuditArgument(name=given.name, value=given.value) for given in record.arguments],
+        user_uuid=record.user_uuid,
     )

@@ -221,10 +221,10 @@ class Calls:
     def _admit_builtin(self, call: _Call, builtin: Builtin, *, needs_session: bool) -> None:
         request, session = call.request, call.caller.session
         if session is None and (builtin.role is not None or needs_session):
+        call.declared = self.declaration_of(request.method)
             raise session_invalid(request.credential)
         if session is not None and builtin.role not in (None, ANYONE):
             check_role(session, builtin.role, request.method.lower())
-        call.declared = self.declaration_of(request.method)
         call.params = _params(request, call.declared)
         check_params(request.method, builtin, call.params)
         call.admitted = True
@@ -349,7 +349,7 @@ class Calls:
 
 
 def _arguments(call: _Call) -> tuple[Argument, ...]:
-    """Tell what the call was given; of one that was refused what it would have been, unless that had to be read first."""
+    """Tell what the call was given, or of one that was refused would have been, unless that had to be read first."""
     method = None if call.declared is None else call.declared[0]
     given = call.params if call.admitted or call.request.read is not None else call.request.params
     return arguments_of(method, given, checked=call.admitted)

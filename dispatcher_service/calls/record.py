@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Protocol, Self
 
 from dispatcher_service.engines.base import NO_ACCESS, Access, Usage
+from graft_common.audit import Argument
 
 MAX_ACTION = 256
 NO_PLAIN_NAME = "(not a plain name)"
@@ -59,7 +60,7 @@ class GivenAccess:
 
 @dataclass(frozen=True, slots=True)
 class CallRecord:
-    """One call that has ended. It never holds a parameter, a value or a session reference."""
+    """One call that has ended. It holds no session reference, and no value but what a declaration says is no secret."""
 
     time: datetime
     """When it ended, in UTC."""
@@ -85,6 +86,10 @@ class CallRecord:
     """The task's reference for asynchronous calls."""
     access: GivenAccess | None = None
     """None where nothing was given to it, or nothing was executed."""
+    user_uuid: str = ""
+    """Empty where no session was recognised."""
+    arguments: tuple[Argument, ...] = ()
+    """What it was given, by its declaration; none without one."""
 
 
 class AuditSink(Protocol):

@@ -16,6 +16,7 @@ from dispatcher_service.engines.base import Usage
 from dispatcher_service.store import schema
 from dispatcher_service.store.access import Access
 from dispatcher_service.store.schema import plain_text
+from graft_common.audit import Argument
 
 _MAX_TEXT = 1024
 _columns = schema.call.c
@@ -117,7 +118,13 @@ def _row(host: str, record: CallRecord, json: Callable[[Any], Any]) -> tuple[Any
         host,
         plain_text(record.task, _MAX_TEXT),
         json(None if record.access is None else asdict(record.access)),
+        plain_text(record.user_uuid, _MAX_TEXT),
+        json([[given.name, _value(given.value)] for given in record.arguments] or None),
     )
+
+
+def _value(value: str | None) -> str | None:
+    return None if value is None else plain_text(value, _MAX_TEXT)
 
 
 def _stored(row: Row[Any]) -> StoredCall:
@@ -136,6 +143,8 @@ def _stored(row: Row[Any]) -> StoredCall:
         peer=row.peer,
         task=row.task,
         access=None if row.access is None else _access(row.access),
+        user_uuid=row.user_uuid,
+        arguments=tuple(Argument(*given) for given in row.arguments or ()),
     )
     return StoredCall(row.id, row.host, record)
 

@@ -110,6 +110,8 @@ call = Table(
     Column("host", Text, nullable=False),
     Column("task", Text, nullable=False),
     Column("access", JSON(none_as_null=True)),
+    Column("user_uuid", Text, nullable=False),
+    Column("arguments", JSON(none_as_null=True)),
     Index("dispatcher_call_time", "time"),
     sqlite_autoincrement=True,
 )

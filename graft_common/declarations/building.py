@@ -126,6 +126,7 @@ class Builder:
             optional=_flag(element, "optional"),
             since=element.get("since", ""),
             secret=_flag(element, "secret"),
+            public=not _flag(element, "secret", default=True),
         )
 
     def _result(self, place: Place, element: Element) -> Result:

@@ -143,6 +143,8 @@ class Param:
     """The release that brought it; empty: the method's own."""
     secret: bool = False
     """Its value is kept out of logs, audit and docs."""
+    public: bool = False
+    """It is said outright that it is no secret: audit records tell its value."""
 
     @property
     def required(self) -> bool:

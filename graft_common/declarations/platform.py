@@ -28,6 +28,8 @@ FILE = Path(__file__).parent / "platform.xml"
 _SESSION = "session"
 _WITHOUT_NAMES = frozenset({_SESSION, "pool"})
 """Classes whose objects are not looked for by name."""
+_TOLD = frozenset({"name", "label", "description", "name_label", "name_description", "uuid"})
+"""What parameters are called that name things."""
 
 
 @cache
@@ -41,7 +43,18 @@ def platform_document() -> Document:
         if declared.fields
         for method in (*_readers(declared), *_setters(declared))
     ]
-    return replace(document, methods=(*document.methods, *implied))
+    return replace(document, methods=tuple(map(_with_told, (*document.methods, *implied))))
+
+
+def _with_told(method: Method) -> Method:
+    """Say of references and names that they are no secrets, as xapi's audit does (rbac_audit.ml); sessions' are."""
+    told = (
+        replace(
+            param, public=param.name in _TOLD or (isinstance(param.type, RefType) and param.type.class_name != _SESSION)
+        )
+        for param in method.params
+    )
+    return replace(method, params=tuple(told))
 
 
 def _readers(declared: ClassDeclaration) -> Iterator[Method]:

@@ -119,7 +119,7 @@ def _param(param: Param) -> list[str]:
         "default": param.default,
         "optional": _true(param.optional),
         "since": param.since or None,
-        "secret": _true(param.secret),
+        "secret": _true(param.secret) or _false(not param.public),
     }
     return _element("param", attributes, _doc(param.doc))
 

@@ -604,3 +604,45 @@ async def test_an_executable_that_a_declaration_names_need_not_be_called_like_a_
     assert [entry for entry in logs if entry["event"] == "dropin.ignored"] == []
     assert {"run-it", "tool.v2+x"}.isdisjoint(await site.listed())
     assert await site.error("run-it") == ["MESSAGE_METHOD_UNKNOWN", "run-it"]
+
+
+TOLD = """
+<record name="key"><field name="text" type="string" secret="true"/></record>
+<method name="Volume.tell" executable="tell.sh" role="vm-operator">
+  <param name="volume" type="string" secret="false"/>
+  <param name="sizes" type="int set" secret="false"/>
+  <param name="keys" type="(string -> key record) map" secret="false"/>
+  <param name="note" type="string"/>
+  <param name="passphrase" type="string" default="none" secret="true"/>
+  <result type="string"/>
+</method>
+"""
+
+
+async def test_records_tell_arguments_by_name_and_what_is_no_secret_by_value(site: Site) -> None:
+    site.executable("tell.sh", "x")
+    site.executable("Plain.one", "x")
+    site.declare("volume.xml", TOLD)
+    given: tuple[Value, ...] = ("root\n", [1, 2], {"a": {"text": "hunter1"}}, "hunter2")
+    await site.call("Volume.tell", *given, "hunter3")
+    await site.error("Volume.tell", *given, role="read-only")
+    await site.error("Volume.tell", "hunter4", ["x"], {}, "")
+    await site.call("Plain.one", "hunter5")
+    await site.error("task.cancel", "OpaqueRef:none")
+    cancelled, plain, wrong, denied, told = (await site.audited())[:5]
+
+    def arguments(record: audit_pb2.AuditRecord) -> dict[str, str | None]:
+        return {one.name: one.value if one.HasField("value") else None for one in record.arguments}
+
+    names = ["volume", "sizes", "keys", "note", "passphrase"]
+    assert arguments(told) == dict.fromkeys(names) | {"volume": '"root\\n"', "sizes": "[1,2]"}
+    assert arguments(denied) == arguments(wrong) == dict.fromkeys(names[:4])
+    assert arguments(plain) == {}
+    assert list(arguments(cancelled)) == ["task"]
+    assert "hunter" not in str([cancelled, plain, wrong, denied, told])
+    who = identity_pb2.WhoAmIRequest()
+    metadata = call_metadata(site.refs["read-only"])
+    assert (
+        denied.user_uuid
+        == (await call(site.registry.identity.WhoAmI, who, metadata=metadata, timeout=10)).session.user_uuid
+    )

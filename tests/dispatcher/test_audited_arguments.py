@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dispatcher_service.audit.arguments import MAX_VALUE, value_text
+from graft_common.values import DateTime, Value
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("a", '"a"'),
+        ('a"\n\ud800', '"a\\"\\n?"'),
+        (5, "5"),
+        (1.5, "1.5"),
+        (True, "true"),
+        (None, "null"),
+        (b"abc", '"3 bytes"'),
+        (DateTime("20260101T00:00:00Z"), '"20260101T00:00:00Z"'),
+        ([], "[]"),
+        (["a", [1]], '["a",[1]]'),
+        ({"k": {"l": [None]}}, '{"k":{"l":[null]}}'),
+        ("x" * 1000, f'"{"x" * MAX_VALUE}…"'),
+    ],
+)
+def test_a_value_is_told_as_json(value: Value, text: str) -> None:
+    assert value_text(value) == text
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.text(max_size=400),
+    lambda inner: st.lists(inner, max_size=40) | st.dictionaries(st.text(max_size=100), inner, max_size=20),
+    max_leaves=60,
+)
+
+
+@given(VALUES)
+def test_a_value_of_any_size_is_json_of_bounded_size(value: Value) -> None:
+    text = value_text(value)
+    json.loads(text)
+    assert len(text) < 20 * MAX_VALUE
