@@ -1,28 +1,20 @@
-"""`session.*` of XenAPI, served by the registry's IdentityService."""
+"""The methods of `session.*` that open, close and change sessions, served by the registry's IdentityService."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping, Sequence
-from datetime import UTC
 from typing import Protocol
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
-from gateway.backends import LOOKUP_TIMEOUT, Backends, Caller
-from graft.dispatcher.v1 import dispatcher_pb2, host_pb2
+from gateway.backends import Backends, Caller
 from graft.registry.v1 import identity_pb2
-from graft_common import roles
 from graft_common.errors import (
-    GraftError,
     field_type_error,
     handle_invalid,
     parameter_count_mismatch,
     session_invalid,
 )
-from graft_common.rpc.client import call
-from graft_common.values import DateTime, Value, type_name
+from graft_common.values import Value, type_name
 
-NULL_REF = "OpaqueRef:NULL"
 VOID = ""
 """What a XenAPI method without a result returns."""
 
@@ -30,8 +22,6 @@ _LOGIN_PARAMS = ("uname", "pwd", "version", "originator")
 _LOGIN_REQUIRED = 2
 _TOKEN_PARAMS = ("token", "version", "originator")
 _SET_PARAMS = 2
-_LOCAL = "local:"
-_CERTIFICATE = "certificate:"
 
 
 class _Method(Protocol):
@@ -132,40 +122,6 @@ class SessionMethods:
         await self._backends.log_out(ref, caller)
         return VOID
 
-    async def get_record(self, name: str, params: Sequence[Value], caller: Caller) -> Value:
-        """Return all fields of the caller's session."""
-        ref, session = await self._own_session(name, params, caller)
-        record = stored_fields(session)
-        record["this_host"] = await self._this_host(ref, caller)
-        record["rbac_permissions"] = await self._permissions(session, caller)
-        return record
-
-    async def get_by_uuid(self, name: str, params: Sequence[Value], caller: Caller) -> Value:
-        """Return the reference of the caller's session for its UUID."""
-        ref, own = _session_of(params)
-        session = await self._backends.who_am_i(ref, caller)
-        if len(own) != 1:
-            raise parameter_count_mismatch(name, 1, len(own))
-        [uuid] = _strings(("uuid",), own)
-        if uuid != session.uuid:
-            raise GraftError("UUID_INVALID", "session", uuid)
-        return ref
-
-    async def get_this_host(self, name: str, params: Sequence[Value], caller: Caller) -> Value:
-        """Return the host that a client should take as the one it is connected to: the pool's coordinator."""
-        ref, _ = await self._own_session(name, params, caller)
-        return await self._this_host(ref, caller)
-
-    async def get_rbac_permissions(self, name: str, params: Sequence[Value], caller: Caller) -> Value:
-        """Return the permissions that the session's roles hold."""
-        _, session = await self._own_session(name, params, caller)
-        return await self._permissions(session, caller)
-
-    async def get_stored(self, name: str, params: Sequence[Value], caller: Caller) -> Value:
-        """Return one of the fields that the registry keeps."""
-        _, session = await self._own_session(name, params, caller)
-        return stored_fields(session)[name.removeprefix("session.get_")]
-
     async def _strings_after_session(
         self, name: str, names: Sequence[str], params: Sequence[Value], caller: Caller
     ) -> tuple[str, list[str]]:
@@ -175,69 +131,6 @@ class SessionMethods:
         if len(own) != len(names):
             raise parameter_count_mismatch(name, len(names), len(own))
         return ref, _strings(names, own)
-
-    async def _own_session(
-        self, name: str, params: Sequence[Value], caller: Caller
-    ) -> tuple[str, identity_pb2.Session]:
-        """Check the session and `self`, which must be the same: nobody is shown another's session."""
-        ref, own = _session_of(params)
-        session = await self._backends.who_am_i(ref, caller)
-        if len(own) != 1:
-            raise parameter_count_mismatch(name, 1, len(own))
-        _check_itself(own[0], ref)
-        return ref, session
-
-    async def _this_host(self, ref: str, caller: Caller) -> str:
-        response = await call(
-            self._backends.dispatcher.hosts.GetPool,
-            host_pb2.GetPoolRequest(),
-            timeout=LOOKUP_TIMEOUT,
-            metadata=self._backends.metadata(caller, ref),
-            service="dispatcher",
-        )
-        return response.pool.master
-
-    async def _permissions(self, session: identity_pb2.Session, caller: Caller) -> list[Value]:
-        return permissions(session.roles, await self._backends.list_methods(caller))
-
-
-def stored_fields(session: identity_pb2.Session) -> dict[str, Value]:
-    """Write what the registry knows of a session as XenAPI's session record (xapi, datamodel.ml).
-
-    There are no objects of subjects: `auth_user_sid` is what `session.logout_subject_identifier` takes.
-    `this_host` and `rbac_permissions` are the dispatcher's to tell.
-    """
-    return {
-        "uuid": session.uuid,
-        "this_user": NULL_REF,
-        "last_active": date_time(session.last_active),
-        "pool": False,
-        "other_config": {**session.other_config},
-        "is_local_superuser": session.is_local_superuser,
-        "subject": NULL_REF,
-        "validation_time": date_time(session.created),
-        "auth_user_sid": "" if session.subject.startswith(_LOCAL) else session.user_uuid,
-        "auth_user_name": session.user,
-        "tasks": [],
-        "parent": NULL_REF,
-        "originator": session.originator,
-        "client_certificate": session.subject.startswith(_CERTIFICATE),
-    }
-
-
-def permissions(held: Sequence[str], methods: Sequence[dispatcher_pb2.Method]) -> list[Value]:
-    """Name what the roles may call, in lower case as xapi names permissions; everybody may call `session.*`."""
-    allowed = {
-        method.name.lower()
-        for method in methods
-        if not method.role or (roles.exists(method.role) and roles.allow(held, method.role))
-    }
-    return [*sorted(allowed | {name.lower() for name in SESSION_METHODS})]
-
-
-def date_time(time: Timestamp) -> DateTime:
-    """Write a time as xapi does, in UTC and whole seconds; the epoch where it is unset."""
-    return DateTime(time.ToDatetime(tzinfo=UTC).strftime("%Y%m%dT%H:%M:%SZ"))
 
 
 def _check_itself(this: Value, ref: str) -> None:
@@ -277,10 +170,5 @@ SESSION_METHODS: Mapping[str, _Method] = {
     "session.remove_from_other_config": SessionMethods.remove_from_other_config,
     "session.logout": SessionMethods.logout,
     "session.local_logout": SessionMethods.logout,
-    "session.get_record": SessionMethods.get_record,
-    "session.get_by_uuid": SessionMethods.get_by_uuid,
-    "session.get_this_host": SessionMethods.get_this_host,
-    "session.get_rbac_permissions": SessionMethods.get_rbac_permissions,
-    **{f"session.get_{field}": SessionMethods.get_stored for field in stored_fields(identity_pb2.Session())},
 }
-"""Each method of `session.*` that is served here, and what serves it."""
+"""Each method of `session.*` that is served here, and what serves it; the dispatcher has those that read sessions."""

@@ -1,4 +1,4 @@
-"""Calls with JSON in and out: to the dispatcher as they came, and `session.*` to the registry."""
+"""Calls with JSON in and out: to the dispatcher as they came, but for what opens and closes sessions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from google.protobuf.duration_pb2 import Duration
 from gateway.backends import Backends, Caller
 from gateway.call_times import CallTimes
 from gateway.sessions import SESSION_METHODS
-from gateway.xenapi import LIST_METHODS, MAX_METHOD_NAME, START_TIMEOUT, XenApi
+from gateway.xenapi import LIST_METHODS, MAX_METHOD_NAME, SESSION, START_TIMEOUT, XenApi
 from graft.dispatcher.v1 import dispatcher_pb2, task_pb2
 from graft_common.declarations.json_arguments import MethodJson
 from graft_common.declarations.json_text import dump, parse
@@ -55,7 +55,7 @@ class MethodCalls:
             GraftError: it has been refused.
         """
         _check_name(method)
-        if method in SESSION_METHODS:
+        if method.startswith(SESSION):
             raise GraftError("VALUE_NOT_SUPPORTED", "method", f"Async.{method}", "sessions have no asynchronous calls")
         request = dispatcher_pb2.InvokeAsyncRequest(method=method, arguments_json=arguments or NO_ARGUMENTS)
         try:

@@ -7,11 +7,18 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from dispatcher_service.builtins.base import CallerContext
+from dispatcher_service.builtins.sessions import session_builtins
+from dispatcher_service.calls.checks import check_params
+from dispatcher_service.calls.listing import MethodInfo
+from dispatcher_service.calls.permissions import Permissions
+from dispatcher_service.sessions.session import read_session
+from dispatcher_service.sessions.view import RegistryView
 from graft.dispatcher.v1 import (
     dispatcher_pb2,
     dispatcher_pb2_grpc,
@@ -36,7 +43,7 @@ from graft.registry.v1 import (
     role_pb2,
     role_pb2_grpc,
 )
-from graft_common.declarations.api import Api
+from graft_common.declarations.api import Api, Source
 from graft_common.declarations.json_arguments import undeclared_arguments
 from graft_common.declarations.json_form import write_untyped
 from graft_common.declarations.json_text import dump, parse
@@ -54,6 +61,7 @@ from graft_common.rpc.context import (
     REQUEST_ID,
     CallContext,
     bearer,
+    digest,
     metadata_value,
     peer_address,
 )
@@ -148,15 +156,30 @@ class FakePlatform:
             created=LOGIN_TIME,
             last_active=LOGIN_TIME,
             originator=originator,
+            is_local_superuser=role == "pool-admin",
         )
         self.revision += 1
         return ref
 
     def check(self, context: CallContext) -> str:
         ref = bearer(context)
-        if ref not in self.sessions:
+        if digest(ref) not in self.view().sessions:
             raise session_invalid(ref)
         return ref
+
+    def view(self) -> RegistryView:
+        """Return what the dispatcher knows of the registry."""
+        view = RegistryView()
+        for ref, session in self.sessions.items():
+            view.sessions[digest(ref)] = replace(read_session(session, view.book), digest=digest(ref))
+        return view
+
+    async def caught_up(self, _revision: int) -> None:
+        """Wait until the dispatcher knows what its client knows of the registry."""
+
+    def permissions(self) -> Permissions:
+        """Return what there is to be allowed."""
+        return Permissions(lambda: [MethodInfo(name, Source.BUILT_IN, "pool-admin") for name in self.methods], object)
 
 
 def _service(messages: object, name: str, servicer: object, stubs: object) -> RpcService:
@@ -192,6 +215,7 @@ class FakeDispatcher(dispatcher_pb2_grpc.DispatcherServiceServicer):
     async def Invoke(
         self, request: dispatcher_pb2.InvokeRequest, context: CallContext
     ) -> dispatcher_pb2.InvokeResponse:
+        await self._platform.caught_up(int(metadata_value(context, MIN_REVISION) or 0))
         handler, params = self._accept(request, context)
         self._platform.running += 1
         try:
@@ -334,7 +358,22 @@ async def _task_status(platform: FakePlatform, params: Sequence[Value]) -> Value
     return "success"
 
 
+def _reader(name: str) -> Handler:
+    """Make a reader of sessions, which is the dispatcher's own; the caller is who was seen last."""
+
+    async def read(platform: FakePlatform, params: Sequence[Value]) -> Value:
+        ref = platform.seen[-1].credential
+        builtin = session_builtins(platform.view, platform.permissions(), lambda: HOST)[name]
+        check_params(name, builtin, params)
+        return await builtin.handler(CallerContext(platform.view().sessions[digest(ref)], ref), params)
+
+    return read
+
+
+_READERS = session_builtins(RegistryView, Permissions(list, object), str)
+
 METHODS: dict[str, Handler] = {
+    **{name: _reader(name) for name in _READERS},
     "Test.echo": _echo,
     "Test.mirror": _mirror,
     "Test.void": _void,

@@ -126,8 +126,10 @@ async def test_a_login_and_a_logout(http: httpx.AsyncClient, gateway: Running) -
     ref = answer.json()
     assert gateway.platform.sessions[ref].originator == "me"
     bearer = {"authorization": f"Bearer {ref}"}
-    uuid = (await http.post(f"{METHODS}/session.get_uuid", json={"self": ref}, headers=bearer)).json()
-    assert (await http.post(f"{METHODS}/session.get_by_uuid", json=[uuid], headers=bearer)).json() == ref
+    uuid = (await http.post(f"{METHODS}/session.get_uuid", json=[ref], headers=bearer)).json()
+    assert (
+        await http.post(f"{METHODS}/session.get_by_uuid", json=[uuid], headers=bearer)
+    ).json() == f"OpaqueRef:{uuid}"
     assert (await http.post(f"{METHODS}/session.logout", headers=bearer)).content == b"null"
     assert ref not in gateway.platform.sessions
     assert (await http.post(f"{METHODS}/session.logout", headers=bearer)).status_code == 401
@@ -147,7 +149,7 @@ async def test_logging_out_with_a_password_ends_the_shared_session(http: httpx.A
         ("session.login_with_password", [ADMIN, 5], 400, "FIELD_TYPE_ERROR"),
         ("session.login_with_password", {"user": ADMIN, "pwd": "no"}, 400, "FIELD_TYPE_ERROR"),
         ("session.login_with_password", 5, 400, "FIELD_TYPE_ERROR"),
-        ("session.get_record", {}, 401, "SESSION_INVALID"),
+        ("session.get_record", [], 401, "SESSION_INVALID"),
         ("Async.session.logout", [], 400, "VALUE_NOT_SUPPORTED"),
         ("No.such", [], 401, "SESSION_INVALID"),
         ("x" * 300, [], 404, "MESSAGE_METHOD_UNKNOWN"),

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from dispatcher_service.sessions.follower import RegistryFollower
+from dispatcher_service.sessions.view import RegistryView
 from fakes import FakePlatform
 from gateway.backends import Backends, Caller
 from gateway.call_times import CallTimes
@@ -29,15 +31,33 @@ LOCAL = Caller("request-2", "local:0", local_uid=0)
 Call = Callable[..., Awaitable[Any]]
 
 
+class Dispatcher(FakePlatform):
+    """A dispatcher that follows the registry, and so knows its sessions."""
+
+    follower: RegistryFollower
+
+    def view(self) -> RegistryView:
+        return self.follower.view
+
+    async def caught_up(self, revision: int) -> None:
+        assert await self.follower.wait_for(revision, 10)
+
+
 @pytest.fixture
 async def api(tmp_path: Path) -> AsyncIterator[XenApi]:
     settings = Settings(data_dir=tmp_path / "data", admin_user=ADMIN, admin_password=PASSWORD, service_token=TOKEN)
     registry = await RegistryApp.open(settings, Tuning(password_cost=PasswordCost(1, 8, 1), failed_login_delay=0))
-    _, dispatcher = FakePlatform().clients()
+    clients = RegistryClients.local(registry.services)
+    platform = Dispatcher()
+    platform.follower = RegistryFollower(clients, TOKEN)
+    platform.follower.start()
+    assert await platform.follower.wait_synced(10)
+    _, dispatcher = platform.clients()
     offer = Offer(dispatcher.dispatcher)
-    backends = Backends(RegistryClients.local(registry.services), dispatcher, service_token=TOKEN)
+    backends = Backends(clients, dispatcher, service_token=TOKEN)
     yield XenApi(backends, CallTimes(offer, 5))
     await offer.close()
+    await platform.follower.close()
     await registry.drain(1)
     await registry.close()
 
@@ -67,7 +87,8 @@ async def test_the_record_of_a_session(call: Call) -> None:
         "is_local_superuser": True,
         "other_config": {},
     }
-    assert await call("session.get_by_uuid", ref, record["uuid"]) == ref
+    assert await call("session.get_by_uuid", ref, record["uuid"]) == f"OpaqueRef:{record['uuid']}"
+    assert await call("session.get_all", ref) == [f"OpaqueRef:{record['uuid']}"]
     assert await call("session.get_all_subject_identifiers", ref) == [record["auth_user_sid"]]
 
 

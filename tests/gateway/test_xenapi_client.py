@@ -105,7 +105,7 @@ async def test_the_session_record(gateway: Running) -> None:
             assert getattr(session.xenapi.session, f"get_{name}")(ref) == value
         assert session.xenapi.session.get_rbac_permissions(ref) == permissions
         assert session.xenapi.session.get_last_active(ref) == last_active
-        assert session.xenapi.session.get_by_uuid(record["uuid"]) == ref
+        assert session.xenapi.session.get_by_uuid(record["uuid"]) == f"OpaqueRef:{record['uuid']}"
         assert session.xenapi.session.get_this_host(ref) == HOST
 
     await asyncio.to_thread(live)
