@@ -220,8 +220,8 @@ class Calls:
 
     def _admit_builtin(self, call: _Call, builtin: Builtin, *, needs_session: bool) -> None:
         request, session = call.request, call.caller.session
-        if session is None and (builtin.role is not None or needs_session):
         call.declared = self.declaration_of(request.method)
+        if session is None and (builtin.role is not None or needs_session):
             raise session_invalid(request.credential)
         if session is not None and builtin.role not in (None, ANYONE):
             check_role(session, builtin.role, request.method.lower())
