@@ -178,6 +178,7 @@ class Accounts:
             account = await view.find_account(caller.user)
         with self._failures.attempt(caller.user, request):
             if account is not None and await self._passwords.matches(account.password_hash, password):
+                self._failures.succeeded(caller.user, request)
                 return account
             await self._failures.failed(caller.user, caller.user, caller.originator, request)
         raise _wrong_password(caller.user)

@@ -24,9 +24,11 @@ from registry_service.identity.values import Request
 from registry_service.tuning import Tuning
 
 MAX_COUNTED = 10_000
-"""Users and clients whose failures are counted; beyond, those that failed longest ago are forgotten."""
+"""Users, hosts and pairs of them whose failures are counted; beyond, those that failed longest ago are forgotten."""
 MAX_AT_ONCE = 16
-"""Logins of one user and client that are tried at once, after one has failed."""
+"""Logins of one user from one host that are tried at once, after some have failed and none has succeeded since."""
+MANY = 5
+"""Failures after which that counts: who uses a right password is seldom so unlucky."""
 MAX_WAITING = 1024
 """Refusals that are held back at once; beyond, they are given at once: what hashing costs bounds them still."""
 MAX_TOLD = 10
@@ -80,7 +82,7 @@ class FailedLogins:
         self._tuning = tuning
         self._key = secrets.token_bytes(32)
         self._counts: OrderedDict[tuple[str, bytes], _Count] = OrderedDict()
-        self._trying: Counter[tuple[bytes, bytes]] = Counter()
+        self._trying: Counter[bytes] = Counter()
         self._waiting = 0
         self._told: dict[Client, Failures] = {}
         self._total = 0
@@ -90,10 +92,10 @@ class FailedLogins:
         """Count a login as being tried.
 
         Raises:
-            GraftError: SERVER_BUSY when many of the same user and host are, and one has failed just before.
+            GraftError: SERVER_BUSY when as many of the same user from the same host are as may be.
         """
-        key = self._digest(name), self._digest(rules.host_of(request.peer))
-        if self._trying[key] >= MAX_AT_ONCE and self._failures("user", key[0]):
+        key = self._pair(name, request)
+        if self._trying[key] >= MAX_AT_ONCE and self._failures("pair", key) >= MANY:
             metrics.LOGINS_HELD.inc()
             raise server_busy("too many logins of this user are being refused here; try again in some seconds")
         self._trying[key] += 1
@@ -115,6 +117,7 @@ class FailedLogins:
         """
         host = rules.host_of(request.peer)
         self._note(Client(user, originator, rules.printable(host)))
+        self._add("pair", self._pair(name, request))
         failures = max(self._add("user", self._digest(name)), self._add("host", self._digest(host)))
         delay = rules.refusal_delay(failures, self._tuning.failed_login_delay, self._tuning.failed_login_delay_at_most)
         if not delay or self._waiting >= MAX_WAITING:
@@ -125,9 +128,10 @@ class FailedLogins:
         finally:
             self._waiting -= 1
 
-    def succeeded(self, name: str) -> None:
+    def succeeded(self, name: str, request: Request) -> None:
         """Forget the user's failures; those of a host stay, for it may know one password of many."""
         self._counts.pop(("user", self._digest(name)), None)
+        self._counts.pop(("pair", self._pair(name, request)), None)
 
     def alert(self) -> Alert | None:
         """Tell in the log what has failed since the last time, if anything has (xapi, `failed_login_alert_freq`)."""
@@ -175,6 +179,9 @@ class FailedLogins:
         while len(self._counts) > MAX_COUNTED:
             self._counts.popitem(last=False)
         return failures
+
+    def _pair(self, name: str, request: Request) -> bytes:
+        return self._digest(name) + self._digest(rules.host_of(request.peer))
 
     def _digest(self, text: str) -> bytes:
         """Return what stands for a text in memory: a name may be a password in the wrong field."""

@@ -73,7 +73,7 @@ class Logins:
         right = await self._passwords.matches(account.password_hash if account else None, password)
         opened = await self._open(account, originator, action) if account is not None and right else None
         if opened is not None:
-            self._failures.succeeded(name)
+            self._failures.succeeded(name, request)
             return opened
         # A name that nobody has may be a password in the wrong field: the record leaves it out.
         user = account.user.name if account else ""

@@ -36,6 +36,12 @@ print(xmlrpc.client.dumps(({"Status": "Failure", "ErrorDescription": ["CODE", "a
 """
 
 
+SEEN = """#!/bin/sh
+[ -e '{path}' ] && seen=yes || seen=no
+echo "<methodResponse><params><param><value>$seen</value></param></params></methodResponse>"
+"""
+
+
 def reply(value: str) -> str:
     return textwrap.dedent(f"""\
         #!/bin/sh
@@ -243,6 +249,9 @@ def test_scripts_of_xapi_on_the_same_machine_need_no_password(platform: Platform
         opened = XenAPI.Session(f"http://{str(link).replace('/', '_')}_graft.sock/", transport=XenAPI.UDSTransport())
         opened.xenapi.login_with_password("root", "", "1.0", "a script")
         assert len(opened.xenapi.pool.get_all()) == 1
+        # Calls do not find it.
+        platform.drop_in("Try.find", SEEN.format(path=platform.root / "data/graft.sock"))
+        assert opened.xenapi.Try.find() == "no"
         opened.xenapi.session.logout()
         opened("close")()
     finally:

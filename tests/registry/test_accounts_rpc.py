@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ from graft_common.errors import GraftError
 from graft_common.rpc.client import call
 from graft_common.rpc.context import call_metadata
 from registry_service.identity import rules
-from registry_service.identity.failed_logins import MAX_AT_ONCE, MAX_CLIENTS, MAX_TOLD, FailedLogins
+from registry_service.identity.failed_logins import MANY, MAX_AT_ONCE, MAX_CLIENTS, MAX_TOLD, FailedLogins
 from registry_service.identity.values import Request
 from registry_service.tuning import Tuning
 from tests.registry.conftest import ADMIN, AS_SERVICE, PASSWORD, Registry, SettableClock, StartRegistry
@@ -216,13 +217,13 @@ async def test_a_refusal_is_held_back_and_a_right_password_is_not(start_registry
             guesses.append(asyncio.create_task(ask(registry, "Login", guess)))
             await failed_so_often(registry, number + 1)
         assert not any(task.done() for task in guesses)
-        # One more of the same user from the same place is not even tried; others are not held up.
-        assert (await refused(registry, "Login", guess))[0] == "SERVER_BUSY"
+        # One more of the same user from the same host is not even tried; others are not held up.
+        for password in ("a guess", OLD):
+            told = await refused(registry, "Login", pb.LoginRequest(user="ann", password=password))
+            assert told[0] == "SERVER_BUSY"
         await registry.login()
         elsewhere = pb.LoginRequest(user="ann", password=OLD)
         await ask(registry, "Login", elsewhere, call_metadata(peer="192.0.2.1:1"))
-        # The failures of a user are forgotten with a right password.
-        await registry.login("ann", OLD)
     finally:
         for task in guesses:
             task.cancel()
@@ -247,6 +248,29 @@ def test_refusals_take_longer_and_longer(failures: int, delay: float) -> None:
 )
 def test_hosts_of_clients(peer: str, host: str) -> None:
     assert rules.host_of(peer) == host
+
+
+async def test_a_right_password_has_failures_forgotten(clock: SettableClock) -> None:
+    failures = FailedLogins(Tuning(failed_login_delay=0, now=clock))
+    here = Request("10.0.0.1:1")
+
+    def tried_at_once() -> int:
+        with contextlib.ExitStack() as stack:
+            for number in range(MAX_AT_ONCE + 1):
+                try:
+                    stack.enter_context(failures.attempt(ADMIN, here))
+                except GraftError:
+                    return number
+        return MAX_AT_ONCE + 1
+
+    for _ in range(MANY):
+        assert tried_at_once() > MAX_AT_ONCE
+        await failures.failed(ADMIN, ADMIN, "", here)
+    assert tried_at_once() == MAX_AT_ONCE
+    failures.succeeded(ADMIN, Request("10.0.0.2:1"))
+    assert tried_at_once() == MAX_AT_ONCE
+    failures.succeeded(ADMIN, Request("10.0.0.1:2"))
+    assert tried_at_once() > MAX_AT_ONCE
 
 
 async def test_an_alert_names_the_busiest_and_counts_all(clock: SettableClock) -> None:
