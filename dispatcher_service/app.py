@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Hashable, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -294,7 +295,13 @@ class DispatcherApp:
         if target.method is not None:
             check_target(caller.require_session(), target, method)
         execution = Execution(
-            method, target.executable, params, caller.name, target.bundle, accepted=bool(caller.task_ref)
+            method,
+            target.executable,
+            params,
+            caller.name,
+            target.bundle,
+            accepted=bool(caller.task_ref),
+            channel=partial(self._state.tasks.channel, caller.task_ref) if caller.task_ref else None,
         )
         with self.declarations.holds.using(target.bundle):
             return await self._runner.run(execution, ExecutionMeter())

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
+from dataclasses import replace
 
 from dispatcher_service.audit.log import AuditLog
 from dispatcher_service.audit.messages import list_call_records
 from dispatcher_service.calls.arriving import request_of
-from dispatcher_service.calls.calls import CallRequest, Calls
+from dispatcher_service.calls.calls import Calls
 from dispatcher_service.calls.json_calls import arguments_of, result_json
 from dispatcher_service.calls.limits import HostLimits
 from dispatcher_service.calls.listing import MethodInfo
+from dispatcher_service.calls.request import CallRequest
 from dispatcher_service.calls.result import TaskStarter
 from dispatcher_service.declarations.declarations import Declarations
 from dispatcher_service.declarations.messages import explain
@@ -21,6 +23,7 @@ from dispatcher_service.grants.messages import describe_access, not_given
 from dispatcher_service.messages import usage_message
 from dispatcher_service.residents.residents import Residents
 from dispatcher_service.sessions.admission import SessionSource, admit
+from dispatcher_service.tasks.task import Origin
 from dispatcher_service.typed.services import TypedServices
 from graft.dispatcher.v1 import dispatcher_pb2, dispatcher_pb2_grpc
 from graft_common.errors import internal_error, value_not_supported
@@ -70,7 +73,12 @@ class DispatcherServicer:
         self, request: dispatcher_pb2.InvokeRequest, context: CallContext
     ) -> dispatcher_pb2.InvokeResponse:
         """Run a method and wait for its value."""
-        result = await self._calls.invoke(_read_request(request, context))
+        if request.task:
+            result = await self._calls.invoke_for_task(
+                replace(_read_request(request, context), task=request.task), self._tasks
+            )
+        else:
+            result = await self._calls.invoke(_read_request(request, context))
         usage = usage_message(result.usage)
         if request.arguments_json:
             return dispatcher_pb2.InvokeResponse(value_json=result_json(request.method, result), usage=usage)
@@ -96,7 +104,9 @@ class DispatcherServicer:
         self, request: dispatcher_pb2.InvokeAsyncRequest, context: CallContext
     ) -> dispatcher_pb2.InvokeAsyncResponse:
         """Start a method as a task."""
-        task_ref = await self._calls.invoke_async(_read_request(request, context), self._tasks)
+        origin = Origin(request.subtask_of, dict(request.other_config))
+        call = replace(_read_request(request, context), origin=origin)
+        task_ref = await self._calls.invoke_async(call, self._tasks)
         return dispatcher_pb2.InvokeAsyncResponse(task_ref=task_ref)
 
     async def ListMethods(  # noqa: N802  (gRPC's name)

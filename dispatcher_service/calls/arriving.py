@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from dispatcher_service.calls.calls import Arguments, CallRequest
+from dispatcher_service.calls.request import Arguments, CallRequest
 from graft_common.rpc.context import (
     AUTHORIZATION,
     MIN_REVISION,

@@ -6,10 +6,11 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
+from typing import TypeVar
 
 import structlog
 
@@ -18,8 +19,10 @@ from dispatcher_service.builtins.base import Builtin, BuiltinTable, CallerContex
 from dispatcher_service.calls import metrics
 from dispatcher_service.calls.checks import check_params, check_role, check_target
 from dispatcher_service.calls.record import AuditSink, CallRecord, action_of
+from dispatcher_service.calls.request import CallRequest
 from dispatcher_service.calls.result import CallResult, TaskStarter
-from dispatcher_service.calls.runner import NO_LIMITS, Execution, ExecutionMeter, Runner, as_it_is
+from dispatcher_service.calls.result import Execution as TaskExecution
+from dispatcher_service.calls.runner import NO_LIMITS, Channel, Execution, ExecutionMeter, Runner, as_it_is
 from dispatcher_service.calls.slots import Turn
 from dispatcher_service.declarations.declarations import Declarations
 from dispatcher_service.declarations.in_force import InForce, Target
@@ -40,32 +43,9 @@ _DENIALS = frozenset({"SESSION_INVALID", "RBAC_PERMISSION_DENIED"})
 _ECHO = "system.isAlive:"
 
 
-Arguments = Callable[[Method | None, Types], list[Value]]
-"""Makes the parameters of a call, the session left out, out of arguments in another form.
-
-It is given the very declaration that the call is checked by, or None where the method has none; `Types` is then empty.
-It raises `GraftError` for what the caller is to be told, and is asked after session, method and role have been checked.
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class CallRequest:
-    """A call as it arrives."""
-
-    method: str
-    """Without `Async.`."""
-    params: list[Value] = field(repr=False)
-    """Without the session; not looked at where there is `read`."""
-    credential: str = field(default="", repr=False)
-    """The session reference; empty for none."""
-    min_revision: int = 0
-    """A revision of the registry that the caller has seen."""
-    request_id: str = ""
-    peer: str = ""
-    seconds: float | None = None
-    """How long the caller waits for the answer; None for however long it takes."""
-    read: Arguments | None = field(default=None, repr=False)
-    """Makes the parameters where they come in another form: by name, in JSON, as messages of declared types."""
+Result = TypeVar("Result")
+_Begin = Callable[[CallerContext, TaskExecution], Awaitable[Result]]
+"""Lets a task begin what it is given."""
 
 
 @dataclass(slots=True)
@@ -87,6 +67,8 @@ class _Call:
     source: str = "none"
     turn: Turn | None = None
     """What a call that becomes a task has reserved until it runs."""
+    channel: Channel | None = None
+    """Makes the FIFO by which a call of a task tells of itself."""
     meter: ExecutionMeter = field(default_factory=ExecutionMeter)
 
 
@@ -131,6 +113,24 @@ class Calls:
         Raises:
             GraftError: what the checks have found; SERVER_BUSY when there are too many tasks.
         """
+        return await self._hand_over(
+            request, tasks, lambda caller, execution: tasks.start(request.method, caller, execution, request.origin)
+        )
+
+    async def invoke_for_task(self, request: CallRequest, tasks: TaskStarter) -> CallResult:
+        """Check a call and run it for the task of a client that it names: it tells of itself there, and stops with it.
+
+        Raises:
+            GraftError: what the caller is to be told.
+        """
+        return await self._hand_over(
+            request,
+            tasks,
+            lambda caller, execution: tasks.join(caller.require_session(), request.task, execution),
+        )
+
+    async def _hand_over(self, request: CallRequest, tasks: TaskStarter, begin: _Begin[Result]) -> Result:
+        """Check a call and let tasks begin it."""
         call = _arrived(request)
         started = False
 
@@ -138,11 +138,12 @@ class Calls:
             nonlocal started
             started = True
             call.caller = replace(call.caller, task_ref=task_ref)
+            call.channel = partial(tasks.channel, task_ref)
             return await self._carry_out(call, admitted=True)
 
         try:
             await self._admit(call, needs_session=True)
-            return await tasks.start(request.method, call.caller, execution)
+            return await begin(call.caller, execution)
         except GraftError as error:
             if not started:
                 self._release(call)
@@ -318,6 +319,7 @@ class Calls:
             check=as_it_is if call.checks is None else call.checks.result,
             access=partial(self._access.give, target),
             seconds=left,
+            channel=call.channel,
         )
         value = await self._runner.run(execution, call.meter, call.turn)
         return CallResult(value, call.meter.usage, call.declared)

@@ -14,7 +14,7 @@ from graft_common.values import Value
 
 if TYPE_CHECKING:
     # It needs the tasks, which need this.
-    from dispatcher_service.calls.calls import Arguments
+    from dispatcher_service.calls.request import Arguments
 
 _MAX_FORMS = 4096
 _forms: dict[int, tuple[Method, Types, MethodJson]] = {}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from dispatcher_service.calls.record import GivenAccess
 from dispatcher_service.calls.slots import Slots, Turn
 from dispatcher_service.declarations.sources import Holds, LinkedBundle
 from dispatcher_service.dropins.view import DropIns
-from dispatcher_service.engines.base import NO_ACCESS, Access, Command, Engine, Outcome, Usage, Verdict
+from dispatcher_service.engines.base import NO_ACCESS, Access, Command, Engine, Outcome, Usage, Verdict, with_task
 from dispatcher_service.grants.faults import AccessError
 from dispatcher_service.messages import usage_text
 from dispatcher_service.residents.process import Hold
@@ -63,6 +64,10 @@ async def _no_access() -> Access:
     return NO_ACCESS
 
 
+Channel = Callable[[], AbstractContextManager[Path]]
+"""Makes the FIFO of a call, as long as the call runs."""
+
+
 @dataclass(frozen=True, slots=True)
 class Execution:
     """One run of an executable to be."""
@@ -91,6 +96,8 @@ class Execution:
     """How long the caller will wait for a turn; None for however long that takes."""
     accepted: bool = False
     """Whether it runs as a task, which is not refused once it has been accepted."""
+    channel: Channel | None = None
+    """Makes the FIFO by which it tells of itself; None where nobody would hear it."""
 
 
 class Runner:
@@ -134,10 +141,18 @@ class Runner:
             places=self._places(execution.residence),
         )
         async with turn:
-            with self._folder(execution) as (tree, mount_at, hold):
+            residence = execution.residence if self._residents.enabled else None
+            channel = execution.channel if residence is None else None
+            with (
+                self._folder(execution) as (tree, mount_at, hold),
+                contextlib.nullcontext() if channel is None else channel() as fifo,
+            ):
                 access = await _access(execution, mount_at)
                 if self._stopping:
                     raise service_unavailable("dispatcher", "it is shutting down; try again in a moment")
+                given = GivenAccess.of(access)
+                if fifo is not None:
+                    access = with_task(access, str(fifo), self._engine.level)
                 command = Command(
                     call_id=f"call-{next(self._numbers)}",
                     tree=tree,
@@ -149,14 +164,14 @@ class Runner:
                     access=access,
                     zygote=execution.zygote,
                 )
-                meter.access = GivenAccess.of(access)
+                meter.access = given
                 self._running.add(command.call_id)
                 try:
                     with span("graft.run", **{"graft.method": execution.method}):
-                        if execution.residence is None or not self._residents.enabled:
+                        if residence is None:
                             outcome = await self._engine.run(command)
                         else:
-                            outcome = await self._residents.run(execution.method, command, execution.residence, hold)
+                            outcome = await self._residents.run(execution.method, command, residence, hold)
                 finally:
                     self._running.discard(command.call_id)
         if outcome.verdict is Verdict.NOT_STARTED:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -50,6 +50,12 @@ class Limits:
         return max(1024, self.tmp_size // 4096)
 
 
+TASK = "/run/graft/task"
+"""Where a call that runs as a task sees the FIFO by which it tells how far it is."""
+TASK_VARIABLE = "GRAFT_TASK"
+"""The variable of its environment that names the FIFO."""
+
+
 class Network(enum.Enum):
     """What a call reaches of the network."""
 
@@ -74,9 +80,20 @@ class Access:
     """Variables beside PATH, as (name, value)."""
     secrets: tuple[tuple[str, bytes], ...] = field(default=(), repr=False)
     """Files in /run/secrets, which only this call sees, as (name, content)."""
+    task: str = ""
+    """The path on the host of a FIFO that it sees at `TASK`, to tell of itself; empty for none. Engines of the level
+    `FULL` alone can show it there."""
 
 
 NO_ACCESS = Access()
+
+
+def with_task(access: Access, fifo: str, level: IsolationLevel) -> Access:
+    """Give a call a FIFO of the host besides what it is given: at its own place where the engine can show it there."""
+    if level is IsolationLevel.FULL:
+        return replace(access, task=fifo, environment=(*access.environment, (TASK_VARIABLE, TASK)))
+    named = (*access.environment, (TASK_VARIABLE, fifo))
+    return replace(access, write=(*access.write, fifo), environment=named)
 
 
 @dataclass(slots=True)

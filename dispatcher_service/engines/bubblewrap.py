@@ -115,7 +115,7 @@ class Walls:
         at = skeleton.mount_point(command.mount_at)
         shown = self.drops and not bwrap.reachable_by_others(command.tree)
         mounts = [(at, self._bind(Granted(tree_fd, str(command.tree), folder=True, writable=False), at, passed, shown))]
-        mounts += [(one.path, self._bind(one, one.path, passed, self.drops)) for one in sight.granted]
+        mounts += [(one.place, self._bind(one, one.place, passed, self.drops)) for one in sight.granted]
         if access.network is Network.OUTBOUND:
             mounts += [(bind.target, ["--ro-bind", bind.source, bind.target]) for bind in skeleton.resolver()]
         if access.secrets:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dispatcher_service.engines.base import Access
+from dispatcher_service.engines.base import TASK, Access
 from dispatcher_service.engines.executables import CannotRun
 from dispatcher_service.engines.rootfs import Skeleton
 from dispatcher_service.engines.stdio import close_quietly
@@ -28,6 +28,13 @@ class Granted:
     path: str
     folder: bool
     writable: bool
+    at: str = ""
+    """Where it is seen, unless that is at the same place."""
+
+    @property
+    def place(self) -> str:
+        """Where it is seen."""
+        return self.at or self.path
 
 
 def open_granted(access: Access) -> list[Granted]:
@@ -43,6 +50,8 @@ def open_granted(access: Access) -> list[Granted]:
     try:
         for path, writable in wanted.items():
             opened.append(_open(path, writable=writable))
+        if access.task:
+            opened.append(replace(_open(access.task, writable=True), at=TASK))
     except BaseException:
         close_quietly([granted.fd for granted in opened])
         raise
@@ -147,7 +156,7 @@ class Roots:
         Raises:
             CannotRun: a path cannot be mounted, or too many roots are in use.
         """
-        places = {one.path: one.folder for one in granted} | ({SECRETS: True} if secrets else {})
+        places = {one.place: one.folder for one in granted} | ({SECRETS: True} if secrets else {})
         root = self._find(frozenset(places.items()))
         try:
             for path, folder in places.items():

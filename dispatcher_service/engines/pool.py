@@ -42,7 +42,7 @@ cannot be executed. bash needs `execfail` to get that far; dash does not know it
 def is_poolable(command: Command) -> bool:
     """Whether a command can be run in a sandbox that was built before the command was known."""
     access = command.access
-    if access.read or access.write or access.environment or access.secrets:
+    if access.read or access.write or access.environment or access.secrets or access.task:
         return False
     words = (command.path, *command.arguments)
     return not any("\n" in word for word in words) and sum(map(len, words)) < MAX_WORDS

@@ -55,8 +55,8 @@ class ClientTasks:
         self._reader.note_part(task, there=True)
         return task.ref
 
-    async def edit(self, session: Session, ref: str, edit: edits.Edit) -> None:
-        """Change what clients may say of a task.
+    async def edit(self, session: Session, ref: str, edit: edits.Edit) -> Task:
+        """Change what clients may say of a task, and return it.
 
         Raises:
             GraftError: HANDLE_INVALID [task, ref], when it is unknown or another user's; what `edit` raises.
@@ -71,3 +71,4 @@ class ClientTasks:
         if after is None:
             raise task_invalid(ref)
         self._reader.note_config(ref, after.other_config)
+        return after

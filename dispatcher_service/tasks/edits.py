@@ -107,6 +107,17 @@ def with_error_info(value: Sequence[Value]) -> Edit:
     return _own(lambda task: replace(task, error_info=tuple(texts)))
 
 
+def in_turn(changes: Sequence[Edit]) -> Edit:
+    """Make several changes at once."""
+
+    def edit(task: Task) -> Task:
+        for change in changes:
+            task = change(task)
+        return task
+
+    return edit
+
+
 def check_names(label: str, description: str) -> None:
     """Check the name and description of a task that is to be made.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -85,7 +85,7 @@ class TaskReader:
                 left, pause = min(left, pause), min(2 * pause, _LAST_LOOK)
             await asyncio.wait(signs, timeout=left, return_when=asyncio.FIRST_COMPLETED)
 
-    async def follow(self, admitted: Callable[[], Awaitable[Session]], ref: str) -> AsyncIterator[Task]:
+    async def follow(self, admitted: Callable[[], Awaitable[Session]], ref: str) -> AsyncGenerator[Task, None]:
         """Show a task, and again whenever it has changed, until it has ended.
 
         Whoever is slow to ask for more is shown the last change alone.

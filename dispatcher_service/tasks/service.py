@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
 from datetime import UTC, datetime
 
 from dispatcher_service.calls.record import AuditSink, CallRecord
@@ -12,8 +12,9 @@ from dispatcher_service.messages import timestamp, usage_message
 from dispatcher_service.references import ref_of
 from dispatcher_service.sessions.admission import SessionSource, admit
 from dispatcher_service.sessions.session import Session
+from dispatcher_service.tasks import edits
 from dispatcher_service.tasks.manager import TaskManager
-from dispatcher_service.tasks.task import Task, TaskStatus
+from dispatcher_service.tasks.task import Origin, Task, TaskStatus
 from graft.dispatcher.v1 import task_pb2, task_pb2_grpc
 from graft_common.errors import GraftError, value_not_supported
 from graft_common.rpc.context import REQUEST_ID, CallContext, metadata_value, peer_address
@@ -78,6 +79,38 @@ class TaskServicer:
             await self._tasks.destroy(session, request.ref)
         return task_pb2.DestroyTaskResponse()
 
+    async def WatchTask(  # noqa: N802  (gRPC's name)
+        self, request: task_pb2.WatchTaskRequest, context: CallContext
+    ) -> AsyncGenerator[task_pb2.WatchTaskResponse, None]:
+        """Send a task whenever it has changed, as long as the caller has a session."""
+        following = self._tasks.follow(lambda: admit(self._sessions, context, "task.get_record"), request.ref)
+        async with aclosing(following) as changes:
+            async for task in changes:
+                yield task_pb2.WatchTaskResponse(task=task_message(task))
+
+    async def CreateTask(  # noqa: N802  (gRPC's name)
+        self, request: task_pb2.CreateTaskRequest, context: CallContext
+    ) -> task_pb2.CreateTaskResponse:
+        """Make a task of a client."""
+        session = await admit(self._sessions, context, "task.create")
+        origin = Origin(request.subtask_of, dict(request.other_config))
+        async with self._audited(session, context, "task.create", ""):
+            ref = await self._tasks.clients.create(session, request.name_label, request.name_description, origin)
+        return task_pb2.CreateTaskResponse(ref=ref)
+
+    async def UpdateTask(  # noqa: N802  (gRPC's name)
+        self, request: task_pb2.UpdateTaskRequest, context: CallContext
+    ) -> task_pb2.UpdateTaskResponse:
+        """Change what clients say of a task."""
+        wanted = _read_edits(request)
+        session = await admit(self._sessions, context, "task.get_record")
+        for action, _ in wanted:
+            await admit(self._sessions, context, action)
+        action = wanted[0][0] if wanted else "task.get_record"
+        async with self._audited(session, context, action, request.ref):
+            task = await self._tasks.clients.edit(session, request.ref, edits.in_turn([edit for _, edit in wanted]))
+        return task_pb2.UpdateTaskResponse(task=task_message(task))
+
     @asynccontextmanager
     async def _audited(self, session: Session, context: CallContext, action: str, task: str) -> AsyncIterator[None]:
         started = time.perf_counter()
@@ -124,7 +157,32 @@ def task_message(task: Task) -> task_pb2.Task:
         user=task.user,
         resident_on=ref_of(task.host),
         usage=usage_message(task.usage),
+        other_config=task.other_config,
+        subtask_of=task.subtask_of,
+        subtasks=task.subtasks,
+        log=[task_pb2.TaskLogLine(time=timestamp(line.time), text=line.text) for line in task.log],
+        log_total=task.log_total,
+        made_by_client=task.by_client,
     )
+
+
+def _read_edits(request: task_pb2.UpdateTaskRequest) -> list[tuple[str, edits.Edit]]:
+    """Read what is to be changed, each with the permission that XenAPI has for it."""
+    found: list[tuple[str, edits.Edit]] = []
+    if request.status:
+        name = task_pb2.TaskStatus.Name(request.status) if request.status in task_pb2.TaskStatus.values() else ""
+        status = name.removeprefix("TASK_STATUS_").lower()
+        found.append(("task.set_status", edits.with_status(status, time.time())))
+    if request.HasField("progress"):
+        found.append(("task.set_progress", edits.with_progress(request.progress)))
+    if request.HasField("result"):
+        found.append(("task.set_result", edits.with_result(request.result)))
+    if request.error_info:
+        found.append(("task.set_error_info", edits.with_error_info(list(request.error_info))))
+    if request.HasField("other_config"):
+        config = dict(request.other_config.entries)
+        found.append(("task.set_other_config", edits.with_other_config(config)))
+    return found
 
 
 def _read_token(token: str) -> tuple[float, str] | None:

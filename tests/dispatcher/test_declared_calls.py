@@ -532,7 +532,7 @@ async def test_each_call_sees_one_version_of_its_declaration_whole(site: Site) -
 
 
 async def test_params_may_come_in_another_form_and_are_read_by_the_calls_own_declaration(site: Site) -> None:
-    from dispatcher_service.calls.calls import CallRequest
+    from dispatcher_service.calls.request import CallRequest
 
     site.executable("resize.sh")
     site.executable("Bare.one", DateTime("20260101T00:00:00Z"))

@@ -12,6 +12,7 @@ from typing import Any
 
 from dispatcher_service.engines import canary, host
 from dispatcher_service.engines.base import (
+    TASK,
     Command,
     Finding,
     IsolationLevel,
@@ -274,6 +275,7 @@ def build(command: Command, resolver: Sequence[Bind] = ()) -> Request:
             "tmp": [limits.tmp_size, limits.tmp_files],
             "paths": [[path, path, False] for path in access.read]
             + [[path, path, True] for path in access.write]
+            + [[path, TASK, True] for path in (access.task,) if path]
             + [[bind.source, bind.target, False] for bind in resolver],
             "secrets": [[name, len(content)] for name, content in access.secrets],
         },

@@ -153,7 +153,7 @@ class Bundles:
         if root and not bwrap.reachable_by_others(command.tree):
             tree = container.passed.show(tree_fd, folder=True)
         binds = [
-            Bind(container.passed.show(one.fd, folder=one.folder) if root else one.path, one.path, one.writable)
+            Bind(container.passed.show(one.fd, folder=one.folder) if root else one.path, one.place, one.writable)
             for one in granted
         ]
         mapping, uid, gid = self._users(container)
