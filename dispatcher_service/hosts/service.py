@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dispatcher_service.hosts.host import Host
+from dispatcher_service.hosts.host import Host, Pool
 from dispatcher_service.hosts.membership import Membership
 from dispatcher_service.messages import timestamp
 from dispatcher_service.sessions.admission import SessionSource, admit
@@ -32,8 +32,7 @@ class HostServicer:
         """Return the pool."""
         await admit(self._sessions, context, "pool.get_record")
         pool = await self._hosts.pool()
-        message = host_pb2.Pool(ref=pool.ref, uuid=pool.uuid, name_label=pool.name_label, master=pool.master)
-        return host_pb2.GetPoolResponse(pool=message)
+        return host_pb2.GetPoolResponse(pool=pool_message(pool))
 
 
 def host_message(host: Host) -> host_pb2.Host:
@@ -48,4 +47,20 @@ def host_message(host: Host) -> host_pb2.Host:
         engine=host.facts.engine,
         started=timestamp(host.started),
         lease_until=timestamp(host.lease_until),
+        name_description=host.labels.description,
+        other_config=host.labels.other_config,
+        tags=host.labels.tags,
+    )
+
+
+def pool_message(pool: Pool) -> host_pb2.Pool:
+    """Write the pool."""
+    return host_pb2.Pool(
+        ref=pool.ref,
+        uuid=pool.uuid,
+        name_label=pool.name_label,
+        master=pool.master,
+        name_description=pool.labels.description,
+        other_config=pool.labels.other_config,
+        tags=pool.labels.tags,
     )

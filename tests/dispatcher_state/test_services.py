@@ -142,6 +142,16 @@ async def test_hosts_and_the_pool(state, client):
     assert host.lease_until.ToSeconds() > host.started.ToSeconds()
     pool = (await client.ask("GetPool", host_pb2.GetPoolRequest())).pool
     assert (pool.ref, pool.master) == (f"OpaqueRef:{pool.uuid}", host.ref)
+    for kind, ref in (("pool", pool.ref), ("host", host.ref)):
+        setters = state.builtins()
+        for method, *params in (("set_name_label", "a"), ("set_name_description", "b"), ("add_tags", "c")):
+            await setters[f"{kind}.{method}"].handler(caller(), [ref, *params])
+        await setters[f"{kind}.add_to_other_config"].handler(caller(), [ref, "d", "e"])
+    [host] = (await client.ask("ListHosts", host_pb2.ListHostsRequest())).hosts
+    pool = (await client.ask("GetPool", host_pb2.GetPoolRequest())).pool
+    for message in (host, pool):
+        assert (message.name_label, message.name_description, [*message.tags]) == ("a", "b", ["c"])
+        assert dict(message.other_config) == {"d": "e"}
     for method, request in (("ListHosts", host_pb2.ListHostsRequest()), ("GetPool", host_pb2.GetPoolRequest())):
         assert (await client.refused(method, request, "nora"))[0] == "RBAC_PERMISSION_DENIED"
 
