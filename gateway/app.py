@@ -47,7 +47,8 @@ class GatewayApp:
         self._load = Load(MAX_REQUESTS, max(MIN_HELD_BYTES, MIN_HELD_BODIES * settings.http_max_body))
         bounds = Bounds(settings.http_max_body, settings.http_body_timeout)
         self._batches = BatchClient(dispatcher.dispatcher) if dispatcher.over_wire else None
-        token = service_token(settings) if settings.http_socket_path is not None else ""
+        speaks_for_others = settings.http_socket_path is not None or settings.http_client_authorities is not None
+        token = service_token(settings) if speaks_for_others else ""
         backends = Backends(registry, dispatcher, self._batches, token)
         self._logins = Logins.of(backends)
         self._offer = Offer(dispatcher.dispatcher)
