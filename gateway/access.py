@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from gateway.backends import Caller
-from gateway.credentials import basic_credentials, bearer_credential
+from gateway.credentials import bearer_credential, request_credentials
 from gateway.logins import Logins
 from graft_common.errors import GraftError, is_refused_session
 
@@ -28,7 +28,7 @@ class Access:
         Raises:
             GraftError: SESSION_AUTHENTICATION_FAILED; what the work raises.
         """
-        credentials = basic_credentials(authorization)
+        credentials = request_credentials(authorization, caller.certificate)
         if credentials is None:
             return await work(_session_of(authorization))
         login = await self._logins.session(credentials, caller)

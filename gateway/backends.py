@@ -39,6 +39,8 @@ class Caller:
     """Takes what a call of this caller has used, as `format_usage` writes it; not asked where nothing was run."""
     local_uid: int | None = None
     """The machine's user, where the caller has come by the local socket."""
+    certificate: bytes = field(default=b"", compare=False, repr=False)
+    """The client certificate that the caller has shown at the handshake, in DER."""
 
 
 class Backends:
@@ -57,7 +59,8 @@ class Backends:
             registry: of the registry.
             dispatcher: of the dispatcher.
             batches: what sends calls together, where the dispatcher is another process.
-            service_token: what the registry knows this gateway by; needed for callers by the local socket only.
+            service_token: what the registry knows this gateway by; needed for callers by the local socket, and for
+                those with certificates.
         """
         self.registry = registry
         self.dispatcher = dispatcher
@@ -133,6 +136,24 @@ class Backends:
                 metadata=call_metadata(self._service_token, caller.request_id, caller.peer),
                 service="registry",
             )
+        self.remember(response.revision)
+        return response
+
+    async def log_in_with_certificate(
+        self, certificate: bytes, originator: str, caller: Caller
+    ) -> identity_pb2.LoginResponse:
+        """Open a session for the owner of a certificate, in DER, who has proved at a handshake here to be that.
+
+        Raises:
+            GraftError: the registry does not, or does not answer.
+        """
+        response = await call(
+            self.registry.identity.Login,
+            identity_pb2.LoginRequest(certificate=certificate, originator=originator),
+            timeout=LOOKUP_TIMEOUT,
+            metadata=call_metadata(self._service_token, caller.request_id, caller.peer),
+            service="registry",
+        )
         self.remember(response.revision)
         return response
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import base64
 import binascii
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """A user's name and password, as a request has them."""
+    """A user's name and password, as a request has them; or neither, and the certificate of its connection."""
 
     user: str
-    password: str
+    password: str = field(repr=False)
+    certificate: bytes = field(default=b"", repr=False)
 
 
 def basic_credentials(authorization: str) -> Credentials | None:
@@ -31,6 +32,13 @@ def basic_credentials(authorization: str) -> Credentials | None:
         text = decoded.decode("latin-1")
     user, colon, password = text.partition(":")
     return Credentials(user, password) if colon else None
+
+
+def request_credentials(authorization: str, certificate: bytes) -> Credentials | None:
+    """Return what a request proves its user by: the header, or where it says nothing, the connection's certificate."""
+    if not authorization.strip():
+        return Credentials("", "", certificate) if certificate else None
+    return basic_credentials(authorization)
 
 
 def bearer_credential(authorization: str) -> str | None:

@@ -18,6 +18,8 @@ from gateway.whole_answers import AT_ONCE, WHOLE, Header, pass_on
 
 _log = structlog.get_logger("graft.gateway")
 
+CERTIFICATE = "graft.client_certificate"
+"""Where a request has the certificate, in DER, that its client has shown at the handshake."""
 LOCAL_UID = "graft.local_uid"
 """Where a request that has come by the local socket has the number of the machine's user in its scope."""
 _EXCHANGE = "graft.exchange"
@@ -37,6 +39,8 @@ class Exchange:
     peer: str
     local_uid: int | None = None
     """The machine's user, where the request has come by the local socket."""
+    certificate: bytes = b""
+    """What the client has shown at the handshake, in DER."""
     route: str = ""
     """The pattern of the path, where it has variables: what metrics call it."""
     rpc: str = ""
@@ -78,7 +82,7 @@ class Observed:
         """Serve one request, as ASGI has it."""
         if scope["type"] != "http":
             return
-        exchange = Exchange(_request_id(scope), _peer(scope), scope.get(LOCAL_UID))
+        exchange = Exchange(_request_id(scope), _peer(scope), scope.get(LOCAL_UID), scope.get(CERTIFICATE, b""))
         scope[_EXCHANGE] = exchange
         # Taken out, for it leads back to the scope.
         at_once = scope.pop(AT_ONCE, None)

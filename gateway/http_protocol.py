@@ -12,6 +12,7 @@ from typing import cast
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
+from gateway.exchange import CERTIFICATE
 from gateway.whole_answers import AT_ONCE, Header, head_lines
 
 MAX_CONNECTIONS = 4096
@@ -90,10 +91,14 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     _partial_size = 0
     _too_large = False
     _refused = False
+    _certificate = b""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Start the clock for the first request."""
         super().connection_made(transport)
+        if (secured := transport.get_extra_info("ssl_object")) is not None:
+            # The handshake has verified it, if there is one.
+            self._certificate = secured.getpeercert(binary_form=True) or b""
         most = min(self.max_connections, _affordable_connections())
         if len(self.connections) > most:
             self._refuse(503, f"There are {most} connections, as many as may be; try again.")
@@ -155,6 +160,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._head_timer = None
         super().on_headers_complete()
         # The request is served in a task that has not begun yet.
+        if self._certificate:
+            self.scope[CERTIFICATE] = self._certificate  # type: ignore[literal-required]  # beside ASGI's own
         self.scope[AT_ONCE] = partial(_answer_at_once, self.cycle)  # type: ignore[literal-required]  # beside ASGI's own
 
     def on_response_complete(self) -> None:
@@ -226,5 +233,6 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self.cycle.disconnected = True
             self.cycle.message_event.set()
         # To close at once would reset the connection of a client that is still sending, and lose the answer.
-        self.transport.write_eof()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
         self.loop.call_later(LINGER_TIME, self.transport.close)

@@ -117,7 +117,9 @@ class _Several:
         self._size = 0
 
     async def answer(self, exchange: Exchange, held: Held) -> RpcAnswer:
-        caller = Caller(exchange.request_id, exchange.peer, local_uid=exchange.local_uid)
+        caller = Caller(
+            exchange.request_id, exchange.peer, local_uid=exchange.local_uid, certificate=exchange.certificate
+        )
         places = asyncio.Semaphore(AT_ONCE)
 
         async def answered(item: Request | Invalid) -> _Answered:

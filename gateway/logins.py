@@ -1,7 +1,7 @@
-"""Sessions behind Basic credentials: one login serves many requests, because checking a password is slow on purpose.
+"""Sessions behind Basic credentials and certificates: one login serves many requests.
 
-No password is kept. Entries are found by a digest of the credentials, keyed with random bytes that this process has
-made for itself and shows nobody.
+Checking a password is slow on purpose. None is kept: entries are found by a digest of the credentials, keyed with
+random bytes that this process has made for itself and shows nobody.
 """
 
 from __future__ import annotations
@@ -64,6 +64,9 @@ async def open_session(backends: Backends, credentials: Credentials, caller: Cal
         GraftError: the registry does not, or does not answer.
     """
     # Without an originator: sessions with one are limited in number over all users.
+    if credentials.certificate:
+        opened = await backends.log_in_with_certificate(credentials.certificate, "", caller)
+        return Login(opened.session_ref, opened.session.user)
     response = await backends.log_in(credentials.user, credentials.password, "", caller)
     return Login(response.session_ref, response.session.user)
 
@@ -205,5 +208,6 @@ class Logins:
             self.sweep()
 
     def _digest(self, credentials: Credentials) -> bytes:
-        text = f"{len(credentials.user)}:{credentials.user}:{credentials.password}"
-        return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), key=self._key, digest_size=32).digest()
+        text = f"{len(credentials.user)}:{credentials.user}:{len(credentials.password)}:{credentials.password}"
+        whole = text.encode("utf-8", "surrogatepass") + credentials.certificate
+        return hashlib.blake2b(whole, key=self._key, digest_size=32).digest()

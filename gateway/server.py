@@ -7,6 +7,7 @@ import errno
 import logging
 import resource
 import socket
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -29,23 +30,30 @@ CANCEL_TIMEOUT = 5.0
 class HttpServer:
     """Serves one ASGI application at one address."""
 
-    def __init__(self, app: ASGIApp, protocol: type[asyncio.Protocol] = BoundedHttpProtocol) -> None:
-        self._server = self.uvicorn(
-            uvicorn.Config(
-                app,
-                http=protocol,
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                log_level=logging.ERROR,
-                access_log=False,
-                server_header=False,
-                proxy_headers=False,
-                backlog=BACKLOG,
-                timeout_keep_alive=KEEP_ALIVE,
-                reset_contextvars=True,
-            )
+    def __init__(
+        self,
+        app: ASGIApp,
+        protocol: type[asyncio.Protocol] = BoundedHttpProtocol,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        config = uvicorn.Config(
+            app,
+            http=protocol,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            log_level=logging.ERROR,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            backlog=BACKLOG,
+            timeout_keep_alive=KEEP_ALIVE,
+            reset_contextvars=True,
         )
+        config.load()
+        # uvicorn would read files for itself, and later; it makes no difference to it where this comes from.
+        config.ssl = tls
+        self._server = self.uvicorn(config)
         self._serving: asyncio.Task[None] | None = None
 
     async def start(self, address: str) -> int:

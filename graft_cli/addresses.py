@@ -6,7 +6,7 @@ import socket
 from dataclasses import dataclass
 
 from graft_cli.exits import CliError
-from graft_common.settings import split_address
+from graft_common.settings import Settings, split_address
 
 _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
@@ -36,9 +36,14 @@ def reachable(address: str) -> str:
     return join(_ANY.get(host, host), port)
 
 
-def http_url(address: str) -> str:
-    """Return the URL of a gateway that listens at an address."""
-    return f"http://{reachable(address)}"
+def http_url(address: str, *, secure: bool = False) -> str:
+    """Return the URL of what listens at an address for HTTP, by TLS if `secure`."""
+    return f"{'https' if secure else 'http'}://{reachable(address)}"
+
+
+def gateway_url_of(settings: Settings) -> str:
+    """Return the URL of the gateway that is set."""
+    return http_url(settings.http, secure=settings.http_certificate is not None)
 
 
 def claim(listeners: list[Listener]) -> list[str]:

@@ -10,16 +10,18 @@ import typer
 
 from graft.registry.v1 import identity_pb2
 from graft_cli import demo as demonstration
-from graft_cli.addresses import Listener, claim, http_url
+from graft_cli.addresses import Listener, claim, gateway_url_of, http_url
 from graft_cli.configuration import load
 from graft_cli.exits import CliError
 from graft_cli.parts import ChannelPart, GrpcPart, MetricsPart
 from graft_cli.running import Process, run
+from graft_common import tls
 from graft_common.errors import GraftError, StartupError
-from graft_common.rpc.client import PATIENCE, call, open_channel
+from graft_common.rpc.client import PATIENCE, call
 from graft_common.rpc.clients import DispatcherClients, RegistryClients
 from graft_common.rpc.context import call_metadata
 from graft_common.settings import Settings
+from graft_common.tls import connect
 
 if TYPE_CHECKING:
     from dispatcher_service.app import DispatcherApp
@@ -79,9 +81,9 @@ def run_all(options: Mapping[str, Any], *, demo: bool) -> None:
     def announce() -> None:
         lines = [
             "ready",
-            f"  XenAPI      {http_url(http)}",
-            f"  Ambari      {http_url(http)}/api/v1",
-            f"  reference   {http_url(http)}/docs",
+            f"  XenAPI      {gateway_url_of(settings)}",
+            f"  Ambari      {gateway_url_of(settings)}/api/v1",
+            f"  reference   {gateway_url_of(settings)}/docs",
             f"  registry    {registry} (gRPC)",
             f"  dispatcher  {dispatcher} (gRPC)",
             *(f"  metrics     {http_url(address)}/metrics" for address in metrics),
@@ -127,7 +129,7 @@ def run_dispatcher(options: Mapping[str, Any]) -> None:
 
     async def build(process: Process) -> None:
         _add_metrics(process, metrics)
-        channel = open_channel(settings.registry, PATIENCE)
+        channel = connect(settings, settings.registry, PATIENCE)
         process.add(ChannelPart("channel to the registry", channel))
         lines.append(_told(await _add_dispatcher(process, settings, RegistryClients.remote(channel), address)))
 
@@ -142,22 +144,23 @@ def run_gateway(options: Mapping[str, Any]) -> None:
     _prepare(settings)
 
     async def build(process: Process) -> None:
-        registry, dispatcher = (open_channel(place, PATIENCE) for place in (settings.registry, settings.dispatcher))
+        registry, dispatcher = (
+            connect(settings, place, PATIENCE) for place in (settings.registry, settings.dispatcher)
+        )
         process.add(ChannelPart("channel to the registry", registry))
         process.add(ChannelPart("channel to the dispatcher", dispatcher))
         clients = RegistryClients.remote(registry), DispatcherClients.remote(dispatcher)
         await _add_gateway(process, settings, *clients, address)
 
-    _run_one(
-        "gateway", settings, build, [f"  XenAPI  {http_url(address)}", f"  Ambari  {http_url(address)}/api/v1"], []
-    )
+    url = http_url(address, secure=settings.http_certificate is not None)
+    _run_one("gateway", settings, build, [f"  XenAPI  {url}", f"  Ambari  {url}/api/v1"], [])
 
 
 async def _add_registry(process: Process, settings: Settings, address: str) -> RegistryApp:
     from registry_service.app import RegistryApp
 
     app = await RegistryApp.open(settings)
-    process.add(GrpcPart("registry", app, address))
+    process.add(GrpcPart("registry", app, address, settings))
     if app.generated_password is not None:
         # Neither the log nor the disk has it; it is shown here and never again.
         typer.echo(f"administrator {settings.admin_user}, password {app.generated_password} (shown this once)")
@@ -172,7 +175,7 @@ async def _add_dispatcher(
     from dispatcher_service.engines.factory import BY_STRENGTH
 
     app = await DispatcherApp.open(settings, registry, engines=BY_STRENGTH if choose else ())
-    process.add(GrpcPart("dispatcher", app, address, is_ready=lambda: app.ready))
+    process.add(GrpcPart("dispatcher", app, address, settings, is_ready=lambda: app.ready))
     return app
 
 
@@ -203,7 +206,7 @@ async def _add_gateway(
     from graft_cli.http_part import HttpPart
 
     app = await GatewayApp.open(settings, registry, dispatcher)
-    part = HttpPart(app, address, settings.http_socket_path, optional=local_is_optional)
+    part = HttpPart(app, address, settings, optional=local_is_optional)
     process.add(part)
     return part
 
@@ -239,9 +242,11 @@ def _prepare(settings: Settings) -> None:
     """Make the data directory, for its owner only.
 
     Raises:
-        StartupError: it cannot be made, or is a demonstration's and would be served to other machines.
+        StartupError: it cannot be made, or is a demonstration's and would be served to other machines; certificates
+            that are set cannot be used.
     """
     demonstration.refuse_demo_data(settings)
+    tls.check(settings)
     try:
         settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         settings.extensions_path.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from graft_cli.addresses import http_url
+from graft_cli.addresses import gateway_url_of
 from graft_cli.exits import CliError
 from graft_common.settings import Settings, is_loopback
 
@@ -84,7 +84,7 @@ def install(settings: Settings) -> list[str]:
 def commands(settings: Settings) -> str:
     """Write commands to try, fit to be pasted into a shell."""
     graft = _graft()
-    url = http_url(settings.http)
+    url = gateway_url_of(settings)
     is_default = settings.http == Settings.model_fields["http"].default
     at = "" if is_default else f" --url {url}"
     python, setup = _python()

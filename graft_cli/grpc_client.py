@@ -9,9 +9,10 @@ from typing import TypeVar
 import grpc
 
 from graft_cli.addresses import reachable
+from graft_cli.configuration import load
 from graft_cli.exits import UNREACHABLE, CliError
 from graft_common.errors import GraftError
-from graft_common.rpc.client import open_channel
+from graft_common.tls import connect
 
 TIMEOUT = 15.0
 
@@ -25,9 +26,10 @@ def over_channel(address: str, what: str, use: Callable[[grpc.aio.Channel], Awai
         CliError: the service does not answer.
         GraftError: what it has answered.
     """
+    settings = load()
 
     async def run() -> Result:
-        async with open_channel(reachable(address)) as channel:
+        async with connect(settings, reachable(address)) as channel:
             return await use(channel)
 
     try:

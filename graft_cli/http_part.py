@@ -13,6 +13,8 @@ from gateway.server import HttpServer
 from graft_cli.health_checks import check_gateway
 from graft_cli.parts import PROBE_TIMEOUT
 from graft_common.errors import StartupError
+from graft_common.settings import Settings
+from graft_common.tls import http_context
 
 _log = structlog.get_logger("graft.process")
 
@@ -22,19 +24,23 @@ class HttpPart:
 
     name = "gateway"
 
-    def __init__(self, app: GatewayApp, address: str, local: Path | None = None, *, optional: bool = False) -> None:
+    def __init__(self, app: GatewayApp, address: str, settings: Settings, *, optional: bool = False) -> None:
         """Take the application and its places.
 
         Args:
             app: the application.
             address: where it answers.
-            local: the path of its local socket; None for none.
-            optional: whether to go on where that path cannot be listened on.
+            settings: tell its local socket, and whether it speaks TLS.
+            optional: whether to go on where that socket cannot be made.
+
+        Raises:
+            StartupError: the certificates that are set cannot be used.
         """
         self._app = app
         self._address = address
-        self._server = HttpServer(app.asgi)
-        self._local_path = local
+        self._settings = settings
+        self._server = HttpServer(app.asgi, tls=http_context(settings))
+        self._local_path = settings.http_socket_path
         self._local_is_optional = optional
         self._local = LocalServer(app.asgi)
 
@@ -57,7 +63,7 @@ class HttpPart:
 
     async def problem(self) -> str | None:
         """Ask `/readyz`."""
-        ready, _, detail = await check_gateway(self._address, PROBE_TIMEOUT)
+        ready, _, detail = await check_gateway(self._settings, self._address, PROBE_TIMEOUT)
         return None if ready else detail
 
     async def drain(self, timeout: float) -> None:  # noqa: ASYNC109  (it is a share of the whole)

@@ -50,10 +50,10 @@ def gateway_url(url: str | None) -> str:
         if not (_HTTP_URL.fullmatch(url) or _LOCAL_URL.fullmatch(url)):
             raise CliError(f"{url} is no URL of a gateway such as http://127.0.0.1:8080", USAGE)
         return url.rstrip("/")
-    from graft_cli.addresses import http_url
+    from graft_cli.addresses import gateway_url_of
     from graft_cli.configuration import load
 
-    return http_url(load().http)
+    return gateway_url_of(load())
 
 
 def password_from_environment() -> str | None:

@@ -14,7 +14,8 @@ from graft_cli.exits import CliError
 from graft_cli.health_checks import check_grpc
 from graft_common.rpc.server import RpcServer
 from graft_common.rpc.service import RpcService
-from graft_common.settings import split_address
+from graft_common.settings import Settings, split_address
+from graft_common.tls import server_credentials
 
 PROBE_TIMEOUT = 5.0
 _READINESS_POLL = 0.05
@@ -41,8 +42,22 @@ class RpcApp(App, Protocol):
 class GrpcPart:
     """The registry or the dispatcher behind a gRPC port."""
 
-    def __init__(self, name: str, app: RpcApp, address: str, is_ready: Callable[[], bool] = lambda: True) -> None:
+    def __init__(
+        self,
+        name: str,
+        app: RpcApp,
+        address: str,
+        settings: Settings,
+        is_ready: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """Take the service and its place; the settings tell whether it speaks TLS.
+
+        Raises:
+            StartupError: the certificates that are set cannot be used.
+        """
         self.name = name
+        self._settings = settings
+        self._credentials = server_credentials(settings)
         self._app = app
         self._address = address
         self._is_ready = is_ready
@@ -53,7 +68,7 @@ class GrpcPart:
         """Listen; the health check says SERVING as soon as the app is ready."""
         server = RpcServer(self._app.services)
         try:
-            await server.start(self._address, serving=self._is_ready())
+            await server.start(self._address, serving=self._is_ready(), credentials=self._credentials)
         except OSError as error:
             raise CliError(str(error)) from None
         self._server = server
@@ -62,7 +77,7 @@ class GrpcPart:
 
     async def problem(self) -> str | None:
         """Make gRPC's standard health check."""
-        ready, _, detail = await check_grpc(self._address, PROBE_TIMEOUT)
+        ready, _, detail = await check_grpc(self._settings, self._address, PROBE_TIMEOUT)
         return None if ready else detail
 
     async def drain(self, timeout: float) -> None:  # noqa: ASYNC109  (it is a share of the whole)

@@ -84,6 +84,16 @@ class Settings(BaseSettings):
     registry_bind: str | None = Field(None, description="where the registry listens, if not at GRAFT_REGISTRY")
     dispatcher_bind: str | None = Field(None, description="where the dispatcher listens, if not at GRAFT_DISPATCHER")
     metrics: str | None = Field(None, description="where this process shows Prometheus metrics; `off` for nowhere")
+    http_certificate: Path | None = Field(None, description="certificate of the gateway, and its chain: HTTP with TLS")
+    http_key: Path | None = Field(None, description="its private key")
+    http_client_authorities: Path | None = Field(None, description="who may vouch for clients' certificates over HTTP")
+    grpc_certificate: Path | None = Field(None, description="certificate of this service, and its chain: gRPC with TLS")
+    grpc_key: Path | None = Field(None, description="its private key")
+    grpc_authorities: Path | None = Field(None, description="who may vouch for services; gRPC is called with TLS then")
+    grpc_name: str | None = Field(None, description="the name in their certificates, if not that of their address")
+    grpc_client_authorities: Path | None = Field(
+        None, description="who may vouch for gRPC's clients; each must have a certificate then"
+    )
     http_max_body: Bytes = Field(4 << 20, description="the largest HTTP request body")
     http_body_timeout: Seconds = Field(30.0, description="the longest wait for a request's body")
     mcp_origins: str = Field("", description="origins of web pages that may use /mcp, with commas between them")
@@ -152,7 +162,19 @@ class Settings(BaseSettings):
         return value
 
     @field_validator(
-        "data_dir", "resources_dir", "extensions_dir", "declarations_dir", "secrets_dir", "oidc_authorities"
+        "data_dir",
+        "resources_dir",
+        "extensions_dir",
+        "declarations_dir",
+        "secrets_dir",
+        "oidc_authorities",
+        "http_certificate",
+        "http_key",
+        "http_client_authorities",
+        "grpc_certificate",
+        "grpc_key",
+        "grpc_authorities",
+        "grpc_client_authorities",
     )
     @classmethod
     def _is_absolute(cls, value: Path | None) -> Path | None:

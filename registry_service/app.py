@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Self
 
 from alembic.util import CommandError
@@ -27,6 +28,7 @@ from graft_common.errors import GraftError, StartupError
 from graft_common.rpc.service import RpcService
 from graft_common.service_token import service_token
 from graft_common.settings import Settings
+from graft_common.tls import connect
 from registry_service.clusters.clusters import Clusters
 from registry_service.grants.grants import Grants
 from registry_service.hooks.runner import DispatcherHooks
@@ -77,7 +79,7 @@ class RegistryApp:
     ) -> None:
         self.generated_password: str | None = None
         """The first administrator's password, if it had to be made; to be shown once, on a terminal."""
-        self.hooks = DispatcherHooks(settings.dispatcher, token)
+        self.hooks = DispatcherHooks(settings.dispatcher, token, partial(connect, settings))
         """Runs the hooks of management packs; to be told of a dispatcher in the same process."""
         self._store = store
         self._passwords = passwords

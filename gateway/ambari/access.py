@@ -8,7 +8,7 @@ from gateway.ambari.credentials import clear_cookie, session_cookie, set_cookie
 from gateway.ambari.errors import BAD_CREDENTIALS, MISSING_CREDENTIALS, AmbariError
 from gateway.ambari.incoming import Incoming
 from gateway.backends import Backends, Caller
-from gateway.credentials import Credentials, basic_credentials, bearer_credential
+from gateway.credentials import Credentials, bearer_credential, request_credentials
 from gateway.logins import NOBODY, Login, Logins, open_session
 from graft_common.errors import GraftError
 
@@ -42,7 +42,7 @@ class Access:
             AmbariError: 403, there are no credentials, or wrong ones.
             GraftError: the registry does not answer.
         """
-        credentials, cookie = _credentials(head), session_cookie(head.headers)
+        credentials, cookie = _credentials(head, caller), session_cookie(head.headers)
         if credentials is not None:
             login = await self._by_password(credentials, caller)
             cookies = () if cookie == login.ref else (("set-cookie", set_cookie(login.ref, secure=head.is_secure)),)
@@ -66,7 +66,7 @@ class Access:
         Raises:
             GraftError: the registry does not answer, or the password has changed meanwhile.
         """
-        credentials = _credentials(head)
+        credentials = _credentials(head, caller)
         if credentials is None:
             return ()
         login = await open_session(self._backends, credentials, caller)
@@ -116,8 +116,8 @@ class Access:
         return Login(ref, session.user)
 
 
-def _credentials(head: Incoming) -> Credentials | None:
-    return basic_credentials(head.headers.get("authorization", ""))
+def _credentials(head: Incoming, caller: Caller) -> Credentials | None:
+    return request_credentials(head.headers.get("authorization", ""), caller.certificate)
 
 
 def _user_header(login: Login) -> tuple[tuple[str, str], ...]:

@@ -111,7 +111,8 @@ class AmbariEndpoint:
             await self._send(written, head, receive, send)
 
     async def _answer(self, head: Incoming, scope: Scope, receive: Receive, exchange: Exchange) -> _Written:
-        asked = Asked(head, head.method, b"", Caller(exchange.request_id, exchange.peer))
+        caller = Caller(exchange.request_id, exchange.peer, certificate=exchange.certificate)
+        asked = Asked(head, head.method, b"", caller)
         try:
             if self._stopping:
                 exchange.outcome = "SERVICE_UNAVAILABLE"

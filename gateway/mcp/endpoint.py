@@ -24,6 +24,7 @@ from gateway.mcp.origins import origin_fits
 from gateway.mcp.tools import Toolbox
 from gateway.methods.calls import MethodCalls
 from gateway.offer import Offer
+from gateway.rpc_calls import caller_of
 from graft_common import tracing
 from graft_common.errors import GraftError, internal_error, service_unavailable, session_invalid
 
@@ -109,9 +110,7 @@ class McpEndpoint:
                 check_head(scope["headers"], self._bounds.max_body)
                 body = await read_body(receive, self._bounds.max_body, self._bounds.body_timeout, held)
                 unread = False
-                caller = await self._caller(
-                    scope, headers, Caller(exchange.request_id, exchange.peer, exchange.take_usage)
-                )
+                caller = await self._caller(scope, headers, caller_of(exchange))
                 server = await self._started()
                 exchange.outcome = metrics.OK
                 # The package is told of the canonical path, and reads the body that has been read already.

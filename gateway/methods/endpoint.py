@@ -10,11 +10,12 @@ from starlette.types import Receive, Scope, Send
 
 from gateway import metrics
 from gateway.answers import Answer, failed, read_headers, refused, send_answer
-from gateway.backends import Caller
 from gateway.body import Bounds, ClientGoneError, RefusedError, check_head, read_body
+from gateway.event_streams import send_events
 from gateway.exchange import Exchange, exchange_of, loggable_method
 from gateway.load import Load
 from gateway.methods.api import METHODS, NOWHERE, TASKS, Asked, MethodsApi, Place
+from gateway.rpc_calls import caller_of
 from graft_common import tracing
 from graft_common.errors import GraftError, internal_error, service_unavailable
 
@@ -56,6 +57,9 @@ class MethodsEndpoint:
                 # The server's time for an orderly end is over.
                 await send_answer(_failed(_stopping(), exchange), receive, send, closing=True)
                 raise
+            if answer.events is not None:
+                await send_events(answer.body, answer.events, self._api.stopping, receive, send)
+                return
             await send_answer(answer, receive, send, unread=unread, closing=self._stopping)
 
     async def _answer(
@@ -73,7 +77,7 @@ class MethodsEndpoint:
                 body = await read_body(receive, self._bounds.max_body, self._bounds.body_timeout, held)
                 unread = False
                 query = scope.get("query_string", b"").decode("latin-1")
-                caller = Caller(exchange.request_id, exchange.peer, exchange.take_usage, exchange.local_uid)
+                caller = caller_of(exchange)
                 answer = await self._serve(place, Asked(scope["method"], query, headers, body, caller))
                 exchange.outcome = metrics.OK
                 return answer, False

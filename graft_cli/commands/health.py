@@ -47,9 +47,9 @@ def health(
 
     settings = load()
     checks = {
-        Service.REGISTRY: lambda: check_grpc(settings.registry, timeout),
-        Service.DISPATCHER: lambda: check_grpc(settings.dispatcher, timeout),
-        Service.GATEWAY: lambda: check_gateway(settings.http, timeout),
+        Service.REGISTRY: lambda: check_grpc(settings, settings.registry, timeout),
+        Service.DISPATCHER: lambda: check_grpc(settings, settings.dispatcher, timeout),
+        Service.GATEWAY: lambda: check_gateway(settings, settings.http, timeout),
     }
     asked = [service] if service is not None else list(Service)
 

@@ -42,15 +42,23 @@ PATIENCE = 2.0
 _LIMIT_PAIR = (ERROR_LIMIT, str(MAX_ERROR_LIMIT))
 
 
-def open_channel(address: str, patience: float = 0.0) -> grpc.aio.Channel:
+def open_channel(
+    address: str, patience: float = 0.0, credentials: grpc.ChannelCredentials | None = None, name: str | None = None
+) -> grpc.aio.Channel:
     """Open a channel to `host:port`, or to any name that gRPC resolves; calls are balanced over all its addresses.
 
     Args:
         address: where the service is.
         patience: seconds that calls wait for the connection where there is none. Services that serve others have
             `PATIENCE`; with 0 a call fails with the first attempt to connect, as a person at a terminal wants it.
+        credentials: for TLS; None for a connection in clear.
+        name: what the service's certificate must name; that of the address if None.
     """
-    channel = grpc.aio.insecure_channel(address, options=OPTIONS)
+    if credentials is None:
+        channel = grpc.aio.insecure_channel(address, options=OPTIONS)
+    else:
+        named = [] if name is None else [("grpc.ssl_target_name_override", name)]
+        channel = grpc.aio.secure_channel(address, credentials, options=[*OPTIONS, *named])
     return PatientChannel(channel, patience) if patience else channel
 
 

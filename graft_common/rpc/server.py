@@ -44,14 +44,20 @@ class RpcServer:
         add_reflection(self._server, [*(service.name for service in services), health.SERVICE_NAME], dynamic)
         self._server.add_generic_rpc_handlers(tuple(map(_DynamicHandlers, dynamic)))
 
-    async def start(self, address: str, *, serving: bool = True) -> int:
-        """Listen, answer health checks with SERVING or NOT_SERVING, and return the port.
+    async def start(
+        self, address: str, *, serving: bool = True, credentials: grpc.ServerCredentials | None = None
+    ) -> int:
+        """Listen, answer health checks with SERVING or NOT_SERVING, and return the port; with credentials by TLS.
 
         Raises:
             OSError: the address cannot be listened on.
         """
         try:
-            port = self._server.add_insecure_port(address)
+            port = (
+                self._server.add_insecure_port(address)
+                if credentials is None
+                else self._server.add_secure_port(address, credentials)
+            )
         except RuntimeError as error:
             raise OSError(f"cannot listen on {address} for gRPC: is another process there?") from error
         await self.set_serving(serving=serving)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,11 +39,15 @@ class DispatcherHooks:
     Args:
         address: where dispatchers are reached; a connection is made when the first hook has to run.
         token: the service token.
+        connect: opens a channel to an address, with a patience.
     """
 
-    def __init__(self, address: str, token: str) -> None:
+    def __init__(
+        self, address: str, token: str, connect: Callable[[str, float], grpc.aio.Channel] = open_channel
+    ) -> None:
         self._address = address
         self._token = token
+        self._connect = connect
         self._stub: HookServiceAsyncStub | None = None
         self._channel: grpc.aio.Channel | None = None
 
@@ -86,7 +90,7 @@ class DispatcherHooks:
 
     def _connected(self) -> HookServiceAsyncStub:
         if self._stub is None:
-            self._channel = open_channel(self._address, PATIENCE)
+            self._channel = self._connect(self._address, PATIENCE)
             # gRPC types its stubs for threads first.
             stub: Any = hook_pb2_grpc.HookServiceStub(self._channel)
             self._stub = stub
