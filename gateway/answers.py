@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qs
 
@@ -37,6 +37,8 @@ class Answer:
     status: int = 200
     body: bytes = b""
     headers: tuple[tuple[str, str], ...] = ()
+    events: AsyncGenerator[bytes, None] | None = None
+    """What follows on the body, which is the first of these events, while they come; see `gateway.event_streams`."""
 
 
 def refused(error: RefusedError) -> Answer:

@@ -23,6 +23,7 @@ from gateway.methods.calls import MethodCalls
 from gateway.methods.descriptions import Descriptions
 from gateway.methods.endpoint import MethodsEndpoint
 from gateway.offer import Offer
+from gateway.methods.watching import TaskWatches
 from gateway.pages import JSON_RPC_PATHS, KNOWN_PATHS, XML_RPC_PATHS, Pages
 from gateway.readiness import Readiness
 from gateway.reference.endpoint import ReferenceEndpoint
@@ -58,7 +59,8 @@ class GatewayApp:
         self._jsonrpc = RpcEndpoint(JsonRpcEnvelope(xenapi), bounds, self._load)
         calls = MethodCalls(backends, xenapi, times)
         access = Access(self._logins)
-        self._methods = MethodsEndpoint(MethodsApi(calls, Descriptions(self._offer), access), bounds, self._load)
+        api = MethodsApi(calls, Descriptions(self._offer), access, TaskWatches(backends, access))
+        self._methods = MethodsEndpoint(api, bounds, self._load)
         origins = read_origins(settings.mcp_origins)
         self._mcp = McpEndpoint(backends, calls, self._offer, access, bounds, self._load, origins)
         self._ambari = AmbariEndpoint(

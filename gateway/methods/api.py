@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -14,9 +15,11 @@ from gateway.answers import JSON, Answer, query_values
 from gateway.backends import Caller
 from gateway.body import RefusedError
 from gateway.encodings import takes_gzip
+from gateway.event_streams import event
 from gateway.methods.calls import LOGOUT, MethodCalls
 from gateway.methods.descriptions import Descriptions
 from gateway.methods.errors import task_error
+from gateway.methods.watching import TaskWatches
 from graft.dispatcher.v1 import task_pb2
 from graft_common.errors import value_not_supported
 
@@ -76,15 +79,17 @@ class Place:
 class MethodsApi:
     """Finds what serves a path, and serves it."""
 
-    def __init__(self, calls: MethodCalls, descriptions: Descriptions, access: Access) -> None:
+    def __init__(self, calls: MethodCalls, descriptions: Descriptions, access: Access, watches: TaskWatches) -> None:
         self._calls = calls
         self._descriptions = descriptions
         self._access = access
-        self._stopping = asyncio.Event()
+        self._watches = watches
+        self.stopping = asyncio.Event()
+        """Set when this gateway ends."""
 
     def stop_waiting(self) -> None:
         """Answer those who wait for tasks as these stand."""
-        self._stopping.set()
+        self.stopping.set()
 
     def place(self, path: str) -> Place | None:
         """Find what is at a path."""
@@ -98,6 +103,8 @@ class MethodsApi:
             case ["", "tasks", ref] if ref:
                 handlers = {"GET": self._task, "DELETE": self._forget}
                 return Place(f"{TASKS}/{{ref}}", handlers, ref)
+            case ["", "tasks", ref, "events"] if ref:
+                return Place(f"{TASKS}/{{ref}}/events", {"GET": self._watch}, ref)
             case ["", "tasks", ref, "cancel"] if ref:
                 return Place(f"{TASKS}/{{ref}}/cancel", {"POST": self._cancel}, ref)
         return None
@@ -159,12 +166,21 @@ class MethodsApi:
 
         return await self._serve(asked, find)
 
+    async def _watch(self, asked: Asked, ref: str) -> Answer:
+        tasks = self._watches.follow(ref, asked.headers.get("authorization", ""), asked.caller)
+        events = _events(tasks)
+        first = await anext(events)
+        if asked.verb == "HEAD":
+            await events.aclose()
+            return Answer(200)
+        return Answer(200, first, events=events)
+
     async def _find(self, ref: str, seconds: float, session: str, caller: Caller) -> task_pb2.Task:
         """Wait for a task, but not beyond the gateway's own end."""
         if not seconds:
             return await self._calls.task(ref, 0, session, caller)
         found = asyncio.create_task(self._calls.task(ref, seconds, session, caller))
-        stopping = asyncio.create_task(self._stopping.wait())
+        stopping = asyncio.create_task(self.stopping.wait())
         try:
             await asyncio.wait({found, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if found.done():
@@ -192,6 +208,12 @@ class MethodsApi:
         return await self._access.serve(asked.headers.get("authorization", ""), asked.caller, work)
 
 
+async def _events(tasks: AsyncGenerator[task_pb2.Task, None]) -> AsyncGenerator[bytes, None]:
+    async with aclosing(tasks):
+        async for task in tasks:
+            yield event(task_json(task))
+
+
 def is_json(headers: Mapping[str, str]) -> bool:
     """Tell whether a request's body is marked as JSON."""
     return headers.get("content-type", "").partition(";")[0].strip().lower() == JSON
@@ -210,6 +232,12 @@ def task_json(task: task_pb2.Task) -> bytes:
             "error": task_error(task.error_info) if failed else None,
             "created": task.created.ToJsonString(),
             "finished": task.finished.ToJsonString() if task.HasField("finished") else None,
+            "description": task.name_description,
+            "other_config": dict(task.other_config),
+            "subtask_of": task.subtask_of or None,
+            "subtasks": list(task.subtasks),
+            "log": [{"time": line.time.ToJsonString(), "text": line.text} for line in task.log],
+            "log_total": task.log_total,
         }
     )
 

@@ -287,6 +287,21 @@ def _platform_paths() -> Schema:
                 "responses": {"204": {"description": "Done."}, **_failures(*plain)},
             },
         },
+        "/tasks/{ref}/events": {
+            "parameters": [task],
+            "get": {
+                "operationId": "watch_task",
+                "summary": "Follow a task until it ends: server-sent events, each with the task as it has become.",
+                "tags": [_PLATFORM],
+                "responses": {
+                    "200": {
+                        "description": "Found; `data` of each event is a task, of an event named `error` an error.",
+                        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+                    },
+                    **_failures(*plain),
+                },
+            },
+        },
         "/tasks/{ref}/cancel": {
             "parameters": [task],
             "post": {
@@ -324,6 +339,20 @@ _TASK_SCHEMA: Schema = {
         "error": {"anyOf": [_FAULT, {"type": "null"}]},
         "created": {"type": "string", "format": "date-time"},
         "finished": {"type": ["string", "null"], "format": "date-time"},
+        "description": {"type": "string"},
+        "other_config": {"type": "object", "additionalProperties": {"type": "string"}},
+        "subtask_of": {"type": ["string", "null"], "description": "The task that it is a part of."},
+        "subtasks": {"type": "array", "items": {"type": "string"}},
+        "log": {
+            "type": "array",
+            "description": "The last lines that its call has told.",
+            "items": {
+                "type": "object",
+                "properties": {"time": {"type": "string", "format": "date-time"}, "text": {"type": "string"}},
+                "required": ["time", "text"],
+            },
+        },
+        "log_total": {"type": "integer", "description": "How many lines its call has told in all."},
     },
     "required": ["ref", "name", "status", "progress", "result", "error", "created", "finished"],
 }

@@ -292,6 +292,18 @@ class FakeTasks(task_pb2_grpc.TaskServiceServicer):
                 self._platform.running -= 1
         return task_pb2.GetTaskResponse(task=task)
 
+    async def WatchTask(
+        self, request: task_pb2.WatchTaskRequest, context: CallContext
+    ) -> AsyncGenerator[task_pb2.WatchTaskResponse, None]:
+        """Tell of a task twice: at once, and when the gate is opened."""
+        yield task_pb2.WatchTaskResponse(task=self._task(request.ref, context))
+        self._platform.running += 1
+        try:
+            await self._platform.gate.wait()
+        finally:
+            self._platform.running -= 1
+        yield task_pb2.WatchTaskResponse(task=self._task(request.ref, context))
+
     async def CancelTask(
         self, request: task_pb2.CancelTaskRequest, context: CallContext
     ) -> task_pb2.CancelTaskResponse:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import json
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from typing import Any
@@ -223,6 +224,12 @@ async def test_an_asynchronous_call(http: httpx.AsyncClient, bearer: dict[str, s
         "error": None,
         "created": "2026-01-01T00:00:00.500Z",
         "finished": "2026-01-01T00:00:01Z",
+        "description": "",
+        "other_config": {},
+        "subtask_of": None,
+        "subtasks": [],
+        "log": [],
+        "log_total": 0,
     }
     assert (await http.post(f"/api/v1/tasks/{ref}/cancel", headers=bearer)).status_code == 204
     assert (await http.get(f"/api/v1/tasks/{ref}", headers=bearer)).json()["status"] == "cancelling"
@@ -267,6 +274,58 @@ async def test_nobody_waits_for_a_gateway_that_stops(
     assert answer.headers["connection"] == "close"
     refused = await http.get(f"/api/v1/tasks/{ref}", headers=bearer)
     assert (refused.status_code, refused.json()["code"]) == (503, "SERVICE_UNAVAILABLE")
+
+
+async def test_a_task_may_be_watched(http: httpx.AsyncClient, bearer: dict[str, str], gateway: Running) -> None:
+    ref = pending(gateway.platform)
+    async with http.stream("GET", f"/api/v1/tasks/{ref}/events", headers=bearer) as answer:
+        assert (answer.status_code, answer.headers["content-type"]) == (200, "text/event-stream")
+        lines = answer.aiter_lines()
+        assert json.loads((await anext(lines)).removeprefix("data: "))["status"] == "pending"
+        gateway.platform.tasks[ref].status = task_pb2.TASK_STATUS_SUCCESS
+        gateway.platform.gate.set()
+        [line] = [line async for line in lines if line]
+    assert json.loads(line.removeprefix("data: "))["status"] == "success"
+    assert gateway.platform.running == 0
+
+
+async def test_whoever_watches_no_more_costs_nothing(
+    http: httpx.AsyncClient, bearer: dict[str, str], gateway: Running
+) -> None:
+    ref = pending(gateway.platform)
+    async with http.stream("GET", f"/api/v1/tasks/{ref}/events", headers=bearer) as answer:
+        assert (await anext(answer.aiter_lines())).startswith("data: ")
+        await gateway.platform.wait_running(1)
+    await gateway.platform.wait_running(0)
+
+
+async def test_a_session_that_ends_ends_its_watch(
+    http: httpx.AsyncClient, bearer: dict[str, str], gateway: Running
+) -> None:
+    ref = pending(gateway.platform)
+    async with http.stream("GET", f"/api/v1/tasks/{ref}/events", headers=bearer) as answer:
+        lines = answer.aiter_lines()
+        await anext(lines)
+        gateway.platform.sessions.clear()
+        gateway.platform.gate.set()
+        told = [line async for line in lines if line]
+    assert told[0] == "event: error"
+    assert json.loads(told[1].removeprefix("data: "))["code"] == "SESSION_INVALID"
+
+
+async def test_no_watch_outlives_the_gateway(http: httpx.AsyncClient, bearer: dict[str, str], gateway: Running) -> None:
+    ref = pending(gateway.platform)
+    async with http.stream("GET", f"/api/v1/tasks/{ref}/events", headers=bearer) as answer:
+        lines = answer.aiter_lines()
+        await anext(lines)
+        await gateway.app.drain(10)
+        assert [line async for line in lines if line] == []
+
+
+async def test_a_task_that_there_is_not_cannot_be_watched(http: httpx.AsyncClient, bearer: dict[str, str]) -> None:
+    answer = await http.get("/api/v1/tasks/x/events", headers=bearer)
+    assert (answer.status_code, answer.json()["code"]) == (404, "HANDLE_INVALID")
+    assert (await http.get("/api/v1/tasks/x/events")).status_code == 401
 
 
 @pytest.mark.parametrize("wait", ["x", "-1", "nan", ""])
