@@ -27,6 +27,7 @@ from graft_common.values import Value, encode_value
 CALLER = Caller("request-1", "10.0.0.1:7")
 STALE = "OpaqueRef:00000000-0000-0000-0000-000000000000"
 LOGIN = "session.login_with_password"
+TOKEN_LOGIN = "session.login_with_token"
 LOCAL_LOGIN = "session.slave_local_login_with_password"
 
 
@@ -132,7 +133,7 @@ async def test_logout(platform: FakePlatform, api: XenApi, session: str, method:
     assert await error_of(api, method, session) == ["SESSION_INVALID", session]
 
 
-@pytest.mark.parametrize("method", sorted(SESSION_METHODS.keys() - {LOGIN, LOCAL_LOGIN}))
+@pytest.mark.parametrize("method", sorted(SESSION_METHODS.keys() - {LOGIN, LOCAL_LOGIN, TOKEN_LOGIN}))
 async def test_the_session_comes_first(api: XenApi, session: str, method: str) -> None:
     # Without or with a bad session nothing else is looked at.
     assert await error_of(api, method) == ["SESSION_INVALID", ""]
@@ -196,7 +197,7 @@ async def test_calls_see_the_own_logins_and_logouts(
 
 
 @pytest.mark.parametrize(
-    "session", ["", " ", "\n", "ä", "OpaqueRef:x\r\nauthorization: y", " OpaqueRef:x", "x" * 2000, "\0"]
+    "session", ["", " ", "\n", "ä", "OpaqueRef:x\r\nauthorization: y", " OpaqueRef:x", "x" * 20_000, "\0"]
 )
 async def test_what_can_be_no_session_is_none(platform: FakePlatform, api: XenApi, session: str) -> None:
     assert await error_of(api, "Test.void", session) == ["SESSION_INVALID", session]
