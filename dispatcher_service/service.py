@@ -154,7 +154,7 @@ class DispatcherServicer:
         self, request: dispatcher_pb2.ListCallRecordsRequest, context: CallContext
     ) -> dispatcher_pb2.ListCallRecordsResponse:
         """List the audit records of calls."""
-        await admit(self._sessions, context, "audit.list_call_records")
+        await admit(self._sessions, context, "audit_log.get")
         return await list_call_records(self._audit, request)
 
 

@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.access import Access
 from gateway.ambari.endpoint import AmbariEndpoint
+from gateway.audit_log import AuditLogEndpoint
 from gateway.backends import Backends
 from gateway.body import Bounds
 from gateway.call_times import CallTimes
@@ -73,6 +74,7 @@ class GatewayApp:
             max_archive=settings.mpack_max_archive,
         )
         self._reference = ReferenceEndpoint(self._offer, self._load)
+        self._audit_log = AuditLogEndpoint(backends, access, self._load)
         self._stopping = False
         self._pages = Pages(Readiness(registry, dispatcher), lambda: self._stopping).asgi
         self.asgi: ASGIApp = Observed(self._route, KNOWN_PATHS)
@@ -91,6 +93,7 @@ class GatewayApp:
         self._methods.refuse_new()
         self._mcp.refuse_new()
         self._ambari.refuse_new()
+        self._audit_log.refuse_new()
         try:
             async with asyncio.timeout(timeout):
                 await self._load.wait_idle()
@@ -123,5 +126,7 @@ class GatewayApp:
             await self._ambari(scope, receive, send)
         elif ReferenceEndpoint.serves(scope["path"]):
             await self._reference(scope, receive, send)
+        elif AuditLogEndpoint.serves(scope["path"]):
+            await self._audit_log(scope, receive, send)
         else:
             await self._pages(scope, receive, send)

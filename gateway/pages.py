@@ -17,9 +17,11 @@ from gateway.readiness import Readiness
 XML_RPC_PATHS = frozenset({"/", "/RPC2", "/xmlrpc", "/json"})
 """Those of xapi; `/json` takes XML-RPC there too, in spite of its name (api_server.ml)."""
 JSON_RPC_PATHS = frozenset({"/jsonrpc"})
+AUDIT_LOG = "/audit_log"
+"""Another of xapi's."""
 _PAGES = ("/", "/healthz", "/readyz", "/metrics")
 _CALL_PATHS = XML_RPC_PATHS | JSON_RPC_PATHS
-KNOWN_PATHS = _CALL_PATHS.union(_PAGES)
+KNOWN_PATHS = _CALL_PATHS.union(_PAGES, {AUDIT_LOG})
 
 _ABOUT = """\
 Graft: methods and services added to a running platform.
@@ -31,6 +33,7 @@ GET  /api/v1/tasks/…     the tasks of asynchronous calls
 POST /mcp                methods as tools for language models (MCP)
      /api/v1/…           Ambari's REST interface: extensions, links, stacks
 GET  /docs/              the reference of every method
+GET  /audit_log          who has done what, as xapi writes it, or in JSON
 GET  /healthz            whether this process lives
 GET  /readyz             whether calls can be served, and what is missing
 GET  /metrics            metrics for Prometheus

@@ -74,9 +74,9 @@ class AuditLog:
             self._wake.set()
 
     async def page(
-        self, size: int = 0, token: str = "", since: datetime | None = None
+        self, size: int = 0, token: str = "", since: datetime | None = None, *, oldest_first: bool = False
     ) -> tuple[Sequence[StoredCall], str]:
-        """Return one page of records, the newest first, and the token of the next page, empty at the end.
+        """Return one page of records, the newest first unless asked otherwise, and the token of the next page.
 
         Raises:
             GraftError: VALUE_NOT_SUPPORTED, when the token is none; SERVICE_UNAVAILABLE.
@@ -86,7 +86,8 @@ class AuditLog:
         limit = min(size, MAX_PAGE) if size > 0 else DEFAULT_PAGE
         if not token:
             await self.flush(self._bounds.flush_wait)
-        found = await self._store.calls.page(limit + 1, int(token) if token else None, since)
+        beyond = int(token) if token else None
+        found = await self._store.calls.page(limit + 1, beyond, since, oldest_first=oldest_first)
         shown = found[:limit]
         return shown, str(shown[-1].id) if len(found) > limit else ""
 

@@ -27,7 +27,7 @@ async def list_call_records(
         raise value_not_supported(
             "since", str(request.since.seconds), "it must be a time in the years 1 to 9999"
         ) from None
-    records, token = await log.page(request.page_size, request.page_token, since)
+    records, token = await log.page(request.page_size, request.page_token, since, oldest_first=request.oldest_first)
     return dispatcher_pb2.ListCallRecordsResponse(records=map(record_message, records), next_page_token=token)
 
 

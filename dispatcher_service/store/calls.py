@@ -61,17 +61,20 @@ class CallTable:
                 if values:
                     await connection.exec_driver_sql(_insertion(rows_at_once), values)
 
-    async def page(self, limit: int, before: int | None = None, since: datetime | None = None) -> list[StoredCall]:
-        """List records, the newest first.
+    async def page(
+        self, limit: int, beyond: int | None = None, since: datetime | None = None, *, oldest_first: bool = False
+    ) -> list[StoredCall]:
+        """List records, the newest first unless asked otherwise.
 
         Args:
             limit: at most this many.
-            before: only those with a smaller id.
+            beyond: only those that come after the one of this id.
             since: only those of this time or later.
+            oldest_first: the order.
         """
-        query = select(schema.call).order_by(_columns.id.desc()).limit(limit)
-        if before is not None:
-            query = query.where(_columns.id < before)
+        query = select(schema.call).order_by(_columns.id.asc() if oldest_first else _columns.id.desc()).limit(limit)
+        if beyond is not None:
+            query = query.where(_columns.id > beyond if oldest_first else _columns.id < beyond)
         if since is not None:
             query = query.where(_columns.time >= since.timestamp())
         async with self._access.reading() as connection:

@@ -12,6 +12,8 @@ from graft_cli.options import Json, Url, User, gateway_url, password_from_enviro
 if TYPE_CHECKING:
     from google.protobuf.timestamp_pb2 import Timestamp
 
+    from graft.common.v1.audit_pb2 import AuditRecord
+
 _MAX_PAGE = 1000
 
 
@@ -24,6 +26,7 @@ Examples:
   graft audit --limit 20
   graft audit --since 1h --json
   graft audit --since 2026-01-01T00:00:00Z
+  graft audit --since 1h --xapi
 """
     )(audit)
 
@@ -35,34 +38,46 @@ def audit(
     ] = None,
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most this many records, the newest.")] = 100,
     as_json: Json = False,
+    as_xapi: Annotated[
+        bool,
+        typer.Option("--xapi", help="Print lines as xapi's log has them, the newest last, without what only reads."),
+    ] = False,
     url: Url = None,
     user: User = None,
 ) -> None:
-    """List logins and calls, the newest first.
+    """List logins, changes and calls, the newest first.
 
     Asks the services at GRAFT_REGISTRY and GRAFT_DISPATCHER.
     """
     from graft_cli.gateway_client import logged_in
     from graft_cli.output import print_json, print_table
+    from graft_common.audit_text import is_told, record_json, xapi_line
 
+    if as_json and as_xapi:
+        raise CliError("--json and --xapi are two forms; choose one", USAGE)
     start = _start(since)
     with logged_in(gateway_url(url), user, password_from_environment()) as (_, session):
         records = _records(session, start, limit)
     if as_json:
-        print_json(records)
+        print_json([record_json(record) for record in records])
+        return
+    if as_xapi:
+        for record in filter(is_told, reversed(records)):
+            typer.echo(xapi_line(record))
         return
     rows = [
         (
-            record["time"],
-            record["user"],
-            record["action"],
-            record["decision"],
-            record["outcome"],
-            f"{record['duration']:.3f} s",
+            row["time"],
+            row["user"],
+            row["action"],
+            row["decision"],
+            row["outcome"],
+            f"{row['duration']:.3f} s",
+            _given(record),
         )
-        for record in records
+        for record, row in ((record, record_json(record)) for record in records)
     ]
-    print_table(("TIME", "USER", "ACTION", "DECISION", "OUTCOME", "DURATION"), rows, ("dim", "", "cyan"))
+    print_table(("TIME", "USER", "ACTION", "DECISION", "OUTCOME", "DURATION", "ARGUMENTS"), rows, ("dim", "", "cyan"))
 
 
 def _start(since: str | None) -> Timestamp | None:
@@ -86,7 +101,7 @@ def _start(since: str | None) -> Timestamp | None:
     return stamp
 
 
-def _records(session: str, since: Timestamp | None, limit: int) -> list[dict[str, Any]]:
+def _records(session: str, since: Timestamp | None, limit: int) -> list[AuditRecord]:
     """Fetch both services' records and merge them."""
     import grpc
 
@@ -101,63 +116,35 @@ def _records(session: str, since: Timestamp | None, limit: int) -> list[dict[str
     settings = load()
     credential = call_metadata(session)
 
-    async def pages(method: Any, request_type: Any) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = []
+    async def pages(method: Any, request_type: Any) -> list[AuditRecord]:
+        found: list[AuditRecord] = []
         token = ""
         while True:
             request = request_type(page_size=min(limit - len(found), _MAX_PAGE), page_token=token, since=since)
             answer = await call(method, request, timeout=TIMEOUT, metadata=credential)
-            found += [_record(record) for record in answer.records]
+            found += answer.records
             token = answer.next_page_token
             if not token or len(found) >= limit:
                 return found
 
-    async def logins(channel: grpc.aio.Channel) -> list[dict[str, Any]]:
+    async def logins(channel: grpc.aio.Channel) -> list[AuditRecord]:
         return await pages(
             RegistryClients.remote(channel).identity.ListLoginRecords, identity_pb2.ListLoginRecordsRequest
         )
 
-    async def calls(channel: grpc.aio.Channel) -> list[dict[str, Any]]:
+    async def calls(channel: grpc.aio.Channel) -> list[AuditRecord]:
         stub = DispatcherClients.remote(channel).dispatcher
         return await pages(stub.ListCallRecords, dispatcher_pb2.ListCallRecordsRequest)
 
     merged = over_channel(settings.registry, "registry", logins) + over_channel(
         settings.dispatcher, "dispatcher", calls
     )
-    merged.sort(key=lambda record: str(record["time"]), reverse=True)
+    merged.sort(key=lambda record: record.time.ToNanoseconds(), reverse=True)
     return merged[:limit]
 
 
-def _record(record: Any) -> dict[str, Any]:
-    decision = {1: "allowed", 2: "denied"}.get(record.decision, "")
-    row = {
-        "time": record.time.ToJsonString(),
-        "user": record.user,
-        "roles": list(record.roles),
-        "track_id": record.track_id,
-        "action": record.action,
-        "decision": decision,
-        "outcome": record.outcome,
-        "duration": record.duration.ToTimedelta().total_seconds(),
-        "request_id": record.request_id,
-        "originator": record.originator,
-        "peer": record.peer,
-        "host": record.host,
-        "task": record.task,
-    }
-    if record.HasField("usage"):
-        row["usage"] = {
-            "cpu": record.usage.cpu.ToTimedelta().total_seconds(),
-            "wall": record.usage.wall.ToTimedelta().total_seconds(),
-            "memory_peak_bytes": record.usage.memory_peak_bytes,
-            "processes_peak": record.usage.processes_peak,
-        }
-    if record.HasField("access"):
-        row["access"] = {
-            "network": record.access.network,
-            "read_paths": record.access.read_paths,
-            "write_paths": record.access.write_paths,
-            "environment": list(record.access.environment),
-            "secrets": list(record.access.secrets),
-        }
-    return row
+def _given(record: AuditRecord) -> str:
+    """Tell arguments in one cell: `volume="root" size`."""
+    return " ".join(
+        f"{given.name}={given.value}" if given.HasField("value") else given.name for given in record.arguments
+    )

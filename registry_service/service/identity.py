@@ -177,7 +177,9 @@ class IdentityServicer:
         page = paging.read_page(request.page_size, request.page_token)
         since = convert.time_of("since", request.since) if request.HasField("since") else None
         async with self._store.read() as view:
-            found = await view.login_records(before=paging.read_id(page), since=since, limit=page.size + 1)
+            found = await view.login_records(
+                beyond=paging.read_id(page), since=since, limit=page.size + 1, oldest_first=request.oldest_first
+            )
         records, more = paging.cut(found, page.size)
         return pb.ListLoginRecordsResponse(
             records=[convert.login_record(record) for record in records],

@@ -102,12 +102,15 @@ class Reading:
         query = sa.select(tables.sessions).where(over).order_by(columns.last_active)
         return [_session(row) for row in await self._connection.execute(query.limit(limit))]
 
-    async def login_records(self, *, before: int | None, since: datetime | None, limit: int) -> list[LoginRecord]:
-        """Return at most `limit` records with an id below `before`, the newest first."""
+    async def login_records(
+        self, *, beyond: int | None, since: datetime | None, limit: int, oldest_first: bool = False
+    ) -> list[LoginRecord]:
+        """Return at most `limit` records beyond an id, the newest first unless asked otherwise."""
         columns = tables.login_records.c
-        query = sa.select(tables.login_records).order_by(columns.id.desc()).limit(limit)
-        if before is not None:
-            query = query.where(columns.id < before)
+        order = columns.id.asc() if oldest_first else columns.id.desc()
+        query = sa.select(tables.login_records).order_by(order).limit(limit)
+        if beyond is not None:
+            query = query.where(columns.id > beyond if oldest_first else columns.id < beyond)
         if since is not None:
             query = query.where(columns.time >= since)
         return [_login_record(row) for row in await self._connection.execute(query)]

@@ -258,7 +258,10 @@ async def test_records_are_kept_as_they_are_and_trimmed(store):
     )
     page = await store.calls.page(5)
     assert [stored.record.action for stored in page] == [f"A.{number}" for number in range(19, 14, -1)]
-    rest = await store.calls.page(100, before=page[-1].id)
+    rest = await store.calls.page(100, beyond=page[-1].id)
+    oldest = await store.calls.page(2, oldest_first=True)
+    behind = await store.calls.page(100, beyond=oldest[-1].id, oldest_first=True)
+    assert [*oldest, *behind] == list(reversed([*page, *rest]))
     assert rest[-1].record == full
     assert rest[0].record.access is None
     assert rest[-1].host == "OpaqueRef:host"

@@ -246,16 +246,20 @@ async def test_login_records_are_paged_and_pruned(store: Store, clock: SettableC
         clock.pass_by(seconds=1)
         await store.record(record(clock, str(number)))
     async with store.read() as view:
-        newest = await view.login_records(before=None, since=None, limit=4)
-        older = await view.login_records(before=newest[-1].id, since=None, limit=4)
-        recent = await view.login_records(before=None, since=clock() - timedelta(seconds=2), limit=100)
+        newest = await view.login_records(beyond=None, since=None, limit=4)
+        older = await view.login_records(beyond=newest[-1].id, since=None, limit=4)
+        oldest = await view.login_records(beyond=None, since=None, limit=4, oldest_first=True)
+        behind = await view.login_records(beyond=oldest[-1].id, since=None, limit=4, oldest_first=True)
+        assert [one.id for one in (*oldest, *behind)] == sorted(one.id for one in (*oldest, *behind))
+        assert len({one.id for one in (*oldest, *behind)}) == len(oldest) + len(behind)
+        recent = await view.login_records(beyond=None, since=clock() - timedelta(seconds=2), limit=100)
     assert [one.action for one in newest] == ["9", "8", "7", "6"]
     assert [one.action for one in older] == ["5", "4", "3", "2"]
     assert [one.action for one in recent] == ["9", "8", "7"]
     assert newest[0] == replace(record(clock, "9"), id=newest[0].id)
     await store.prune_records(3)
     async with store.read() as view:
-        assert len(await view.login_records(before=None, since=None, limit=100)) == 3
+        assert len(await view.login_records(beyond=None, since=None, limit=100)) == 3
 
 
 async def test_catalog_resources_are_kept_listed_and_told(store: Store, clock: SettableClock) -> None:
