@@ -139,7 +139,7 @@ class DispatcherApp:
             state.hosts,
             follower,
             {
-                "session": session_class(lambda: follower.view, permissions, lambda: state.hosts.coordinator).record,
+                "session": session_class(lambda: follower.view, permissions, lambda: state.hosts.coordinator).listed,
                 "user": user_class(lambda: follower.view).record,
                 "role": role_class(lambda: follower.view, permissions).record,
                 "extension": extension_class(lambda: follower.view).record,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,9 @@ class Referable(Protocol):
 
 Object = TypeVar("Object", bound=Referable)
 
+_AT_ONCE = 200
+"""Records that are written before others have their turn."""
+
 
 @dataclass(frozen=True, slots=True)
 class ObjectClass(Generic[Object]):
@@ -40,10 +44,26 @@ class ObjectClass(Generic[Object]):
     """Lists the objects that a session sees."""
     has_name: bool = True
     """Whether objects are looked for by name; xapi has no such message for the pool."""
+    unlisted: frozenset[str] = frozenset()
+    """Sets that are too large for lists and events, and are empty there."""
 
     def record(self, found: Object) -> Value:
         """Return the record of an object."""
         return {field: read(found) for field, read in self.fields.items()}
+
+    def listed(self, found: Object) -> Value:
+        """Return the record of an object as it stands in lists and events."""
+        return {field: [] if field in self.unlisted else read(found) for field, read in self.fields.items()}
+
+    async def all_records(self, session: Session) -> Value:
+        """List the records that a session sees, by reference."""
+        records: dict[str, Value] = {}
+        for place, found in enumerate(await self.list(session), 1):
+            records[found.ref] = self.listed(found)
+            if place % _AT_ONCE == 0:
+                # Others have their turn between the parts of a long list.
+                await asyncio.sleep(0)
+        return records
 
 
 def readers(kind: ObjectClass[Object], role: str = READ_ONLY) -> dict[str, Builtin]:
@@ -56,7 +76,7 @@ def readers(kind: ObjectClass[Object], role: str = READ_ONLY) -> dict[str, Built
         return [found.ref for found in await kind.list(caller.require_session())]
 
     async def get_all_records(caller: CallerContext, _params: Sequence[Value]) -> Value:
-        return {found.ref: kind.record(found) for found in await kind.list(caller.require_session())}
+        return await kind.all_records(caller.require_session())
 
     async def get_record(caller: CallerContext, params: Sequence[Value]) -> Value:
         return kind.record(await kind.get(caller.require_session(), str(params[0])))

@@ -65,7 +65,7 @@ def session_class(
         seen = [found for found in known.values() if _sees(session, found)]
         return seen if session.digest in known else [*seen, session]
 
-    return ObjectClass("session", fields, get, every, has_name=False)
+    return ObjectClass("session", fields, get, every, has_name=False, unlisted=frozenset({"rbac_permissions"}))
 
 
 def session_builtins(

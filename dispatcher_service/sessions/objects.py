@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Generic, Protocol, TypeVar
 
 from dispatcher_service.references import ref_of
@@ -165,6 +166,7 @@ class Objects(Generic[Object]):
         return before
 
 
+@lru_cache(maxsize=10_000)
 def extension_uuid(name: str, version: str) -> str:
     """Return the UUID of an extension version."""
     return made_uuid("extension", f"{name}/{version}")

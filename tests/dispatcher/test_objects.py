@@ -140,9 +140,10 @@ async def test_getters_lists_and_records_say_the_same(client: Any, table: Builti
     assert records
     assert await ask(f"{kind}.get_all") == list(records)
     getters = {name.removeprefix(f"{kind}.get_") for name in table if name.startswith(f"{kind}.get_")}
-    for ref, record in records.items():
+    for ref, listed in records.items():
+        record = await ask(f"{kind}.get_record", ref)
         assert getters >= record.keys()
-        assert await ask(f"{kind}.get_record", ref) == record
+        assert listed == (record | {"rbac_permissions": []} if kind == "session" else record)
         assert {field: await ask(f"{kind}.get_{field}", ref) for field in record} == record
         assert await ask(f"{kind}.get_by_uuid", record["uuid"]) == ref
         if kind != "session":
