@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from gateway.task_headers import NO_TASK, TaskHeaders
 from graft.dispatcher.v1 import dispatcher_pb2
 from graft.registry.v1 import identity_pb2
 from graft_common.bearer_tokens import MAX_TOKEN
@@ -41,6 +42,8 @@ class Caller:
     """The machine's user, where the caller has come by the local socket."""
     certificate: bytes = field(default=b"", compare=False, repr=False)
     """The client certificate that the caller has shown at the handshake, in DER."""
+    task: TaskHeaders = NO_TASK
+    """The tasks that the call has to do with."""
 
 
 class Backends:

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars, reset_contextvars
 
 from gateway.metrics import HTTP_IN_FLIGHT, HTTP_REQUESTS, HTTP_SECONDS
+from gateway.task_headers import NO_TASK, TaskHeaders, read_task_headers
 from gateway.whole_answers import AT_ONCE, WHOLE, Header, pass_on
 
 _log = structlog.get_logger("graft.gateway")
@@ -41,6 +42,8 @@ class Exchange:
     """The machine's user, where the request has come by the local socket."""
     certificate: bytes = b""
     """What the client has shown at the handshake, in DER."""
+    task: TaskHeaders = NO_TASK
+    """The tasks that the request has to do with."""
     route: str = ""
     """The pattern of the path, where it has variables: what metrics call it."""
     rpc: str = ""
@@ -82,7 +85,8 @@ class Observed:
         """Serve one request, as ASGI has it."""
         if scope["type"] != "http":
             return
-        exchange = Exchange(_request_id(scope), _peer(scope), scope.get(LOCAL_UID), scope.get(CERTIFICATE, b""))
+        task = read_task_headers(scope["headers"])
+        exchange = Exchange(_request_id(scope), _peer(scope), scope.get(LOCAL_UID), scope.get(CERTIFICATE, b""), task)
         scope[_EXCHANGE] = exchange
         # Taken out, for it leads back to the scope.
         at_once = scope.pop(AT_ONCE, None)

@@ -91,7 +91,9 @@ class RpcCalls:
 
 def caller_of(exchange: Exchange) -> Caller:
     """Return who asks, for a request of one call, whose use is told with the answer."""
-    return Caller(exchange.request_id, exchange.peer, exchange.take_usage, exchange.local_uid, exchange.certificate)
+    return Caller(
+        exchange.request_id, exchange.peer, exchange.take_usage, exchange.local_uid, exchange.certificate, exchange.task
+    )
 
 
 def crashed(request_id: str) -> GraftError:

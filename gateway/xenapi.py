@@ -95,7 +95,7 @@ class XenApi:
 
     async def _invoke(self, method: str, params: Sequence[Value], caller: Caller) -> Value:
         session, own = split_session(method, params)
-        request = dispatcher_pb2.InvokeRequest(method=method, params=encode_values(own))
+        request = dispatcher_pb2.InvokeRequest(method=method, params=encode_values(own), task=caller.task.task)
         if method in WAITING_METHODS:
             async with self._events.waiting():
                 response = await self._backends.invoke(request, self._times.seconds(method), session, caller)
@@ -111,7 +111,12 @@ class XenApi:
         session, own = _split_session(params)
         response = await call(
             self._backends.dispatcher.dispatcher.InvokeAsync,
-            dispatcher_pb2.InvokeAsyncRequest(method=method, params=encode_values(own)),
+            dispatcher_pb2.InvokeAsyncRequest(
+                method=method,
+                params=encode_values(own),
+                subtask_of=caller.task.whole,
+                other_config=caller.task.other_config,
+            ),
             timeout=START_TIMEOUT,
             metadata=self._backends.metadata(caller, session),
             service="dispatcher",

@@ -41,7 +41,9 @@ class MethodCalls:
         _check_name(method)
         if method in SESSION_METHODS or method == LIST_METHODS:
             return await self._own(method, arguments, session, caller)
-        request = dispatcher_pb2.InvokeRequest(method=method, arguments_json=arguments or NO_ARGUMENTS)
+        request = dispatcher_pb2.InvokeRequest(
+            method=method, arguments_json=arguments or NO_ARGUMENTS, task=caller.task.task
+        )
         try:
             response = await self._backends.invoke(request, self._times.seconds(method), session or None, caller)
         except GraftError as error:
@@ -57,7 +59,12 @@ class MethodCalls:
         _check_name(method)
         if method.startswith(SESSION):
             raise GraftError("VALUE_NOT_SUPPORTED", "method", f"Async.{method}", "sessions have no asynchronous calls")
-        request = dispatcher_pb2.InvokeAsyncRequest(method=method, arguments_json=arguments or NO_ARGUMENTS)
+        request = dispatcher_pb2.InvokeAsyncRequest(
+            method=method,
+            arguments_json=arguments or NO_ARGUMENTS,
+            subtask_of=caller.task.whole,
+            other_config=caller.task.other_config,
+        )
         try:
             response = await call(
                 self._backends.dispatcher.dispatcher.InvokeAsync,

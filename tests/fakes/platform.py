@@ -232,7 +232,13 @@ class FakeDispatcher(dispatcher_pb2_grpc.DispatcherServiceServicer):
         self._accept(request, context)
         ref = f"OpaqueRef:{uuid.uuid4()}"
         name = f"Async.{request.method}"
-        self._platform.tasks[ref] = task_pb2.Task(ref=ref, name_label=name, status=task_pb2.TASK_STATUS_SUCCESS)
+        self._platform.tasks[ref] = task_pb2.Task(
+            ref=ref,
+            name_label=name,
+            status=task_pb2.TASK_STATUS_SUCCESS,
+            subtask_of=request.subtask_of,
+            other_config=request.other_config,
+        )
         return dispatcher_pb2.InvokeAsyncResponse(task_ref=ref)
 
     async def ListMethods(
