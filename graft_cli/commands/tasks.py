@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Ref = Annotated[str, typer.Argument(metavar="REF", help="The task's reference: OpaqueRef:…")]
 
 _tasks = typer.Typer(
-    help="List, show, await, cancel and destroy tasks.",
+    help="List, show, follow, await, cancel and destroy tasks.",
     epilog="\b\nExamples:\n  graft tasks\n  graft tasks wait OpaqueRef:… --json",
 )
 
@@ -90,6 +90,24 @@ def wait(
         print_json(to_json(value))
     else:
         typer.echo(readable(value))
+
+
+@_tasks.command(epilog="\b\nExamples:\n  graft tasks watch OpaqueRef:…\n  graft tasks watch OpaqueRef:… --json")
+def watch(ref: Ref, as_json: Json = False, url: Url = None, user: User = None) -> None:
+    """Follow a task until its end: its progress, what it tells, its result.
+
+    A task that has failed fails this command as the call would.
+    """
+    from graft_cli.task_watch import changes, ended
+
+    with _logged_in(url, user) as (client, session):
+        shown = None
+        for task in client.follow(f"/api/v1/tasks/{ref}/events", session):
+            for line in changes(shown, task, as_json=as_json):
+                typer.echo(line)
+            shown = task
+    if not as_json:
+        typer.echo(ended(shown))
 
 
 @_tasks.command(epilog="\b\nExample:\n  graft tasks cancel OpaqueRef:…")

@@ -26,6 +26,7 @@ COMMANDS = [
     ["tasks", "list"],
     ["tasks", "show"],
     ["tasks", "wait"],
+    ["tasks", "watch"],
     ["tasks", "cancel"],
     ["tasks", "destroy"],
     ["audit"],
