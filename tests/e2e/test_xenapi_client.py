@@ -69,6 +69,33 @@ def test_login_takes_two_to_four_arguments(platform: Platform) -> None:
     assert failure(platform.client().xenapi.login_with_password, ADMIN)[0] == "MESSAGE_PARAMETER_COUNT_MISMATCH"
 
 
+def test_every_class_can_be_browsed(platform: Platform, session: XenAPI.Session) -> None:
+    listed = platform.proxy().system.listMethods()
+    classes = {name.removesuffix(".get_all_records") for name in listed if name.endswith(".get_all_records")}
+    assert classes >= {"pool", "host", "task", "user", "role", "extension", "link"}
+    for name in sorted(classes | {"session"}):
+        calls = getattr(session.xenapi, name)
+        records = calls.get_all_records()
+        assert records.keys() == set(calls.get_all())
+        assert records or name in {"task", "extension", "link"}
+        for ref, record in [*records.items()][:1]:
+            assert calls.get_record(ref).keys() == record.keys()
+            assert calls.get_by_uuid(record["uuid"]) == ref
+            for field in record:
+                getattr(calls, f"get_{field}")(ref)
+
+
+def test_what_clients_note_with_the_pool_is_kept(session: XenAPI.Session) -> None:
+    [pool] = session.xenapi.pool.get_all()
+    key = f"tests:{uuid.uuid4()}"
+    session.xenapi.pool.add_to_other_config(pool, key, "a & <b>")
+    assert session.xenapi.pool.get_all_records()[pool]["other_config"][key] == "a & <b>"
+    duplicate = failure(session.xenapi.pool.add_to_other_config, pool, key, "c")
+    assert duplicate == ["MAP_DUPLICATE_KEY", "pool", "other_config", pool, key]
+    session.xenapi.pool.remove_from_other_config(pool, key)
+    assert key not in session.xenapi.pool.get_other_config(pool)
+
+
 def test_a_file_dropped_in_a_moment_ago_is_a_method(platform: Platform, session: XenAPI.Session) -> None:
     assert failure(session.xenapi.Moment.ago) == ["MESSAGE_METHOD_UNKNOWN", "Moment.ago"]
     platform.drop_in("Moment.ago", reply("<value>now</value>"))
