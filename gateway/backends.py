@@ -12,6 +12,7 @@ from graft.dispatcher.v1 import dispatcher_pb2
 from graft.registry.v1 import identity_pb2
 from graft_common.bearer_tokens import MAX_TOKEN
 from graft_common.errors import GraftError, session_invalid
+from graft_common.roles import Holding
 from graft_common.rpc.batch_client import BatchClient
 from graft_common.rpc.client import call
 from graft_common.rpc.clients import DispatcherClients, RegistryClients
@@ -260,14 +261,25 @@ class Backends:
         Raises:
             GraftError: SESSION_INVALID; the registry does not answer.
         """
-        response = await call(
+        return (await self._who_am_i(session, caller)).session
+
+    async def holding_of(self, session: str, caller: Caller) -> Holding:
+        """Return what a session may; each service checks that for itself.
+
+        Raises:
+            GraftError: SESSION_INVALID; the registry does not answer.
+        """
+        found = await self._who_am_i(session, caller)
+        return Holding.of(found.rank, found.permissions)
+
+    async def _who_am_i(self, session: str, caller: Caller) -> identity_pb2.WhoAmIResponse:
+        return await call(
             self.registry.identity.WhoAmI,
             identity_pb2.WhoAmIRequest(),
             timeout=LOOKUP_TIMEOUT,
             metadata=self.metadata(caller, session),
             service="registry",
         )
-        return response.session
 
     async def list_methods(self, caller: Caller) -> Sequence[dispatcher_pb2.Method]:
         """Return the methods that the dispatcher serves.

@@ -61,7 +61,7 @@ _RANKS = {role.name: role.rank for role in ROLES}
 _BUILT_IN = {role.name: role for role in ROLES}
 _UUIDS = uuid.UUID("6d3f5c0e-0b51-5d0e-9a39-6f1f0f2c7f5a")
 _PATTERN = re.compile(r"[a-z0-9_/:*-]+(\.[a-z0-9_/:*-]+)+")
-_ABOUT_PEOPLE = frozenset({"role", "user", "subject"})
+_ABOUT_PEOPLE = frozenset({"role", "user", "group", "subject"})
 
 
 def exists(name: str) -> bool:
@@ -116,7 +116,7 @@ class RoleBook:
 
     def __init__(self, roles: Iterable[Role] = ()) -> None:
         self._roles: dict[str, Role] = {}
-        self._holdings: dict[str, _Holding] | None = None
+        self._holdings: dict[str, Holding] | None = None
         self.replace(roles)
 
     @property
@@ -153,13 +153,19 @@ class RoleBook:
             permission: in lower case.
             needed: the built-in role that has it by rank.
         """
-        rank = _RANKS[needed]
         holdings = self._holdings or self._settled()
         for name in held:
             holding = holdings.get(name)
-            if holding is not None and (holding.rank >= rank or holding.grants(permission)):
+            if holding is not None and holding.permits(permission, needed):
                 return True
         return False
+
+    def together(self, held: Iterable[str]) -> Holding:
+        """Return what several roles hold; those that do not exist hold nothing."""
+        holdings = self._holdings or self._settled()
+        found = [holdings[name] for name in held if name in holdings]
+        rank = max((holding.rank for holding in found), default=0)
+        return Holding.of(rank, (text for holding in found for text in holding.permissions))
 
     def allow(self, held: Iterable[str], needed: str) -> bool:
         """Tell whether one of the roles held is the built-in role or above it, by rank alone."""
@@ -171,11 +177,11 @@ class RoleBook:
         found = [role.name for role in self.roles if self.permits((role.name,), permission, needed)]
         return found if len(found) <= MAX_TOLD else [*found[:MAX_TOLD], f"and {len(found) - MAX_TOLD} more"]
 
-    def _settled(self) -> dict[str, _Holding]:
+    def _settled(self) -> dict[str, Holding]:
         """Say what each role holds: its own patterns, and those of the built-in roles that it stands on or above."""
         granted = [role for role in self._roles.values() if not role.custom and role.permissions]
         self._holdings = holdings = {
-            role.name: _Holding.of(
+            role.name: Holding.of(
                 role.rank,
                 [
                     *role.permissions,
@@ -188,20 +194,33 @@ class RoleBook:
 
 
 @dataclass(frozen=True, slots=True)
-class _Holding:
+class Holding:
+    """What somebody may: all that a rank has, and what is granted besides."""
+
     rank: int
     names: frozenset[str]
+    """Permissions that are granted by name."""
     patterns: tuple[tuple[str, str], ...]
     """What stands before and behind the `*` of each."""
 
     @classmethod
-    def of(cls, rank: int, texts: Iterable[str]) -> _Holding:
+    def of(cls, rank: int, texts: Iterable[str]) -> Holding:
+        """Take patterns as they are granted."""
         every = set(texts)
         stars = sorted(text for text in every if "*" in text)
         split = [text.partition("*") for text in stars]
         return cls(rank, frozenset(every.difference(stars)), tuple((head, tail) for head, _, tail in split))
 
-    def grants(self, permission: str) -> bool:
+    @property
+    def permissions(self) -> list[str]:
+        """The patterns, as they are granted, sorted."""
+        return sorted([*self.names, *(f"{head}*{tail}" for head, tail in self.patterns)])
+
+    def permits(self, permission: str, needed: str) -> bool:
+        """Tell whether it has a permission: by the rank of the built-in role that is needed, or as it is granted."""
+        return self.rank >= _RANKS[needed] or self._grants(permission)
+
+    def _grants(self, permission: str) -> bool:
         if is_reserved(permission):
             return False
         return permission in self.names or any(

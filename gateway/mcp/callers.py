@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from starlette.types import Scope
 
 from gateway.backends import Caller
+from graft_common.roles import Holding
 
 _CALLER = "graft.mcp.caller"
 
@@ -17,7 +18,8 @@ class McpCaller:
 
     authorization: str = field(repr=False)
     caller: Caller
-    roles: tuple[str, ...]
+    holding: Holding
+    """What the caller may."""
     classes: frozenset[str] = frozenset()
     """The classes whose methods are to be shown as tools; none for all."""
 

@@ -27,15 +27,16 @@ from gateway.offer import Offer
 from gateway.rpc_calls import caller_of
 from graft_common import tracing
 from graft_common.errors import GraftError, internal_error, service_unavailable, session_invalid
+from graft_common.roles import Holding
 
 if TYPE_CHECKING:
     from gateway.mcp.server import McpServer
 
 PATH = "/mcp"
-ROLES_AGE = 10.0
-"""Seconds for which the roles of a session are taken as they were."""
+HOLDING_AGE = 10.0
+"""Seconds for which what a session may is taken as it was."""
 MAX_KNOWN = 1024
-"""Sessions whose roles are remembered."""
+"""Sessions of which it is remembered."""
 
 _ALLOW = "OPTIONS, POST"
 _CORS_HEADERS = "authorization, content-type, mcp-protocol-version, mcp-session-id, mcp-method, mcp-name"
@@ -62,7 +63,7 @@ class McpEndpoint:
         self._bounds = bounds
         self._load = load
         self._origins = origins
-        self._roles: OrderedDict[str, tuple[float, tuple[str, ...]]] = OrderedDict()
+        self._holdings: OrderedDict[str, tuple[float, Holding]] = OrderedDict()
         self._tools: Toolbox | None = None
         self._server: McpServer | None = None
         self._making = asyncio.Lock()
@@ -145,32 +146,32 @@ class McpEndpoint:
         """Check the credentials, and find out what they are good for."""
         authorization = headers.get("authorization", "")
 
-        async def roles(session: str) -> tuple[str, ...]:
+        async def holding(session: str) -> Holding:
             if not session:
                 raise session_invalid("")
-            return await self._roles_of(session, caller)
+            return await self._holding_of(session, caller)
 
-        held = await self._access.serve(authorization, caller, roles)
+        held = await self._access.serve(authorization, caller, holding)
         query = query_values(scope.get("query_string", b"").decode("latin-1"))
         classes = frozenset(name for given in query.get("classes", []) for name in given.split(",") if name)
         return McpCaller(authorization, caller, held, classes)
 
-    async def _roles_of(self, session: str, caller: Caller) -> tuple[str, ...]:
-        known = self._roles.get(session)
+    async def _holding_of(self, session: str, caller: Caller) -> Holding:
+        known = self._holdings.get(session)
         if known is not None and time.monotonic() < known[0]:
             return known[1]
         try:
-            held = tuple((await self._backends.who_am_i(session, caller)).roles)
+            held = await self._backends.holding_of(session, caller)
         except GraftError as error:
             # Calls do not wait for the registry: the dispatcher checks them.
             if known is not None and error.code == "SERVICE_UNAVAILABLE":
                 return known[1]
-            self._roles.pop(session, None)
+            self._holdings.pop(session, None)
             raise
-        self._roles[session] = (time.monotonic() + ROLES_AGE, held)
-        self._roles.move_to_end(session)
-        if len(self._roles) > MAX_KNOWN:
-            self._roles.popitem(last=False)
+        self._holdings[session] = (time.monotonic() + HOLDING_AGE, held)
+        self._holdings.move_to_end(session)
+        if len(self._holdings) > MAX_KNOWN:
+            self._holdings.popitem(last=False)
         return held
 
     async def _started(self) -> McpServer:

@@ -86,7 +86,7 @@ class McpServer:
     async def _list_tools(self, context: Context, params: types.PaginatedRequestParams | None) -> types.ListToolsResult:
         exchange_of(context.request.scope).rpc = "tools/list"
         caller = caller_of(context.request.scope)
-        tools = (await self._toolbox()).offered(caller.roles, caller.classes)
+        tools = (await self._toolbox()).offered(caller.holding, caller.classes)
         after = params.cursor if params is not None else None
         if after is not None:
             tools = [tool for tool in tools if tool.name > after]

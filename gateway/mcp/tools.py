@@ -12,6 +12,7 @@ from graft_common.declarations.json_schema import Schema, arguments_schema, is_d
 from graft_common.declarations.model import ANYONE, Method
 from graft_common.declarations.openapi import description_of, is_callable
 from graft_common.declarations.texts import first_sentence
+from graft_common.roles import Holding
 
 RESULT = "result"
 """The one member of what a tool answers: MCP wants an object, and methods answer anything."""
@@ -55,12 +56,10 @@ class Toolbox:
         """Return the tool of a name, or of a method's."""
         return self._tools.get(name) or self._by_method.get(name)
 
-    def offered(self, held: Sequence[str], classes: Collection[str] = ()) -> list[Tool]:
-        """Return the tools that a session with these roles may call, by name; where classes are named, only theirs."""
+    def offered(self, held: Holding, classes: Collection[str] = ()) -> list[Tool]:
+        """Return the tools that a session may call, by name; where classes are named, only theirs."""
         found = [
-            tool
-            for tool in self._tools.values()
-            if _may(held, tool.role) and (not classes or tool.class_name in classes)
+            tool for tool in self._tools.values() if _may(held, tool) and (not classes or tool.class_name in classes)
         ]
         return sorted(found, key=lambda tool: tool.name)
 
@@ -80,8 +79,8 @@ def _is_tool(api: Api, method: Method) -> bool:
     return method.class_name != _SESSION and is_callable(api, method.name)
 
 
-def _may(held: Sequence[str], role: str) -> bool:
-    return role == ANYONE or (roles.exists(role) and roles.allow(held, role))
+def _may(held: Holding, tool: Tool) -> bool:
+    return tool.role == ANYONE or (roles.exists(tool.role) and held.permits(tool.method.lower(), tool.role))
 
 
 def _tool(name: str, method: Method, api: Api) -> Tool:

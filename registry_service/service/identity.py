@@ -74,7 +74,12 @@ class IdentityServicer:
     async def WhoAmI(self, request: pb.WhoAmIRequest, context: CallContext) -> pb.WhoAmIResponse:  # noqa: ARG002, N802  (gRPC's)
         """Describe the caller's session."""
         session = await self._access.need_session(bearer(context))
-        return pb.WhoAmIResponse(session=convert.session(session, self._sessions.idle, with_digest=False))
+        held = session.book.together(session.roles)
+        return pb.WhoAmIResponse(
+            session=convert.session(session, self._sessions.idle, with_digest=False),
+            rank=held.rank,
+            permissions=held.permissions,
+        )
 
     async def UpdateSession(  # noqa: N802  (gRPC's name)
         self, request: pb.UpdateSessionRequest, context: CallContext

@@ -67,6 +67,15 @@ def test_the_order_of_roles() -> None:
     assert book().holders("volume.resize", "pool-operator") == ["pool-admin", "pool-operator", "storage"]
 
 
+def test_several_roles_hold_what_each_holds() -> None:
+    held = book().together(["storage", "vm-admin", "gone"])
+    assert (held.rank, held.permissions) == (30, ["*.get_record", "pool.look", "vm.start", "volume.*"])
+    assert held.permits("vm.start", POOL_ADMIN)
+    assert held.permits("x.y", VM_ADMIN)
+    assert not held.permits("x.y", POOL_ADMIN)
+    assert book().together([]).rank == 0
+
+
 def test_a_denial_names_no_hundreds_of_roles() -> None:
     many = RoleBook(Role(f"role-{number:03}", 0, "", permissions=("a.b",)) for number in range(100))
     told = many.holders("a.b", POOL_ADMIN)

@@ -54,6 +54,7 @@ from graft_common.errors import (
     parameter_count_mismatch,
     session_invalid,
 )
+from graft_common.roles import rank_of
 from graft_common.rpc.api import responses
 from graft_common.rpc.clients import DispatcherClients, RegistryClients
 from graft_common.rpc.context import (
@@ -205,7 +206,9 @@ class FakeIdentity(identity_pb2_grpc.IdentityServiceServicer):
     async def WhoAmI(self, request: identity_pb2.WhoAmIRequest, context: CallContext) -> identity_pb2.WhoAmIResponse:
         if self._platform.who_error is not None:
             raise self._platform.who_error
-        return identity_pb2.WhoAmIResponse(session=self._platform.sessions[self._platform.check(context)])
+        session = self._platform.sessions[self._platform.check(context)]
+        rank = max(rank_of(role) for role in session.roles)
+        return identity_pb2.WhoAmIResponse(session=session, rank=rank)
 
 
 class FakeDispatcher(dispatcher_pb2_grpc.DispatcherServiceServicer):

@@ -28,6 +28,7 @@ from graft_common.declarations.model import (
 from graft_common.declarations.platform import platform_document
 from graft_common.declarations.types import parse_type
 from graft_common.errors import service_unavailable
+from graft_common.roles import Holding, rank_of
 from support.wire import Running, running_gateway
 
 ACCEPT = {"accept": "application/json, text/event-stream"}
@@ -135,7 +136,7 @@ async def test_a_dispatcher_that_is_away(http: httpx.AsyncClient, platform: Fake
 async def test_a_registry_that_is_away_stops_nobody_who_is_known(
     http: httpx.AsyncClient, platform: FakePlatform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(endpoint, "ROLES_AGE", 0.0)
+    monkeypatch.setattr(endpoint, "HOLDING_AGE", 0.0)
     await ask(http, "tools/list")
     platform.who_error = service_unavailable("registry", "it is away")
     assert len((await ask(http, "tools/list")).json()["result"]["tools"]) == 2
@@ -216,10 +217,12 @@ def test_names_of_tools() -> None:
 
 def test_tools_of_the_platform() -> None:
     box = Toolbox(Api.of(platform_document()))
-    names = {tool.name for tool in box.offered(["read-only"])}
+    names = {tool.name for tool in box.offered(Holding.of(rank_of("read-only"), []))}
     assert {"task_cancel", "task_get_record", "host_get_all"} <= names
     assert not any(name.startswith("session_") for name in names)
     assert "host_call_extension" not in names
+    granted = {tool.name for tool in box.offered(Holding.of(0, ["host.call_*"]))}
+    assert granted == {"host_call_extension", "system_isAlive", "system_listMethods"}
     assert box.find("task.cancel") is box.find("task_cancel")
     assert box.find("session.logout") is None
     record = box.find("task_get_record")

@@ -72,6 +72,8 @@ async def test_a_permission_holds_in_the_registry_too(registry: Registry) -> Non
     await registry.create_user("ann", "storage")
     ann = await registry.as_user("ann")
     assert await list_users(registry, ann) == ["ann", "root"]
+    who = await call(registry.clients.identity.WhoAmI, identity_pb2.WhoAmIRequest(), timeout=20, metadata=ann)
+    assert (who.rank, list(who.permissions)) == (10, ["user.get_all", "volume.*"])
     # Also in a session that is open already.
     revoke = pb.RevokePermissionsRequest(role="storage", permissions=["user.get_all"])
     await ask(registry, "RevokePermissions", revoke, admin)

@@ -75,14 +75,14 @@ async def _install(request: WriteRequest) -> Written:
         raise TypeError("the table has to say that this body is streamed")
     begin = (await stream.peek()).lstrip()[:1]
     uri = _uri(await stream.read(MAX_JSON)) if begin in _JSON_BEGINS or not begin else ""
-    if uri and not await _is_administrator(request.backend):
+    if uri and not await _may_install(request.backend):
         # Nothing is fetched for others. That they are refused is the registry's to say, and to record.
         requests = _requests(pb.MpackUpload(), _nothing)
     elif uri:
         requests = _requests(pb.MpackUpload(file_name=file_name(uri)), lambda: _fetched(uri, stream.limit))
     else:
         # A session that has ended is opened anew, which the body must not have been begun for.
-        await _is_administrator(request.backend)
+        await _may_install(request.backend)
         requests = _requests(pb.MpackUpload(size=stream.size), lambda: _sent(stream))
     pack = await _installed(request.backend, requests)
     href = f"{request.base}/mpacks/{pack.id}"
@@ -110,9 +110,9 @@ def _uri(body: bytes) -> str:
     return uri
 
 
-async def _is_administrator(backend: Backend) -> bool:
+async def _may_install(backend: Backend) -> bool:
     who = await backend.write(backend.registry.identity.WhoAmI, identity_pb2.WhoAmIRequest())
-    return roles.allow(who.session.roles, roles.POOL_ADMIN)
+    return roles.Holding.of(who.rank, who.permissions).permits("mpack.install", roles.POOL_ADMIN)
 
 
 async def _installed(backend: Backend, requests: AsyncGenerator[pb.InstallMpackRequest, None]) -> pb.Mpack:
