@@ -15,7 +15,7 @@ from graft_cli.exits import CliError
 from graft_common import units
 from graft_common.settings import ENV_PREFIX, Settings, config_file
 
-NOT_SETTINGS = {"CONFIG", "NEW_PASSWORD", "PASSWORD", "URL", "USER"}
+NOT_SETTINGS = {"CONFIG", "NEW_PASSWORD", "PASSWORD", "TOKEN", "URL", "USER"}
 """Variables that begin as settings do and are none: they are the clients' own."""
 
 _SECONDS = ("session_idle", "http_body_timeout", "call_timeout", "drain_timeout")

@@ -13,6 +13,7 @@ import typer
 from graft_cli.exits import USAGE, CliError
 
 _LOCAL_URL = re.compile(r"unix:/[^\0]+")
+_MAX_TOKEN = 64 << 10
 _HTTP_URL = re.compile(r"https?://[^/\s]\S*", re.IGNORECASE)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -68,6 +69,23 @@ def read_password(file: Path | None, prompt: str) -> str:
         CliError: the file cannot be read, or there is no terminal to ask at.
     """
     return _read_secret(file, "GRAFT_PASSWORD", prompt, confirm=False)
+
+
+def read_token(file: Path | None, *, named: bool) -> str | None:
+    """Read a token from a file, `-` for standard input; else from `GRAFT_TOKEN`, unless a user was named.
+
+    Raises:
+        CliError: the file cannot be read, or holds nothing.
+    """
+    if file is None:
+        return None if named else os.environ.get("GRAFT_TOKEN") or None
+    try:
+        token = (sys.stdin.read(_MAX_TOKEN) if str(file) == "-" else file.read_text()).strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise CliError(f"cannot read {file}: {error}") from None
+    if not token:
+        raise CliError(f"{file} is empty")
+    return token
 
 
 def read_new_password(file: Path | None, prompt: str) -> str:

@@ -129,12 +129,13 @@ def test_certificates_of_strangers_end_the_handshake(platform: Platform, authori
         hello(platform, trusting(authority, stranger))
 
 
-def test_commands_reach_everything(platform: Platform, authority: Authority) -> None:
+def test_commands_reach_everything(platform: Platform, authority: Authority, ann: Pair) -> None:
     trusted = {"SSL_CERT_FILE": str(authority.path)}
     done = platform.graft("health")
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
-    done = platform.graft("login", "--user", ADMIN, GRAFT_PASSWORD=PASSWORD, **trusted)
-    assert done.returncode == 0, done.stderr
+    certificate, key = ann.files
+    done = platform.graft("login", "--certificate", certificate, "--key", key, **trusted)
+    assert (done.returncode, done.stdout) == (0, f"logged in at https://127.0.0.1:{platform.http} as certificate:ann\n")
     for command in (("call", "Try.hello"), ("methods",), ("links",)):
         done = platform.graft(*command, **trusted)
         assert done.returncode == 0, done.stderr

@@ -12,6 +12,7 @@ import pytest
 
 from graft.dispatcher.v1 import dispatcher_pb2
 from graft.registry.v1 import identity_pb2
+from graft_cli.exits import NOT_LOGGED_IN
 from graft_common.errors import GraftError
 from graft_common.rpc.client import call, open_channel
 from graft_common.rpc.clients import DispatcherClients, RegistryClients
@@ -39,7 +40,7 @@ def issuer(request: pytest.FixtureRequest) -> Iterator[Issuer]:
         yield running
 
 
-@pytest.fixture(scope="module", params=["up", "services"])
+@pytest.fixture(scope="module", params=["services"])
 def platform(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, issuer: Issuer
 ) -> Iterator[Platform]:
@@ -111,6 +112,16 @@ def test_xenapi_clients_trade_a_token_for_a_session_or_pass_it_as_one(platform: 
     assert refused["ErrorDescription"] == ["SESSION_AUTHENTICATION_FAILED", "", "the token is no signed JWT"]
     assert proxy.session.login_with_token("")["ErrorDescription"] == refused["ErrorDescription"]
     assert isinstance(proxy, xmlrpc.client.ServerProxy)
+
+
+def test_the_command_line_logs_in_with_a_token(platform: Platform, issuer: Issuer) -> None:
+    done = platform.graft("login", GRAFT_TOKEN=issuer.token("ann"))
+    assert (done.returncode, done.stdout) == (0, f"logged in at {platform.url} as oidc:ann\n"), done.stderr
+    done = platform.graft("call", "Try.hello")
+    assert (done.returncode, done.stdout.strip()) == (0, "hello")
+    done = platform.graft("login", "--token-file", "-", stdin=issuer.token("eve"))
+    assert "has no roles in this pool" in done.stderr
+    assert done.returncode == NOT_LOGGED_IN
 
 
 async def test_grpc_takes_tokens_at_every_service(platform: Platform, issuer: Issuer) -> None:
