@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import grpc
 import pytest
@@ -585,3 +585,100 @@ async def test_arguments_and_values_in_json(site: Site) -> None:
     assert (await refused("Echo.it", b"[]", None, encode_values([])))[:2] == ["VALUE_NOT_SUPPORTED", "arguments_json"]
     assert await refused("task.cancel", b"{}") == ["FIELD_TYPE_ERROR", "task", "task ref", "nothing"]
     assert len(site.engine.commands) == 2
+
+
+async def _fifo(site: Site) -> Path:
+    """Wait for the call that waits, and return the FIFO that it was given."""
+    await site.runs(1)
+    command = site.engine.commands[-1]
+    named = dict(command.access.environment)["GRAFT_TASK"]
+    # An engine without mounts of its own shows it where it is.
+    assert command.access.write == (named,)
+    return Path(named)
+
+
+async def test_the_call_of_a_task_tells_how_far_it_is(site: Site) -> None:
+    site.drop_in("It.waits")
+    ref = await site.start("It.waits")
+    fifo = await _fifo(site)
+    fifo.write_text("progress 0.5\nlog half\n")
+    async with asyncio.timeout(10):
+        while (record := await site.task(ref, ended=False))["progress"] != 0.5:  # noqa: ASYNC110  (polled, with a bound)
+            await asyncio.sleep(0.01)
+    assert record["log"] == ["half"]
+    await site.call("task.cancel", ref)
+    assert (await site.task(ref))["status"] == "cancelled"
+    assert not fifo.exists()
+    # What is the platform's own is nothing that was granted.
+    assert not (await site.records(20))[-1].HasField("access")
+
+
+async def test_calls_without_a_task_tell_nobody(site: Site) -> None:
+    site.drop_in("Echo.it")
+    await site.call("Echo.it")
+    assert site.engine.commands[0].access.environment == ()
+    assert site.engine.commands[0].access.write == ()
+
+
+async def test_what_is_run_by_name_tells_of_itself_too(site: Site) -> None:
+    site.drop_in("It.waits")
+    [host] = cast("list[str]", await site.call("host.get_all"))
+    ref = await site.start("host.call_extension", host, '{"method": "It.waits", "params": [], "id": 1}')
+    (await _fifo(site)).write_text("progress 0.5\n")
+    async with asyncio.timeout(10):
+        while (await site.task(ref, ended=False))["progress"] != 0.5:  # noqa: ASYNC110  (polled, with a bound)
+            await asyncio.sleep(0.01)
+    await site.call("task.cancel", ref)
+    await site.task(ref)
+
+
+async def test_a_call_for_a_clients_task_stops_with_it(site: Site) -> None:
+    site.drop_in("It.waits")
+    ref = str(await site.call("task.create", "mine", ""))
+    request = dispatcher_pb2.InvokeRequest(method="It.waits", params=encode_values([]), task=ref)
+    metadata = call_metadata(site.refs["pool-admin"])
+    waiting = asyncio.create_task(call(site.dispatcher.dispatcher.Invoke, request, timeout=30, metadata=metadata))
+    (await _fifo(site)).write_text("log on it\n")
+    await site.call("task.cancel", ref)
+    with pytest.raises(GraftError) as caught:
+        await waiting
+    assert caught.value.error_info() == ["TASK_CANCELLED", ref]
+    record = await site.task(ref, ended=False)
+    assert (record["status"], record["current_operations"]) == ("pending", {"cancel": "cancel"})
+    [told] = [found for found in await site.records(20) if found.action == "It.waits"]
+    assert (told.task, told.outcome) == (ref, "TASK_CANCELLED")
+    # Checks come first, and leave the task as it is.
+    request.method = "No.such"
+    with pytest.raises(GraftError, match="MESSAGE_METHOD_UNKNOWN"):
+        await call(site.dispatcher.dispatcher.Invoke, request, timeout=10, metadata=metadata)
+
+
+async def test_a_task_that_waits_for_its_turn_is_cancelled_at_once(site: Site) -> None:
+    site.drop_in("It.waits")
+    running = [await site.start("It.waits") for _ in range(2)]
+    await site.runs(2)
+    waiting = await site.start("It.waits")
+    await site.call("task.cancel", waiting)
+    assert (await site.task(waiting))["status"] == "cancelled"
+    assert len(site.engine.commands) == 2
+    for ref in running:
+        await site.call("task.cancel", ref)
+        assert (await site.task(ref))["status"] == "cancelled"
+
+
+async def test_asynchronous_calls_can_be_a_part_of_a_task(site: Site) -> None:
+    site.drop_in("It.waits")
+    whole = str(await site.call("task.create", "whole", ""))
+    request = dispatcher_pb2.InvokeAsyncRequest(
+        method="It.waits", params=encode_values([]), subtask_of=whole, other_config={"http:k": "v"}
+    )
+    metadata = call_metadata(site.refs["pool-admin"])
+    part = (await call(site.dispatcher.dispatcher.InvokeAsync, request, timeout=10, metadata=metadata)).task_ref
+    record = await site.task(part, ended=False)
+    assert (record["subtask_of"], record["other_config"]) == (whole, {"http:k": "v"})
+    assert (await site.task(whole, ended=False))["subtasks"] == [part]
+    await site.call("task.cancel", whole)
+    assert (await site.task(part))["status"] == "cancelled"
+    request.subtask_of = "OpaqueRef:none"
+    with pytest.raises(GraftError, match="HANDLE_INVALID"):
+        await call(site.dispatcher.dispatcher.InvokeAsync, request, timeout=10, metadata=metadata)
