@@ -15,6 +15,8 @@ from graft.registry.v1 import (
     cluster_pb2_grpc,
     grant_pb2,
     grant_pb2_grpc,
+    group_pb2,
+    group_pb2_grpc,
     identity_pb2,
     identity_pb2_grpc,
     mpack_pb2,
@@ -36,6 +38,7 @@ from registry_service.identity.access import Access
 from registry_service.identity.accounts import Accounts
 from registry_service.identity.external.logins import ExternalLogins, open_issuer
 from registry_service.identity.failed_logins import FailedLogins
+from registry_service.identity.groups import Groups
 from registry_service.identity.logins import Logins
 from registry_service.identity.passwords import Passwords
 from registry_service.identity.roles import Roles
@@ -49,6 +52,7 @@ from registry_service.mpacks.archives import Bounds
 from registry_service.mpacks.mpacks import Mpacks
 from registry_service.service.clusters import ClusterServicer
 from registry_service.service.grants import GrantServicer
+from registry_service.service.groups import GroupServicer
 from registry_service.service.identity import IdentityServicer
 from registry_service.service.mpacks import MpackServicer
 from registry_service.service.registry import RegistryServicer
@@ -140,6 +144,11 @@ class RegistryApp:
                 grant_pb2.DESCRIPTOR.services_by_name["GrantService"],
                 GrantServicer(Grants(links, store, tuning), access),
                 grant_pb2_grpc.add_GrantServiceServicer_to_server,
+            ),
+            RpcService(
+                group_pb2.DESCRIPTOR.services_by_name["GroupService"],
+                GroupServicer(Groups(store, tuning), access),
+                group_pb2_grpc.add_GroupServiceServicer_to_server,
             ),
             RpcService(
                 role_pb2.DESCRIPTOR.services_by_name["RoleService"],

@@ -12,6 +12,7 @@ from graft.dispatcher.v1 import dispatcher_pb2_grpc, hook_pb2_grpc, host_pb2_grp
 from graft.registry.v1 import (
     cluster_pb2_grpc,
     grant_pb2_grpc,
+    group_pb2_grpc,
     identity_pb2_grpc,
     mpack_pb2_grpc,
     registry_pb2_grpc,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from graft.dispatcher.v1.task_pb2_grpc import TaskServiceAsyncStub
     from graft.registry.v1.cluster_pb2_grpc import ClusterServiceAsyncStub
     from graft.registry.v1.grant_pb2_grpc import GrantServiceAsyncStub
+    from graft.registry.v1.group_pb2_grpc import GroupServiceAsyncStub
     from graft.registry.v1.identity_pb2_grpc import IdentityServiceAsyncStub
     from graft.registry.v1.mpack_pb2_grpc import MpackServiceAsyncStub
     from graft.registry.v1.registry_pb2_grpc import RegistryServiceAsyncStub
@@ -42,6 +44,7 @@ class RegistryClients:
     mpacks: MpackServiceAsyncStub
     grants: GrantServiceAsyncStub
     roles: RoleServiceAsyncStub
+    groups: GroupServiceAsyncStub
 
     @classmethod
     def remote(cls, channel: grpc.aio.Channel) -> Self:
@@ -53,6 +56,7 @@ class RegistryClients:
             mpack_pb2_grpc.MpackServiceStub(channel),
             grant_pb2_grpc.GrantServiceStub(channel),
             role_pb2_grpc.RoleServiceStub(channel),
+            group_pb2_grpc.GroupServiceStub(channel),
         )
 
     @classmethod
@@ -66,6 +70,7 @@ class RegistryClients:
             stubs["graft.registry.v1.MpackService"],
             stubs["graft.registry.v1.GrantService"],
             stubs["graft.registry.v1.RoleService"],
+            stubs["graft.registry.v1.GroupService"],
         )
 
 

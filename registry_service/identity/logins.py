@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import structlog
 
 from graft_common.errors import GraftError, value_not_supported
@@ -69,9 +71,9 @@ class Logins:
 
     async def _login(self, name: str, password: str, originator: str, request: Request) -> Opened:
         action = Action(LOGIN, request, self._tuning.now)
-        account = await self._find_account(name)
+        account, group_roles = await self._find_account(name)
         right = await self._passwords.matches(account.password_hash if account else None, password)
-        opened = await self._open(account, originator, action) if account is not None and right else None
+        opened = await self._open(account, group_roles, originator, action) if account is not None and right else None
         if opened is not None:
             self._failures.succeeded(name, request)
             return opened
@@ -82,15 +84,22 @@ class Logins:
         await self._failures.failed(name, user, originator, request)
         raise GraftError("SESSION_AUTHENTICATION_FAILED", name[: rules.MAX_NAME], "Authentication failed")
 
-    async def _find_account(self, name: str) -> Account | None:
+    async def _find_account(self, name: str) -> tuple[Account | None, frozenset[str]]:
+        """Return a user, and the roles that its groups have."""
         if not rules.is_user_name(name):
-            return None
+            return None, frozenset()
         async with self._store.read() as view:
-            return await view.find_account(name)
+            return await view.find_account(name), await view.group_roles(name)
 
-    async def _open(self, account: Account, originator: str, action: Action) -> Opened | None:
+    async def _open(
+        self, account: Account, group_roles: frozenset[str], originator: str, action: Action
+    ) -> Opened | None:
+        user = account.user
+
         async def is_still_there(change: Change) -> bool:
-            # The user may have been removed, or have another password, since this one was checked.
-            return await change.find_account(account.user.name) == account
+            # The user may have been removed, or have another password or other groups, since they were looked at.
+            now = await change.find_account(user.name), await change.group_roles(user.name)
+            return now == (account, group_roles)
 
-        return await self._sessions.open_if(is_still_there, account.user, originator, action)
+        roles = tuple(dict.fromkeys((*user.roles, *sorted(group_roles))))
+        return await self._sessions.open_if(is_still_there, replace(user, roles=roles), originator, action)

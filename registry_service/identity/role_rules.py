@@ -10,7 +10,7 @@ from graft_common import roles
 from graft_common.declarations.model import ANYONE
 from graft_common.errors import GraftError, value_not_supported
 from graft_common.roles import Role
-from registry_service.identity.values import User
+from registry_service.identity.values import Group, User
 
 MAX_ROLES = 200
 """Of one's own."""
@@ -47,12 +47,17 @@ def made(name: str, description: str, base: str) -> Role:
     Raises:
         GraftError: VALUE_NOT_SUPPORTED; ROLE_NOT_FOUND [base].
     """
-    if len(description) > MAX_DESCRIPTION or not description.isprintable():
-        reason = f"a description has at most {MAX_DESCRIPTION} printable characters"
-        raise value_not_supported("description", description[:_SHOWN], reason)
+    check_description(description)
     if base and not roles.exists(base):
         raise GraftError("ROLE_NOT_FOUND", base[:_SHOWN])
     return Role(name, roles.rank_of(base), description, base)
+
+
+def check_description(description: str) -> None:
+    """Raise VALUE_NOT_SUPPORTED if a text cannot be kept as what something is for."""
+    if len(description) > MAX_DESCRIPTION or not description.isprintable():
+        reason = f"a description has at most {MAX_DESCRIPTION} printable characters"
+        raise value_not_supported("description", description[:_SHOWN], reason)
 
 
 def granted(role: Role, permissions: Iterable[str]) -> Role:
@@ -86,11 +91,11 @@ def check_custom(role: Role) -> None:
         raise GraftError("ROLE_BUILT_IN", role.name)
 
 
-def check_unused(name: str, users: Iterable[User]) -> None:
-    """Raise ROLE_IN_USE [role, user] if somebody has it."""
-    for user in users:
-        if name in user.roles:
-            raise GraftError("ROLE_IN_USE", name, user.name)
+def check_unused(name: str, holders: Iterable[User | Group]) -> None:
+    """Raise ROLE_IN_USE [role, user or group] if somebody has it."""
+    for holder in holders:
+        if name in holder.roles:
+            raise GraftError("ROLE_IN_USE", name, holder.name)
 
 
 def _checked(text: str) -> str:

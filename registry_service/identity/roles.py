@@ -132,7 +132,7 @@ class Roles:
         async def remove(change: Change) -> Role:
             role = await _role(change, name)
             role_rules.check_custom(role)
-            role_rules.check_unused(name, await change.users())
+            role_rules.check_unused(name, [*await change.users(), *await change.groups()])
             await change.delete_resources([role])
             return role
 

@@ -19,6 +19,18 @@ class User:
 
 
 @dataclass(frozen=True, slots=True)
+class Group:
+    """Users who have its roles besides their own."""
+
+    name: str
+    description: str
+    roles: tuple[str, ...]
+    members: tuple[str, ...]
+    """Names of users, sorted."""
+    created: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
     """A user with what proves it; never leaves the registry."""
 

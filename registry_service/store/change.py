@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from graft_common.declarations.access import Asker, Grant
 from graft_common.method_bundles import CHUNK
-from registry_service.identity.values import Account, LoginRecord, Session, SessionUse
+from registry_service.identity.values import Account, Group, LoginRecord, Session, SessionUse
 from registry_service.resources import Cluster, InstalledService, LastGood, Link
 from registry_service.store import bodies, tables
 from registry_service.store.reading import Reading
@@ -61,10 +61,27 @@ class Change(Reading):
         await self._connection.execute(of_user.values(row))
         self._put(Kind.USER, user.name, user)
 
+    async def put_group(self, group: Group) -> None:
+        """Add a group, or replace that of its name; followers are not told, for roles count from the next login."""
+        await self.remove_group(group.name)
+        row = {"name": group.name, "description": group.description, "created": group.created}
+        await self._connection.execute(sa.insert(tables.groups).values(row | {"roles": " ".join(group.roles)}))
+        if group.members:
+            rows = [{"group_name": group.name, "user_name": name} for name in group.members]
+            await self._connection.execute(sa.insert(tables.group_members), rows)
+
+    async def remove_group(self, name: str) -> None:
+        """Remove a group, if it is there."""
+        members = tables.group_members
+        await self._connection.execute(sa.delete(members).where(members.c.group_name == name))
+        await self._connection.execute(sa.delete(tables.groups).where(tables.groups.c.name == name))
+
     async def remove_account(self, name: str) -> int:
         """Remove a user and its sessions; return how many sessions there were."""
         uses = await self.session_uses(user=name)
         await self.delete_sessions([use.digest for use in uses])
+        members = tables.group_members
+        await self._connection.execute(sa.delete(members).where(members.c.user_name == name))
         await self._connection.execute(sa.delete(tables.users).where(tables.users.c.name == name))
         self._delete(Kind.USER, name)
         return len(uses)

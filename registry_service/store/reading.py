@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from graft_common.declarations.access import Asker, Grant
 from graft_common.roles import Role
-from registry_service.identity.values import Account, LoginRecord, Request, Session, SessionUse, User
+from registry_service.identity.values import Account, Group, LoginRecord, Request, Session, SessionUse, User
 from registry_service.resources import LastGood
 from registry_service.store import bodies, tables
 from registry_service.watch.values import Batch, CatalogResource, Change, Kind, Resource, Revisions
@@ -56,6 +56,32 @@ class Reading:
         """Return the users by name."""
         rows = await self._connection.execute(sa.select(tables.users).order_by(tables.users.c.name))
         return [_user(row) for row in rows]
+
+    async def groups(self) -> list[Group]:
+        """Return the groups by name."""
+        columns = tables.group_members.c
+        members: dict[str, list[str]] = {}
+        for group, user in await self._connection.execute(sa.select(tables.group_members).order_by(columns.user_name)):
+            members.setdefault(group, []).append(user)
+        rows = await self._connection.execute(sa.select(tables.groups).order_by(tables.groups.c.name))
+        return [_group(row, members.get(row.name, ())) for row in rows]
+
+    async def find_group(self, name: str) -> Group | None:
+        """Return the group of that name."""
+        query = sa.select(tables.groups).where(tables.groups.c.name == name)
+        row = (await self._connection.execute(query)).one_or_none()
+        if row is None:
+            return None
+        columns = tables.group_members.c
+        of_group = sa.select(columns.user_name).where(columns.group_name == name).order_by(columns.user_name)
+        return _group(row, list(await self._connection.scalars(of_group)))
+
+    async def group_roles(self, user: str) -> frozenset[str]:
+        """Return the roles of all groups that a user is in."""
+        columns = tables.group_members.c
+        joined = tables.groups.join(tables.group_members, columns.group_name == tables.groups.c.name)
+        query = sa.select(tables.groups.c.roles).select_from(joined).where(columns.user_name == user)
+        return frozenset(role for roles in await self._connection.scalars(query) for role in roles.split())
 
     async def find_session(self, digest: str) -> Session | None:
         """Return the session of that digest, expired or not."""
@@ -221,6 +247,10 @@ def _of_group(query: sa.Select[Any], *, user: str | None, originator: str | None
 
 def _user(row: sa.Row[Any]) -> User:
     return User(row.name, row.uuid, tuple(row.roles.split()), row.created)
+
+
+def _group(row: sa.Row[Any], members: Sequence[str]) -> Group:
+    return Group(row.name, row.description, tuple(row.roles.split()), tuple(members), row.created)
 
 
 def _session(row: sa.Row[Any]) -> Session:

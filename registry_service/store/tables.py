@@ -51,6 +51,22 @@ users = sa.Table(
     sa.Column("created", Instant, nullable=False),
 )
 
+groups = sa.Table(
+    "registry_group",
+    metadata,
+    sa.Column("name", Name, primary_key=True),
+    sa.Column("description", sa.Text, nullable=False),
+    sa.Column("roles", sa.Text, nullable=False),
+    sa.Column("created", Instant, nullable=False),
+)
+
+group_members = sa.Table(
+    "registry_group_member",
+    metadata,
+    sa.Column("group_name", Name, sa.ForeignKey("registry_group.name"), primary_key=True),
+    sa.Column("user_name", Name, sa.ForeignKey("registry_user.name"), primary_key=True, index=True),
+)
+
 sessions = sa.Table(
     "registry_session",
     metadata,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 import uuid
@@ -62,6 +63,23 @@ def test_passwords_and_roles_of_users(platform: Platform) -> None:
     assert set_to == "vm-admin\nvm-operator\n"
     assert "USER_NOT_FOUND" in graft(platform, "user", "roles", "bob", "--user", ADMIN, code=1)
     assert "ROLE_NOT_FOUND" in graft(platform, "user", "roles", "ann", "--role", "boss", "--user", ADMIN, code=1)
+
+
+def test_groups(platform: Platform) -> None:
+    for name in ("carl", "dora"):
+        graft(platform, "user", "add", name, "--user", ADMIN, GRAFT_NEW_PASSWORD="x")
+    made = ("group", "add", "ops", "--role", "vm-admin", "--member", "carl", "--description", "On call.")
+    graft(platform, *made, "--user", ADMIN)
+    graft(platform, "group", "join", "ops", "dora", "--user", ADMIN)
+    graft(platform, "group", "leave", "ops", "carl", "--user", ADMIN)
+    graft(platform, "group", "set", "ops", "--role", "pool-operator", "--user", ADMIN)
+    listed = json.loads(graft(platform, "group", "list", "--json", "--user", ADMIN))
+    shown = [(one["name"], one["description"], one["roles"], one["members"]) for one in listed]
+    assert shown == [("ops", "On call.", ["pool-operator"], ["dora"])]
+    assert logs_in(platform, "dora", "x")
+    assert "RBAC_PERMISSION_DENIED" in graft(platform, "group", "list", "--user", "dora", code=1)
+    graft(platform, "group", "remove", "ops", "--user", ADMIN)
+    assert "GROUP_NOT_FOUND" in graft(platform, "group", "join", "ops", "dora", "--user", ADMIN, code=1)
 
 
 def test_a_lost_password_is_replaced_by_the_local_socket(platform: Platform, socket: Path) -> None:

@@ -34,6 +34,8 @@ from graft.registry.v1 import (
     cluster_pb2_grpc,
     grant_pb2,
     grant_pb2_grpc,
+    group_pb2,
+    group_pb2_grpc,
     identity_pb2,
     identity_pb2_grpc,
     mpack_pb2,
@@ -127,6 +129,7 @@ class FakePlatform:
             _service(mpack_pb2, "MpackService", mpack_pb2_grpc.MpackServiceServicer(), mpack_pb2_grpc),
             _service(grant_pb2, "GrantService", grant_pb2_grpc.GrantServiceServicer(), grant_pb2_grpc),
             _service(role_pb2, "RoleService", role_pb2_grpc.RoleServiceServicer(), role_pb2_grpc),
+            _service(group_pb2, "GroupService", group_pb2_grpc.GroupServiceServicer(), group_pb2_grpc),
         ]
 
     @property
