@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from dispatcher_service.calls.checks import UNDECLARED_PERMISSION
 from dispatcher_service.calls.listing import MethodInfo
 from dispatcher_service.references import ref_of
 from dispatcher_service.sessions.objects import made_uuid
@@ -22,6 +23,8 @@ class Permission:
     """The method's in lower case."""
     needed: str
     """The least built-in role that has it by its rank, or `ANYONE`."""
+    declared: bool = True
+    """Whether the method has a declaration; one without it may be called by whoever may run any executable, too."""
 
     @cached_property
     def uuid(self) -> str:
@@ -35,7 +38,9 @@ class Permission:
 
     def is_held(self, book: RoleBook, roles: Iterable[str]) -> bool:
         """Tell whether one of these roles has it."""
-        return self.needed == ANYONE or book.permits(roles, self.name, self.needed)
+        if self.needed == ANYONE or book.permits(roles, self.name, self.needed):
+            return True
+        return not self.declared and book.permits(roles, UNDECLARED_PERMISSION, self.needed)
 
 
 class Permissions:
@@ -60,9 +65,12 @@ class Permissions:
         version = self._version()
         if self._of is not version or not self._all:
             # Methods that the registry serves are declared, and not listed here: whoever has a session may call them.
-            needed = {method.name.lower(): ANYONE for method in platform_document().methods if method.role == ANYONE}
-            needed |= {method.name.lower(): method.role or ANYONE for method in self._methods()}
-            self._all = {name: Permission(name, needed[name]) for name in sorted(needed)}
+            names = [method.name.lower() for method in platform_document().methods if method.role == ANYONE]
+            found = {name: Permission(name, ANYONE) for name in names}
+            for method in self._methods():
+                name = method.name.lower()
+                found[name] = Permission(name, method.role or ANYONE, method.declared)
+            self._all = {name: found[name] for name in sorted(found)}
             self._by_ref = {permission.ref: permission for permission in self._all.values()}
             self._of = version
         return self._all

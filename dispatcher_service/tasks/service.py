@@ -135,6 +135,7 @@ class TaskServicer:
                 originator=session.originator,
                 peer=peer_address(context),
                 task=task,
+                user_uuid=session.user_uuid,
             )
             self._audit.record(record)
 

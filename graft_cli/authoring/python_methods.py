@@ -64,6 +64,7 @@ _PLAIN = (
     "lifecycle",
     "since",
     "secret",
+    "public",
     "network",
     *_PATHS,
     *_LIMITS,
@@ -158,9 +159,11 @@ def _take_method(reading: _Reading, function: ast.FunctionDef, decorator: ast.Ca
         reading.fault(error)
         return
     unknown = [item for item in words.get("secret", ()) if item not in lines and item != RESULT]
-    unknown += [item for item in words.get("since", {}) if item not in lines]
+    unknown += [item for word in ("public", "since") for item in words.get(word, ()) if item not in lines]
     for item in unknown:
         _complain(reading, decorator.lineno, f"{function.name} has no parameter {item}")
+    for item in set(words.get("public", ())).intersection(words.get("secret", ())):
+        _complain(reading, decorator.lineno, f"{item} is named as secret and as public")
     executable = "" if reading.source.path.name == name else reading.source.path.name
     method = dataclasses.replace(
         method, doc=doc.doc, executable=executable, params=params, result=result, errors=doc.errors
@@ -178,7 +181,7 @@ def _words(source: Source, decorator: ast.Call) -> tuple[str, dict[str, Any]]:
     name = source.constant(decorator.args[0]) if decorator.args else words.pop("name", None)
     if not isinstance(name, str):
         raise SourceError(source, decorator, 'write the name of the method as text: @method("Class.name")')
-    for listed in ("secret", *_PATHS):
+    for listed in ("secret", "public", *_PATHS):
         if isinstance(words.get(listed), str):
             raise SourceError(source, decorator, f'{listed} is a list: {listed}=["{words[listed]}"]')
     return name, words
@@ -254,6 +257,7 @@ def _params(
             None if default is None else reading.annotations.default(source, default, kind),
             since=str(words.get("since", {}).get(argument.arg, "")),
             secret=argument.arg in words.get("secret", ()),
+            public=argument.arg in words.get("public", ()),
         )
 
 

@@ -186,6 +186,8 @@ def test_what_the_platform_refuses_the_function_is_not_given(
         ("@method('A.b', timeout='soon')\ndef f() -> None: ...", "1: timeout: 'soon' is not a duration"),
         ("@method('A.b', secret='x')\ndef f(x: str) -> None: ...", '1: secret is a list: secret=["x"]'),
         ("@method('A.b', secret=['y'])\ndef f(x: str) -> None: ...", "1: f has no parameter y"),
+        ("@method('A.b', public=['y'])\ndef f(x: str) -> None: ...", "1: f has no parameter y"),
+        ("@method('A.b', public=['x'], secret=['x'])\ndef f(x: str) -> None: ...", "1: x is named as secret and as"),
         ("@method('A.b', lifecycle=['x'])\ndef f() -> None: ...", '1: write lifecycle=[("published", "1.0")]'),
         ("@method('Ab')\ndef f() -> None: ...", "2: "),
         ("@method\ndef f() -> None: ...", '1: write @method("Class.name")'),

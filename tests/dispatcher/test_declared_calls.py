@@ -301,7 +301,14 @@ async def test_what_is_granted_is_followed_and_leads_round_no_declaration(site: 
     told = "No permission in user session. (Roles with this permission: pool-admin)"
     denied = await site.error("Plain.two", role="read-only")
     assert denied == ["RBAC_PERMISSION_DENIED", "host.call_extension", told]
+    allowed = await site.call("session.get_rbac_permissions", site.refs["read-only"], role="read-only")
+    assert isinstance(allowed, list)
+    assert {"plain.one", "host.get_all"} <= set(allowed)
+    assert {"plain.two", "volume.resize"}.isdisjoint(allowed)
     await site.grant("read-only", "host.call_extension")
+    allowed = await site.call("session.get_rbac_permissions", site.refs["read-only"], role="read-only")
+    assert isinstance(allowed, list)
+    assert "plain.two" in allowed
     assert await site.call("Plain.two", role="read-only") == "x"
     hosts = await site.call("host.get_all")
     assert isinstance(hosts, list)

@@ -125,6 +125,7 @@ def method(
     lifecycle: "Iterable[Tuple[str, ...]]" = (),
     since: "Optional[Mapping[str, str]]" = None,
     secret: "Names" = (),
+    public: "Names" = (),
     timeout: "Union[str, float, None]" = None,
     cpu: "Union[str, float, None]" = None,
     memory: "Union[str, int, None]" = None,
@@ -155,6 +156,7 @@ def method(
         lifecycle: `("published", "1.0")`, `("deprecated", "2.0", "use Volume.grow")`.
         since: for parameters that came later, the release.
         secret: parameters whose values are kept out of errors, logs and docs; `return` for the result.
+        public: parameters that are no secret at all: audit records tell their values.
         timeout: the longest time that a call may take, `"30s"`; `cpu` the same of processor time.
         cpu: see `timeout`.
         memory: what a call may use at most, `"256MiB"`; so are the following.
@@ -170,8 +172,8 @@ def method(
         environment: names of variables.
         secrets: names of secrets.
     """
-    del role, idempotent, zygote, tag, lifecycle, since, secret, timeout, cpu, memory, processes, output, stderr
-    del open_files, file_size, tmp, network, read, write, environment, secrets
+    del role, idempotent, zygote, tag, lifecycle, since, secret, public, timeout, cpu, memory, processes, output
+    del stderr, open_files, file_size, tmp, network, read, write, environment, secrets
 
     def register(function: "Function") -> "Function":
         if name in _methods:
