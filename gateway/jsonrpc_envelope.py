@@ -7,6 +7,7 @@ from functools import partial
 from typing import NamedTuple
 
 from gateway import metrics
+from gateway.abandoning import only_waits
 from gateway.backends import Caller
 from gateway.exchange import Exchange, loggable_method
 from gateway.jsonrpc import (
@@ -97,6 +98,7 @@ class _Single:
     def __init__(self, calls: RpcCalls, request: Request) -> None:
         self._calls = calls
         self._request = request
+        self.only_waits = only_waits(request.method)
 
     async def answer(self, exchange: Exchange, _held: Held) -> RpcAnswer:
         body = await _make(self._calls, self._request, caller_of(exchange))
@@ -114,6 +116,8 @@ class _Several:
     def __init__(self, calls: RpcCalls, batch: Batch) -> None:
         self._calls = calls
         self._items = batch.items
+        methods = [item.method for item in batch.items if isinstance(item, Request)]
+        self.only_waits = bool(methods) and all(map(only_waits, methods))
         self._size = 0
 
     async def answer(self, exchange: Exchange, held: Held) -> RpcAnswer:

@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 
 from starlette.types import Receive, Scope, Send
 
+from gateway.abandoning import unless_gone
 from gateway.body import Bounds, ClientGoneError, RefusedError, check_head, discard_body, read_body
 from gateway.exchange import Exchange, exchange_of
 from gateway.load import Held, Load
@@ -38,6 +39,10 @@ class RpcAnswer(NamedTuple):
 
 class Message(Protocol):
     """A body that has been read: the calls in it."""
+
+    @property
+    def only_waits(self) -> bool:
+        """Whether its calls are given up once the client is gone."""
 
     async def answer(self, exchange: Exchange, held: Held) -> RpcAnswer:
         """Make the calls.
@@ -116,7 +121,8 @@ class RpcEndpoint:
                 if isinstance(found, RpcAnswer):
                     return found
                 request.message = found
-                return await found.answer(request.exchange, held)
+                answer = found.answer(request.exchange, held)
+                return await (unless_gone(answer, receive) if found.only_waits else answer)
         except RefusedError as refusal:
             request.exchange.outcome = "REFUSED"
             return self._envelope.refused(refusal.status, refusal.sentence)

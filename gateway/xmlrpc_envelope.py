@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gateway import metrics
+from gateway.abandoning import only_waits
 from gateway.exchange import Exchange, loggable_method
 from gateway.load import Held
 from gateway.rpc_calls import RpcCalls, caller_of
@@ -53,6 +54,7 @@ class _Message:
     def __init__(self, calls: RpcCalls, call: Call) -> None:
         self._calls = calls
         self._call = call
+        self.only_waits = only_waits(call.method)
 
     async def answer(self, exchange: Exchange, _held: Held) -> RpcAnswer:
         method = self._call.method
