@@ -107,7 +107,9 @@ class ChangeTable:
             # One statement for each: what is committed in between is within the second, and is seen again next time.
             row = (await connection.execute(select(_counter.revision, _counter.forgotten))).one()
             newer = select(schema.change).where(_columns.revision > revision, _columns.revision <= row.revision)
-            rows = (await connection.execute(newer.order_by(_columns.revision))).all()
+            rows = (
+                await connection.execute(newer.order_by(_columns.revision, _columns.class_name, _columns.ref))
+            ).all()
         return Revisions(row.revision, row.forgotten), [_change(found) for found in rows]
 
     async def trim(self, keep: int) -> None:

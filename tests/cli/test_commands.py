@@ -29,6 +29,7 @@ COMMANDS = [
     ["tasks", "watch"],
     ["tasks", "cancel"],
     ["tasks", "destroy"],
+    ["events"],
     ["audit"],
     ["user"],
     ["user", "add"],

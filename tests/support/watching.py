@@ -56,6 +56,12 @@ class Watched:
         wanted = Subscriptions.parse(classes or ("*",))
         return await self.hub.next(session, wanted, Token.parse(token), seconds)
 
+    async def seated_are(self, number: int) -> None:
+        """Return once so many wait."""
+        async with asyncio.timeout(20):
+            while self.seated != number:  # noqa: ASYNC110  (it tells nobody)
+                await asyncio.sleep(0.001)
+
     async def waiting(self, token: str, *classes: str, session: Session = ANNA) -> asyncio.Task[Answer]:
         """Return once the answer is waited for."""
         before = self.seated
