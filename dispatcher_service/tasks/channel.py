@@ -7,8 +7,8 @@ a time: one that writes more than that waits, and costs others nothing.
 from __future__ import annotations
 
 import asyncio
-import itertools
 import os
+import secrets
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -30,7 +30,6 @@ class Channels:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._numbers = itertools.count(1)
 
     def open(self) -> None:
         """Make the folder anew: what an earlier dispatcher has left in it is of no use.
@@ -49,7 +48,8 @@ class Channels:
         Raises:
             GraftError: INTERNAL_ERROR, when it cannot be made.
         """
-        path = self._folder / f"task-{next(self._numbers)}"
+        # Others may walk through the folder and not list it: whoever does not know the name finds nothing.
+        path = self._folder / secrets.token_hex(16)
         try:
             os.mkfifo(path)
             # Each call runs as a user of its own. They write, and cannot read what others tell.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import select
 import subprocess
 import sys
 import xmlrpc.client
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 import graft_extension
+from dispatcher_service.tasks.lines import LineReader, Told
 from graft_common.values import DateTime, Value
 from graft_common.xmlrpc import Failure, Success, format_extension_call, parse_extension_output
 from support.authoring import ECHOES, MODULE, SESSION, ask
@@ -261,3 +263,29 @@ def test_nothing_heavy_is_imported() -> None:
         check=True,
     )
     assert done.stdout.strip() == "['graft_extension']"
+
+
+def test_what_a_call_tells_is_read_as_it_is_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    graft_extension.progress(0.5)  # nobody listens
+    fifo = tmp_path / "task"
+    fifo.touch()
+    monkeypatch.setenv("GRAFT_TASK", str(fifo))
+    reader, told = LineReader(), []
+    for tell in (
+        lambda: graft_extension.progress(1 / 3),
+        lambda: graft_extension.progress(1),
+        lambda: graft_extension.log("two\nlines"),
+        lambda: graft_extension.log("\N{SNOWMAN}" * 2000),
+        lambda: graft_extension.log(""),
+    ):
+        tell()
+        written = fifo.read_bytes()
+        assert len(written) <= select.PIPE_BUF
+        told.append(reader.feed(written))
+        fifo.write_bytes(b"")
+    assert told == [
+        Told(1 / 3, []), Told(1.0, []), Told(None, ["two lines"]), Told(None, ["\N{SNOWMAN}" * 1000]), Told(None, [""])
+    ]  # fmt: skip
+    fifo.unlink()
+    graft_extension.log("gone")
+    assert not fifo.exists()

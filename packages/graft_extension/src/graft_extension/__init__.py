@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     Shape = Tuple[Any, ...]
 
 __version__ = "0.1.0"
-__all__ = ["Failure", "Ref", "Session", "answer", "cancelled", "method", "run", "session"]
+__all__ = ["Failure", "Ref", "Session", "answer", "cancelled", "log", "method", "progress", "run", "session"]
 
 _INT64 = 2**63
 _VARIADIC = 0x04 | 0x08
@@ -112,6 +112,31 @@ def cancelled() -> bool:
     Only where the process stays can it tell; else the call's process is ended.
     """
     return _calls.get(getattr(_now, "number", 0), False)
+
+
+def progress(part: float) -> None:
+    """Tell whoever watches the call's task how far it is, from 0 to 1; nobody, where there is no task."""
+    _tell("progress {!r}".format(float(part)))
+
+
+def log(text: str) -> None:
+    """Tell whoever watches the call's task something: one line, of which 1,000 characters count."""
+    _tell("log " + " ".join(str(text)[:1000].splitlines()))
+
+
+def _tell(line: str) -> None:
+    fifo = os.environ.get("GRAFT_TASK")
+    if not fifo:
+        return
+    try:
+        file = os.open(fifo, os.O_WRONLY)
+        try:
+            # No longer than what a pipe takes in one piece, so that lines of several threads do not mix.
+            os.write(file, (line + "\n").encode("utf-8", "replace"))
+        finally:
+            os.close(file)
+    except OSError:
+        pass
 
 
 def method(
