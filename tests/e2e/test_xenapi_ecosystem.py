@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import urllib.request
@@ -68,7 +69,7 @@ def xen_api(request: pytest.FixtureRequest) -> Path:
     found = cache.mkdir("npm") / XEN_API
     if found.is_dir():
         return found
-    draft = Path(cache.mkdir("npm") / f"draft-{id(cache)}")
+    draft = cache.mkdir("npm") / f"draft-{os.getpid()}"
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir()
     command = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline", XEN_API]
