@@ -35,7 +35,7 @@ def arguments_of(method: Method | None, params: Sequence[Value], *, checked: boo
 
 def value_text(value: Value) -> str:
     """Write a value as JSON, about as much of it as a record holds; text is cut, and so are sets and maps."""
-    return "".join(_pieces(value, MAX_VALUE))
+    return _text(value, MAX_VALUE) if isinstance(value, str) else "".join(_pieces(value, MAX_VALUE))
 
 
 def _pieces(value: Value, room: int) -> Iterator[str]:
@@ -71,7 +71,9 @@ def _joined(begin: str, items: Iterable[Sequence[Value]], end: str, room: int) -
 
 def _text(text: str, room: int) -> str:
     shown = text if len(text) <= room else f"{text[: max(room, 0)]}…"
-    return orjson.dumps(shown.encode("utf-8", "replace").decode()).decode()
+    if not shown.isascii():
+        shown = shown.encode("utf-8", "replace").decode()
+    return orjson.dumps(shown).decode()
 
 
 @lru_cache(maxsize=4096)
