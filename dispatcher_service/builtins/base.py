@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dispatcher_service.sessions.session import Session
+from graft_common.audit import Argument
 from graft_common.errors import session_invalid
 from graft_common.values import INT64_MAX, INT64_MIN, DateTime, Value
 
@@ -113,6 +114,8 @@ class Builtin:
     params: tuple[Param, ...] = ()
     doc: str = ""
     """What it is for, in one sentence."""
+    told: Callable[[Sequence[Value]], tuple[Argument, ...]] | None = None
+    """Says what the audit is to tell of its parameters, checked as the handler's are, besides their names."""
 
     @property
     def required(self) -> int:

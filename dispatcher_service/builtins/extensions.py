@@ -7,8 +7,11 @@ from typing import Protocol, cast
 
 import msgspec
 
+from dispatcher_service.audit.arguments import value_text
 from dispatcher_service.builtins.base import Builtin, BuiltinTable, CallerContext, Param
+from dispatcher_service.calls.record import action_of
 from dispatcher_service.hosts.host import Host, Pool
+from graft_common.audit import Argument
 from graft_common.errors import GraftError, handle_invalid, value_not_supported
 from graft_common.roles import POOL_ADMIN
 from graft_common.values import Value, decode_values, encode_values
@@ -72,6 +75,7 @@ def extension_builtins(
             POOL_ADMIN,
             (Param("host"), Param("call")),
             "Run an extension on a host; the call is a JSON-RPC 1.0 request.",
+            told=_told,
         ),
         "host.has_extension": Builtin(
             host_has_extension, POOL_ADMIN, (Param("host"), name), "Tell whether a host has an extension."
@@ -80,6 +84,15 @@ def extension_builtins(
             pool_has_extension, POOL_ADMIN, (Param("self"), name), "Tell whether the pool has an extension."
         ),
     }
+
+
+def _told(params: Sequence[Value]) -> tuple[Argument, ...]:
+    """Tell which extension is asked for: xapi's audit does not (rbac_audit.ml)."""
+    try:
+        method, _ = read_call(str(params[1]))
+    except GraftError:
+        return ()
+    return (Argument("method", value_text(action_of(method))),)
 
 
 async def _check_host(hosts: Hosts, ref: str) -> None:

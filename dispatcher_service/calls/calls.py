@@ -354,7 +354,10 @@ def _arguments(call: _Call) -> tuple[Argument, ...]:
     """Tell what the call was given, or of one that was refused would have been, unless that had to be read first."""
     method = None if call.declared is None else call.declared[0]
     given = call.params if call.admitted or call.request.read is not None else call.request.params
-    return arguments_of(method, given, checked=call.admitted)
+    told = arguments_of(method, given, checked=call.admitted)
+    if call.admitted and call.builtin is not None and call.builtin.told is not None:
+        return (*told, *call.builtin.told(given))
+    return told
 
 
 def _tell(record: CallRecord, meter: ExecutionMeter) -> None:

@@ -16,6 +16,7 @@ from dispatcher_service.hosts.host import HostFacts
 from dispatcher_service.store import schema
 from dispatcher_service.store.store import MIGRATIONS, VERSION_TABLE, DispatcherStore
 from dispatcher_service.tasks.task import Task
+from graft_common.audit import Argument
 from graft_common.database import migrate, open_database
 from graft_common.errors import GraftError, StartupError
 
@@ -253,6 +254,7 @@ async def test_the_pool_is_made_once(store):
 async def test_records_are_kept_as_they_are_and_trimmed(store):
     full = record("A.0", usage=Usage(0.5, 2**33, 1.5), request_id="r", originator="o", peer="p", task="OpaqueRef:t")
     full = replace(full, access=GivenAccess("loopback", 1, 2, ("REGION",), ("key", "other")))
+    full = replace(full, user_uuid="its uuid", arguments=(Argument("volume", '"root"'), Argument("size")))
     await store.calls.append(
         "OpaqueRef:host", [full, *(record(f"A.{number}", allowed=False) for number in range(1, 20))]
     )
