@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from graft_common.errors import StartupError
+from graft_common.handshakes import BoundedContext
 from graft_common.settings import Settings
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def http_context(settings: Settings) -> ssl.SSLContext | None:
         if settings.http_client_authorities is not None:
             raise StartupError("GRAFT_HTTP_CLIENT_AUTHORITIES needs GRAFT_HTTP_CERTIFICATE and GRAFT_HTTP_KEY as well.")
         return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context = BoundedContext()
     context.set_alpn_protocols(["http/1.1"])
     _load_pair(context, *pair)
     if settings.http_client_authorities is not None:
