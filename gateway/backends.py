@@ -115,31 +115,38 @@ class Backends:
             caller.told_usage(format_usage(cpu, usage.memory_peak_bytes, wall, usage.processes_peak))
         return response
 
-    async def log_in(
-        self, user: str, password: str, originator: str, caller: Caller
-    ) -> identity_pb2.LoginResponse | identity_pb2.LoginLocalResponse:
-        """Open a session; who has come by the local socket is asked for nothing.
+    async def log_in(self, user: str, password: str, originator: str, caller: Caller) -> identity_pb2.LoginResponse:
+        """Open a session for a name and a password, wherever the caller has come from.
 
         Raises:
             GraftError: the registry does not, or does not answer.
         """
-        response: identity_pb2.LoginResponse | identity_pb2.LoginLocalResponse
-        if caller.local_uid is None:
-            response = await call(
-                self.registry.identity.Login,
-                identity_pb2.LoginRequest(user=user, password=password, originator=originator),
-                timeout=LOGIN_TIMEOUT,
-                metadata=self.metadata(caller, None),
-                service="registry",
-            )
-        else:
-            response = await call(
-                self.registry.identity.LoginLocal,
-                identity_pb2.LoginLocalRequest(uid=caller.local_uid, originator=originator),
-                timeout=LOOKUP_TIMEOUT,
-                metadata=call_metadata(self._service_token, caller.request_id, caller.peer),
-                service="registry",
-            )
+        response = await call(
+            self.registry.identity.Login,
+            identity_pb2.LoginRequest(user=user, password=password, originator=originator),
+            timeout=LOGIN_TIMEOUT,
+            metadata=self.metadata(caller, None),
+            service="registry",
+        )
+        self.remember(response.revision)
+        return response
+
+    async def log_in_locally(self, uid: int, originator: str, caller: Caller) -> identity_pb2.LoginLocalResponse:
+        """Open a session for whoever has come by the local socket, who is asked for nothing.
+
+        Only a login that a client asks for may do so: what is remembered by credentials would let in whoever sends the
+        same over the network.
+
+        Raises:
+            GraftError: the registry does not, or does not answer.
+        """
+        response = await call(
+            self.registry.identity.LoginLocal,
+            identity_pb2.LoginLocalRequest(uid=uid, originator=originator),
+            timeout=LOOKUP_TIMEOUT,
+            metadata=call_metadata(self._service_token, caller.request_id, caller.peer),
+            service="registry",
+        )
         self.remember(response.revision)
         return response
 

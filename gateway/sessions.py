@@ -22,6 +22,7 @@ _LOGIN_PARAMS = ("uname", "pwd", "version", "originator")
 _LOGIN_REQUIRED = 2
 _TOKEN_PARAMS = ("token", "version", "originator")
 _SET_PARAMS = 2
+_REF = "OpaqueRef:"
 
 
 class _Method(Protocol):
@@ -50,6 +51,8 @@ class SessionMethods:
         if not _LOGIN_REQUIRED <= len(params) <= len(_LOGIN_PARAMS):
             raise parameter_count_mismatch(name, _LOGIN_REQUIRED, len(params))
         user, password, _, originator = _strings(_LOGIN_PARAMS, [*params, *[""] * (len(_LOGIN_PARAMS) - len(params))])
+        if caller.local_uid is not None:
+            return (await self._backends.log_in_locally(caller.local_uid, originator, caller)).session_ref
         if caller.certificate and not user and not password:
             # xapi takes the owner of a certificate without looking at the name (xapi_session.ml).
             opened = await self._backends.log_in_with_certificate(caller.certificate, originator, caller)
@@ -90,10 +93,10 @@ class SessionMethods:
     async def set_other_config(self, name: str, params: Sequence[Value], caller: Caller) -> Value:
         """Put notes in place of all that there are with the caller's session."""
         ref, own = _session_of(params)
-        await self._backends.who_am_i(ref, caller)
+        session = await self._backends.who_am_i(ref, caller)
         if len(own) != _SET_PARAMS:
             raise parameter_count_mismatch(name, _SET_PARAMS, len(own))
-        _check_itself(own[0], ref)
+        _check_itself(own[0], ref, session)
         value = own[1]
         if not isinstance(value, dict):
             raise field_type_error("value", "map", type_name(value))
@@ -104,16 +107,14 @@ class SessionMethods:
 
     async def add_to_other_config(self, name: str, params: Sequence[Value], caller: Caller) -> Value:
         """Add a note to the caller's session."""
-        ref, (this, key, value) = await self._strings_after_session(name, ("self", "key", "value"), params, caller)
-        _check_itself(this, ref)
-        change = identity_pb2.UpdateSessionRequest(put={key: value}, only_new=True)
-        await self._backends.update_session(change, ref, caller)
+        ref, (_, key, value) = await self._strings_after_session(name, ("self", "key", "value"), params, caller)
+        added = identity_pb2.UpdateSessionRequest(put={key: value}, only_new=True)
+        await self._backends.update_session(added, ref, caller)
         return VOID
 
     async def remove_from_other_config(self, name: str, params: Sequence[Value], caller: Caller) -> Value:
         """Remove a note of the caller's session, if it is there."""
-        ref, (this, key) = await self._strings_after_session(name, ("self", "key"), params, caller)
-        _check_itself(this, ref)
+        ref, (_, key) = await self._strings_after_session(name, ("self", "key"), params, caller)
         await self._backends.update_session(identity_pb2.UpdateSessionRequest(remove=[key]), ref, caller)
         return VOID
 
@@ -129,18 +130,21 @@ class SessionMethods:
     async def _strings_after_session(
         self, name: str, names: Sequence[str], params: Sequence[Value], caller: Caller
     ) -> tuple[str, list[str]]:
-        """Check the session, and then that so many strings stand behind it."""
+        """Check the session, and then that so many strings stand behind it; `self` must be the session."""
         ref, own = _session_of(params)
-        await self._backends.who_am_i(ref, caller)
+        session = await self._backends.who_am_i(ref, caller)
         if len(own) != len(names):
             raise parameter_count_mismatch(name, len(names), len(own))
-        return ref, _strings(names, own)
+        strings = _strings(names, own)
+        if names[:1] == ("self",):
+            _check_itself(strings[0], ref, session)
+        return ref, strings
 
 
-def _check_itself(this: Value, ref: str) -> None:
-    """Check `self`, which must be the caller's session: nobody is shown another's."""
+def _check_itself(this: Value, ref: str, session: identity_pb2.Session) -> None:
+    """Check `self`, which must be the caller's session: by its reference, or by that which others know it by."""
     [wanted] = _strings(("self",), [this])
-    if wanted != ref:
+    if wanted not in {ref, f"{_REF}{session.uuid}"}:
         raise handle_invalid("session", wanted)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import os
 import shutil
@@ -89,6 +90,20 @@ async def test_every_envelope_gets_in(server: LocalServer, folder: Path) -> None
     one = {"jsonrpc": "2.0", "method": "session.login_with_password", "params": ["root", ""], "id": 1}
     for body in (one, [one]):
         assert b"OpaqueRef:" in await post(folder / "xapi", "/jsonrpc", json.dumps(body).encode())
+
+
+async def test_credentials_are_looked_at_wherever_they_come_from(
+    gateway: GatewayApp, server: LocalServer, folder: Path
+) -> None:
+    """A session behind Basic credentials serves all who send the same: none may be opened without a password."""
+    network = HttpServer(gateway.asgi)
+    port = await network.start("127.0.0.1:0")
+    basic = {"authorization": f"Basic {base64.b64encode(b'root:').decode()}", "content-type": "application/json"}
+    for target in ("/api/v1/methods/Test.echo", "/api/v1/extensions"):
+        for wire in (Wire(*await asyncio.open_unix_connection(folder / "xapi")), await Wire.open(port)):
+            async with wire:
+                assert (await wire.post(b"[1]", target, **basic, x_requested_by="me")).status in {401, 403}
+    await network.stop(1)
 
 
 async def test_the_network_does_not(gateway: GatewayApp) -> None:

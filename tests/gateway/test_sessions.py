@@ -141,6 +141,14 @@ async def test_notes(call: Call) -> None:
     assert await call("session.remove_from_other_config", ref, ref, "b") == ""
     assert await call("session.remove_from_other_config", ref, ref, "b") == ""
     assert await call("session.get_other_config", ref, ref) == {"c": ""}
+    # The reference by which others know the session names it as well.
+    assert await call("session.add_to_other_config", ref, f"OpaqueRef:{uuid}", "d", "4") == ""
+    assert await call("session.set_other_config", ref, f"OpaqueRef:{uuid}", {"c": ""}) == ""
+    assert await call("session.remove_from_other_config", ref, "OpaqueRef:x", "c") == [
+        "HANDLE_INVALID",
+        "session",
+        "OpaqueRef:x",
+    ]
     for params, error in (
         ((ref,), ["MESSAGE_PARAMETER_COUNT_MISMATCH", "session.set_other_config", "2", "1"]),
         (("x", {}), ["HANDLE_INVALID", "session", "x"]),
