@@ -12,6 +12,8 @@ from graft_common.errors import GraftError, is_refused_session
 
 T = TypeVar("T")
 
+_NOT_TAKEN = frozenset({"SESSION_AUTHENTICATION_FAILED", "RBAC_PERMISSION_DENIED"})
+
 
 class Access:
     """Serves requests of those who name a session, and of those who send a name and a password."""
@@ -20,7 +22,7 @@ class Access:
         self._logins = logins
 
     async def serve(self, authorization: str, caller: Caller, work: Callable[[str], Awaitable[T]]) -> T:
-        """Do something with the request's session: its reference, or nothing where there is no header.
+        """Do something with the request's session: its reference, or nothing where it has no credentials.
 
         A session that was opened for a password may have ended since; then another is opened, and the work done with
         that. It is never done twice: only a service that refuses a session before anything else says so.
@@ -31,7 +33,12 @@ class Access:
         credentials = request_credentials(authorization, caller.certificate)
         if credentials is None:
             return await work(_session_of(authorization))
-        login = await self._logins.session(credentials, caller)
+        try:
+            login = await self._logins.session(credentials, caller)
+        except GraftError as refusal:
+            if not credentials.certificate or refusal.code not in _NOT_TAKEN:
+                raise
+            return await _without_session(work, refusal)
         try:
             return await work(login.ref)
         except GraftError as error:
@@ -43,6 +50,16 @@ class Access:
     def ended(self, session: str) -> None:
         """Note that a session has ended, so that nobody is served with it any more."""
         self._logins.forget(session)
+
+
+async def _without_session(work: Callable[[str], Awaitable[T]], refusal: GraftError) -> T:
+    """Serve somebody whose certificate opens no session: there may be no need of one, as for a login by password."""
+    try:
+        return await work("")
+    except GraftError as error:
+        if is_refused_session(error):
+            raise refusal from None
+        raise
 
 
 def _session_of(authorization: str) -> str:

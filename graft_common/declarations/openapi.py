@@ -29,7 +29,8 @@ their places; the answer is the bare value. The `Content-Type` is `application/j
 
 **Asynchronous calls.** `POST /methods/Async.{Class.method}` starts the call and answers with the reference of its task.
 
-**Credentials.** A user's name and password (Basic), or a session (Bearer) from `session.login_with_password`.
+**Credentials.** A user's name and password (Basic), a session (Bearer) from
+`session.login_with_password`, or a token (Bearer) of the OpenID Connect issuer that is set.
 
 **Errors** have a code, parameters and a sentence. A status of 422 is a failure that the method itself tells of.
 """
@@ -86,7 +87,11 @@ def document(api: Api, version: str, served: frozenset[str] = frozenset()) -> Sc
             "responses": {status: _failure(text) for status, text in {**_FAILURES, **_ALSO}.items()},
             "securitySchemes": {
                 "basic": {"type": "http", "scheme": "basic", "description": "A user's name and password."},
-                "session": {"type": "http", "scheme": "bearer", "description": "The reference of a session."},
+                "session": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "The reference of a session, or a token.",
+                },
             },
         },
     }

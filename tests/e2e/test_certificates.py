@@ -78,6 +78,11 @@ def ann(authority: Authority) -> Pair:
     return authority.give("ann", [("O", "Work"), ("OU", "ops"), ("CN", "ann")])
 
 
+def login(platform: Platform, context: ssl.SSLContext) -> int:
+    url = f"https://127.0.0.1:{platform.http}/api/v1/methods/session.login_with_password"
+    return httpx.post(url, json=[ADMIN, PASSWORD], verify=context, timeout=30, trust_env=False).status_code
+
+
 def hello(platform: Platform, context: ssl.SSLContext, **headers: str) -> tuple[int, Any]:
     url = f"https://127.0.0.1:{platform.http}/api/v1/methods/Try.hello"
     given = {"content-type": "application/json", **headers}
@@ -92,6 +97,8 @@ def test_rest_takes_the_connection_s_certificate(platform: Platform, authority: 
     for other in (bob, eve):
         status, refusal = hello(platform, trusting(authority, other))
         assert (status, refusal["code"]) == (403, "RBAC_PERMISSION_DENIED")
+        # A certificate keeps nobody from what is open to all, a login by password among it.
+        assert login(platform, trusting(authority, other)) == 200
     status, refusal = hello(platform, trusting(authority))
     assert (status, refusal["code"]) == (401, "SESSION_INVALID")
     # What the header says counts before it.
