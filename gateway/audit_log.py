@@ -5,6 +5,7 @@ Lines are those of xapi's log, or JSON where the request asks for that. `since` 
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
@@ -34,6 +35,8 @@ from graft_common.errors import GraftError, service_unavailable
 from graft_common.rpc.client import call
 
 _PAGE = 1000
+_PIECE = 200
+"""Records that are written between two turns of the event loop."""
 _TIMEOUT = 30.0
 """Seconds for one page."""
 _MAX_TEXT = 64
@@ -116,11 +119,11 @@ class AuditLogEndpoint:
 
         async def begin(session: str) -> AsyncGenerator[bytes, None]:
             until = time.time()
-            logins = _Pages(self._page_of_logins, asked.since, self._backends.metadata(caller, session), until)
-            calls = _Pages(self._page_of_calls, asked.since, self._backends.metadata(caller, session), until)
+            logins = RecordPages(self._page_of_logins, asked.since, self._backends.metadata(caller, session), until)
+            calls = RecordPages(self._page_of_calls, asked.since, self._backends.metadata(caller, session), until)
             await logins.fill()
             await calls.fill()
-            return _pieces(logins, calls, asked.write)
+            return pieces_of(logins, calls, asked.write)
 
         return await (begin(asked.session) if asked.session else self._access.serve(authorization, caller, begin))
 
@@ -141,7 +144,7 @@ class AuditLogEndpoint:
         return list(answer.records), answer.next_page_token
 
 
-class _Pages:
+class RecordPages:
     """The records of one service, a page at a time, up to the moment of the request."""
 
     def __init__(self, read: Any, since: Timestamp | None, metadata: Any, until: float) -> None:
@@ -172,8 +175,8 @@ class _Pages:
             self._records = [one for one in reversed(found) if one.time.ToMilliseconds() / 1000 <= self._until]
 
 
-async def _pieces(logins: _Pages, calls: _Pages, write: Write) -> AsyncGenerator[bytes, None]:
-    """Yield the records of both in the order of their times, about a page in one piece."""
+async def pieces_of(logins: RecordPages, calls: RecordPages, write: Write) -> AsyncGenerator[bytes, None]:
+    """Yield the records of both in the order of their times, some in one piece."""
     piece: list[bytes] = []
     while True:
         await logins.fill()
@@ -182,9 +185,11 @@ async def _pieces(logins: _Pages, calls: _Pages, write: Write) -> AsyncGenerator
         if not heads:
             break
         piece.append(write(min(heads, key=lambda head: head[0])[1].take()))
-        if len(piece) == _PAGE:
+        if len(piece) == _PIECE:
             yield b"".join(piece)
             piece = []
+            # A client that reads fast never lets others have a turn by itself.
+            await asyncio.sleep(0)
     if piece:
         yield b"".join(piece)
 
