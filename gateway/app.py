@@ -23,8 +23,8 @@ from gateway.methods.api import MethodsApi
 from gateway.methods.calls import MethodCalls
 from gateway.methods.descriptions import Descriptions
 from gateway.methods.endpoint import MethodsEndpoint
-from gateway.offer import Offer
 from gateway.methods.watching import TaskWatches
+from gateway.offer import Offer
 from gateway.pages import JSON_RPC_PATHS, KNOWN_PATHS, XML_RPC_PATHS, Pages
 from gateway.readiness import Readiness
 from gateway.reference.endpoint import ReferenceEndpoint
