@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -83,8 +84,10 @@ class TaskManager(TaskReader):
         self._writer = GroupCommit(lambda tasks: store.tasks.write(lease.host_uuid, tasks), store.reachable)
         self._loops = [
             repeat("task watch", self._watch_if_needed, self._times.watch),
-            repeat("task collection", self.collect, self._times.collect),
+            repeat("task collection", self._collect, self._times.collect),
         ]
+        self._watching, self._collecting = asyncio.Lock(), asyncio.Lock()
+        """Held while the loops are at work, which is not broken off in the middle."""
 
     async def start(self, method: str, caller: CallerContext, execution: Execution, origin: Origin = NO_ORIGIN) -> str:
         """Keep a pending task, begin the execution, and return the task's reference.
@@ -184,6 +187,10 @@ class TaskManager(TaskReader):
             self._kill(entry)
         if self._runners:
             await asyncio.wait(self._runners, timeout=self._times.save_wait)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._times.save_wait), self._watching, self._collecting:
+                for loop in self._loops:
+                    loop.cancel()
         for background in (*self._loops, *self._runners):
             background.cancel()
         await asyncio.gather(*self._loops, *self._runners, return_exceptions=True)
@@ -199,6 +206,10 @@ class TaskManager(TaskReader):
         await self._store.tasks.request_cancel_older(rules.MAX_PENDING_AGE)
         ended, total = await self._store.tasks.ended(limit=2 * rules.MAX_COMPLETED)
         await self._store.tasks.delete_ended(rules.to_forget(ended, total, time.time()))
+
+    async def _collect(self) -> None:
+        async with self._collecting:
+            await self.collect()
 
     async def watch(self) -> None:
         """Compare the store with what runs here: stop what other hosts wish, and end what does not run."""
@@ -329,7 +340,8 @@ class TaskManager(TaskReader):
     async def _watch_if_needed(self) -> None:
         if self._entries or self._joined.refs or time.monotonic() - self._watched > self._times.collect:
             self._watched = time.monotonic()
-            await self.watch()
+            async with self._watching:
+                await self.watch()
 
 
 async def _perform(method: str, ref: str, execution: Execution) -> Output:

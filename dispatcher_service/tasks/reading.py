@@ -34,7 +34,7 @@ class TaskTimes:
     """Between two collections of what is to be forgotten, and two looks while nothing runs."""
     save_wait: float = 10.0
     """The longest wait of a caller for an end to be written."""
-    look: float = 15.0
+    look: float = 5.0
     """Between two looks at whether somebody may still follow a task that does not change."""
 
 
@@ -98,8 +98,8 @@ class TaskReader:
             GraftError: HANDLE_INVALID [task, ref], when it is unknown, forgotten meanwhile, or another user's;
                 SERVICE_UNAVAILABLE, when this host shuts down; what `admitted` raises.
         """
-        seen, pause, asked = None, _FIRST_LOOK, 0.0
-        session = await admitted()
+        seen, pause = None, _FIRST_LOOK
+        session, asked = await admitted(), time.monotonic()
         while True:
             if time.monotonic() - asked >= self._times.look:
                 session, asked = await admitted(), time.monotonic()

@@ -28,6 +28,7 @@ class Reporter:
         self._write = write
         self._refs: dict[str, None] = {}
         self._wake = asyncio.Event()
+        self._writing = asyncio.Lock()
         self._writer = asyncio.create_task(self._run(), name="task reports")
 
     def report(self, ref: str) -> None:
@@ -36,8 +37,9 @@ class Reporter:
         self._wake.set()
 
     async def close(self) -> None:
-        """Stop writing; the ends of tasks say what was told last."""
-        self._writer.cancel()
+        """Stop writing, once what is under way is written; the ends of tasks say what was told last."""
+        async with self._writing:
+            self._writer.cancel()
         with suppress(asyncio.CancelledError):
             await self._writer
 
@@ -47,7 +49,8 @@ class Reporter:
             self._wake.clear()
             refs, self._refs = list(self._refs), {}
             try:
-                await self._write(refs)
+                async with self._writing:
+                    await self._write(refs)
             except GraftError as error:
                 # What comes next says it again, and the end at last.
                 _log.warning("task.report_unwritten", tasks=len(refs), reason=str(error))

@@ -25,7 +25,7 @@ async def main() -> None:
 
     done = [await state.tasks.start("A.done", caller(), ends) for _ in range(20)]
     await state.tasks.drain(30)
-    state.tasks._closing = False
+    state.tasks._shut = asyncio.get_running_loop().create_future()
     held = await asyncio.gather(*(state.tasks.start("A.held", caller(), hangs) for _ in range(50)))
     print(" ".join(done), flush=True)
     print(" ".join(held), flush=True)
