@@ -12,7 +12,7 @@ from alembic.migration import MigrationContext
 
 from graft_common.database import open_database
 from graft_common.errors import GraftError
-from registry_service.identity.values import Account, LoginRecord, Request, Session, SessionUse, User
+from registry_service.identity.values import Account, Group, LoginRecord, Request, Session, SessionUse, User
 from registry_service.resources import Declaration, ExtensionVersion, Link
 from registry_service.store import tables
 from registry_service.store.store import Store
@@ -343,3 +343,42 @@ async def test_a_session_ends_when_it_has_to_however_much_it_is_used(store: Stor
     async with store.read() as view:
         assert await view.expired_sessions(clock() - timedelta(days=1), clock(), 10) == [ending]
         assert await view.find_session(lasting.digest) == lasting
+
+
+async def test_groups_lend_their_roles_and_lose_who_is_removed(store: Store, clock: SettableClock) -> None:
+    await add_users(store, clock, "ann", "bob")
+    ops = Group("ops", "On call.", ("vm-admin", "read-only"), ("ann", "bob"), clock())
+    before = await revision(store)
+    async with store.change() as change:
+        await change.put_group(replace(ops, members=(), description="Not yet."))
+        await change.put_group(ops)
+        await change.put_group(Group("all", "", ("read-only",), ("bob",), clock()))
+        assert change.known_revision == before
+    async with store.read() as view:
+        assert [group.name for group in await view.groups()] == ["all", "ops"]
+        assert await view.find_group("ops") == ops
+        assert await view.group_roles("ann") == {"vm-admin", "read-only"}
+        assert await view.group_roles("nobody") == frozenset()
+    async with store.change() as change:
+        await change.remove_account("ann")
+        await change.remove_group("all")
+    async with store.read() as view:
+        assert await view.groups() == [replace(ops, members=("bob",))]
+
+
+async def test_notes_and_new_passwords_are_kept_and_told(store: Store, clock: SettableClock) -> None:
+    await add_users(store, clock, "ann")
+    noted = replace(session(clock, 1), other_config=(("key", "välue"), ("other", "")))
+    async with store.change() as change:
+        await change.add_session(session(clock, 1))
+        await change.replace_other_config(noted)
+    changed = replace(account(clock, "ann", "read-only"), password_hash="another")
+    before = await revision(store)
+    async with store.change() as change:
+        await change.replace_account(changed)
+    async with store.read() as view:
+        assert await view.find_session(noted.digest) == noted
+        assert await view.find_account("ann") == changed
+        assert await view.sessions_of_subject("uuid of ann") == [noted.digest]
+        assert await view.session_subjects() == ["uuid of ann"]
+    assert [(event.kind, event.resource) for event in await events(store, before)] == [(Kind.USER, changed.user)]
