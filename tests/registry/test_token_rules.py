@@ -99,6 +99,7 @@ def test_what_looks_like_a_token(credential: str, expected: bool) -> None:
         (f"{part([])}.{part(GOOD)}.{part(b'x')}", "no signed JWT"),
         (f"{part(b'{')}.{part(GOOD)}.{part(b'x')}", "no signed JWT"),
         ("a.b", "no signed JWT"),
+        (f"{part(b'[' * 5000)}.{part(GOOD)}.{part(b'x')}", "no signed JWT"),
     ],
 )
 def test_heads_that_are_not_taken(token: str, reason: str) -> None:
@@ -130,6 +131,9 @@ def test_a_signature_counts_with_its_own_key_only() -> None:
     ):
         with pytest.raises(UnfitCredentialError, match=reason):
             read_claims(token, header, key)
+    deep = jwt.api_jws.encode(b"[" * 5000, RSA, "RS256", headers={"kid": "one"})
+    with pytest.raises(UnfitCredentialError):
+        read_claims(deep, header, key_for(header, RSA))
 
 
 @pytest.mark.parametrize(
@@ -259,6 +263,10 @@ def test_what_can_be_believed(url: str, expected: bool) -> None:
     assert is_safe(url) is expected
 
 
+class Nested:
+    """Stands for keys that are nested too deeply to be read."""
+
+
 class Place:
     """An issuer's two documents, a clock, and how often the keys were asked for."""
 
@@ -278,6 +286,8 @@ class Place:
             raise OSError("no route")
         if url.endswith("/keys"):
             self.asked += 1
+            if isinstance(self.keys, Nested):
+                return b"[" * 100_000
             return json.dumps({"keys": self.keys}).encode()
         return json.dumps(self.description).encode()
 
@@ -309,7 +319,7 @@ class Place:
         ([jwk(RSA, key_ops=7)], "one", "RS256", False),
         ([{"kty": "oct", "kid": "one", "k": "c2VjcmV0"}], "one", "RS256", False),
         ([{"kty": "RSA", "kid": "one"}], "one", "RS256", False),
-        ([None, 7, "key", jwk(RSA)], "one", "RS256", True),
+        ([None, 7, "key", {"kty": []}, {"kty": "RSA", "kid": "one", "n": 7, "e": []}, jwk(RSA)], "one", "RS256", True),
         ([*({"kty": "RSA"},) * 64, jwk(RSA)], "one", "RS256", False),
     ],
 )
@@ -384,6 +394,7 @@ async def test_whoever_gives_up_leaves_the_answer_to_others() -> None:
         ({"issuer": ISSUER, "jwks_uri": 7}, [], "safe place of its keys"),
         ({"issuer": ISSUER, "jwks_uri": f"{ISSUER}/keys"}, "none", "does not tell its keys"),
         ([], [], "no JSON object"),
+        ({"issuer": ISSUER, "jwks_uri": f"{ISSUER}/keys"}, Nested(), "keys"),
     ],
 )
 async def test_issuers_that_are_not_believed(description: Any, keys: Any, told: str) -> None:

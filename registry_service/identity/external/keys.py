@@ -6,7 +6,7 @@ import asyncio
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -55,6 +55,8 @@ class Closing(Protocol):
 class _Known:
     keys: Sequence[Mapping[str, Any]] = ()
     since: float = float("-inf")
+    made: dict[tuple[int, str], jwt.PyJWK | None] = field(default_factory=dict)
+    """Keys that have been read for an algorithm, by their place and that."""
 
 
 class IssuerKeys:
@@ -136,8 +138,19 @@ class IssuerKeys:
         """Find the one key that fits; where a token names none and several fit, none does."""
         if self._age() >= KEPT:
             return None
-        fitting = [key for data in self._known.keys if (key := _key(data, header)) is not None]
+        named = [
+            place
+            for place, data in enumerate(self._known.keys)
+            if header.key_id is None or data.get("kid") == header.key_id
+        ]
+        fitting = [key for place in named if (key := self._made(place, header.algorithm)) is not None]
         return fitting[0] if len(fitting) == 1 else None
+
+    def _made(self, place: int, algorithm: str) -> jwt.PyJWK | None:
+        known = self._known
+        if (place, algorithm) not in known.made:
+            known.made[place, algorithm] = _key(known.keys[place], algorithm)
+        return known.made[place, algorithm]
 
     async def _read_keys(self) -> Sequence[Mapping[str, Any]]:
         description = await self._read(self._issuer.rstrip("/") + _DESCRIPTION)
@@ -154,7 +167,7 @@ class IssuerKeys:
     async def _read(self, url: str) -> Mapping[str, Any]:
         try:
             document = msgspec.json.decode(await self._fetch(url))
-        except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, RecursionError) as error:
             raise _AwayError(f"{url}: {str(error)[:200] or type(error).__name__}") from None
         if not isinstance(document, dict):
             raise _AwayError(f"{url}: this is no JSON object")
@@ -200,22 +213,20 @@ def open_fetch(authorities: Path | None) -> tuple[Fetch, Closing]:
 def _is_for_signatures(key: Mapping[str, Any]) -> bool:
     operations = key.get("key_ops", ["verify"])
     return (
-        key.get("kty") in _KINDS
+        str(key.get("kty")) in _KINDS
         and key.get("use", "sig") == "sig"
         and isinstance(operations, list)
         and "verify" in operations
     )
 
 
-def _key(data: Mapping[str, Any], header: Header) -> jwt.PyJWK | None:
-    """Read a key for the algorithm of a token; None where it is not for that, or not the one that is named."""
-    if header.key_id is not None and data.get("kid") != header.key_id:
+def _key(data: Mapping[str, Any], algorithm: str) -> jwt.PyJWK | None:
+    """Read a key for an algorithm; None where it is not for that."""
+    if data.get("alg", algorithm) != algorithm:
         return None
-    if data.get("alg", header.algorithm) != header.algorithm:
-        return None
-    if header.algorithm in _CURVES and data.get("crv") != _CURVES[header.algorithm]:
+    if algorithm in _CURVES and data.get("crv") != _CURVES[algorithm]:
         return None
     try:
-        return jwt.PyJWK(dict(data), header.algorithm)
+        return jwt.PyJWK(dict(data), algorithm)
     except (jwt.InvalidKeyError, jwt.PyJWKError):
         return None

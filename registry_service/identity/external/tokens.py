@@ -59,7 +59,7 @@ def read_header(token: str, terms: Terms) -> Header:
     """
     try:
         header = jwt.get_unverified_header(token)
-    except jwt.InvalidTokenError:
+    except (jwt.InvalidTokenError, RecursionError):
         raise UnfitCredentialError("the token is no signed JWT") from None
     algorithm, kind = header.get("alg"), header.get("typ", "JWT")
     if not isinstance(algorithm, str) or algorithm not in terms.algorithms:
@@ -79,7 +79,7 @@ def read_claims(token: str, header: Header, key: jwt.PyJWK) -> dict[str, Any]:
     """
     try:
         return jwt.decode(token, key, algorithms=[header.algorithm], options=_SIGNATURE_ONLY)
-    except jwt.InvalidTokenError:
+    except (jwt.InvalidTokenError, RecursionError):
         raise UnfitCredentialError("the token's signature is not the issuer's") from None
     except jwt.InvalidKeyError:
         raise UnfitCredentialError("the issuer's key is too weak") from None
