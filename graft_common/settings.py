@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -12,6 +13,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -24,6 +26,20 @@ ENGINES = ("native", "bubblewrap", "oci:runc", "oci:crun", "oci:runsc", "confine
 """The dispatcher's engines; `none` is for tests."""
 Seconds = Annotated[float, BeforeValidator(units.seconds), Field(gt=0)]
 Bytes = Annotated[int, BeforeValidator(units.size), Field(gt=0)]
+
+
+def _read_roles(given: Any) -> Any:
+    """Read roles by group from JSON, as the environment has them."""
+    if not isinstance(given, str):
+        return given
+    try:
+        return json.loads(given)
+    except ValueError as error:
+        raise ValueError(f'this is no JSON such as {{"operators": "pool-operator"}}: {error}') from None
+
+
+# Read here, so that what stands in one source replaces what stands in others, and is not added to it.
+RolesByGroup = Annotated[dict[str, str], NoDecode, BeforeValidator(_read_roles)]
 
 
 def _default_data_dir() -> Path:
@@ -63,14 +79,12 @@ class Settings(BaseSettings):
     admin_password: SecretStr | None = Field(None, description="its password; generated and printed once if missing")
     service_token: SecretStr | None = Field(None, description="shared by the services; kept in the data dir if missing")
     session_idle: Seconds = Field(86400.0, description="an unused session ends after this time")
-    certificate_roles: dict[str, str] = Field({}, description='roles of client certificates: {"OU=ops": "vm-admin"}')
+    certificate_roles: RolesByGroup = Field({}, description='roles of client certificates: {"OU=ops": "vm-admin"}')
     oidc_issuer: str | None = Field(None, description="the OpenID Connect issuer whose bearer tokens are taken")
     oidc_audience: str | None = Field(None, description="whom its tokens must be for")
     oidc_user: str = Field("sub", min_length=1, description="the claim that names the user")
     oidc_groups: str = Field("groups", min_length=1, description="the claim with the user's groups; dots lead inside")
-    oidc_roles: dict[str, str] = Field(
-        {}, description='roles of groups: {"operators": "pool-operator"}; * for everybody'
-    )
+    oidc_roles: RolesByGroup = Field({}, description='roles of groups: {"operators": "pool-operator"}; * for everybody')
     oidc_algorithms: str = Field("RS256,PS256,ES256,EdDSA", description="what tokens may be signed with")
     oidc_skew: float = Field(30.0, ge=0, le=300, description="seconds that the issuer's clock may be off")
     oidc_authorities: Path | None = Field(None, description="who may vouch for the issuer's TLS; the system's if unset")

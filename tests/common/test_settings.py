@@ -137,3 +137,24 @@ def test_what_is_no_address(address: str) -> None:
 )
 def test_loopback(address: str, expected: bool) -> None:
     assert is_loopback(address) is expected
+
+
+def test_roles_by_group_are_those_of_one_source(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "graft.toml").write_text('[oidc_roles]\nops = "pool-admin"\n"*" = "read-only"\n')
+    assert Settings().oidc_roles == {"ops": "pool-admin", "*": "read-only"}
+    file = tmp_path / "roles"
+    file.write_text('{"ops": "vm-admin"}\n')
+    monkeypatch.setenv("GRAFT_OIDC_ROLES_FILE", str(file))
+    assert Settings().oidc_roles == {"ops": "vm-admin"}
+    monkeypatch.setenv("GRAFT_OIDC_ROLES", '{"dev": "vm-operator"}')
+    assert Settings().oidc_roles == {"dev": "vm-operator"}
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [("{bad", "no JSON such as"), ('["a"]', "valid dictionary"), ('{"a": 7}', "valid string")],
+)
+def test_roles_by_group_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch, given: str, told: str) -> None:
+    monkeypatch.setenv("GRAFT_CERTIFICATE_ROLES", given)
+    with pytest.raises(ValidationError, match=told):
+        Settings()
