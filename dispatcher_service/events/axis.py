@@ -51,6 +51,7 @@ class Axis:
         """The newest revision at which something was removed that is no longer remembered."""
         self._entries: dict[tuple[str, str], Entry] = {}
         self._counts: Counter[tuple[str, str]] = Counter()
+        self._totals: Counter[str] = Counter()
         self._gone = 0
 
     def get(self, kind: str, ref: str) -> Entry | None:
@@ -66,11 +67,13 @@ class Axis:
         self._gone += entry.gone
         if not entry.gone and entry.kind in self.kinds:
             self._counts[entry.kind, entry.owner] += 1
+            self._totals[entry.kind] += 1
 
     def clear(self) -> None:
         """Begin anew."""
         self._entries.clear()
         self._counts.clear()
+        self._totals.clear()
         self._gone = 0
 
     def since(self, revision: int, until: int) -> list[Entry]:
@@ -80,7 +83,7 @@ class Axis:
     def count(self, kind: str, owners: Iterable[str] | None) -> int:
         """Count the objects of a class, of these owners only unless it is None."""
         if owners is None:
-            return sum(number for (counted, _), number in self._counts.items() if counted == kind)
+            return self._totals[kind]
         return sum(self._counts[kind, owner] for owner in owners)
 
     def forget(self, revision: int) -> None:
@@ -113,5 +116,6 @@ class Axis:
         if not before.gone and before.kind in self.kinds:
             counted = (before.kind, before.owner)
             self._counts[counted] -= 1
+            self._totals[before.kind] -= 1
             if not self._counts[counted]:
                 del self._counts[counted]

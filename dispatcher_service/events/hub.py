@@ -40,13 +40,14 @@ POLL = 0.25
 """Seconds between two looks for what other dispatchers have changed, while somebody waits."""
 REVISION_WAIT = 1.0
 """Seconds for which the registry's changes are waited for that a watcher has seen already elsewhere."""
-COST = 0.001
-"""Seconds between two moments of telling, for each that was told at the first."""
+COST = 0.003
+"""Seconds between two moments of telling, for each that was told between them. An answer takes a third of it on its
+whole way through one process, so that watchers, however many, leave most of it to calls."""
 KEPT_GONE = 10_000
 """How many of the objects that are gone are remembered, of each store; the registry's since this process began."""
-_AT_ONCE = 25
-_BREATH = 0.005
-"""Seconds after so many have been told, in which other calls are served."""
+_AT_ONCE = 4
+_BREATH = 0.012
+"""Seconds after so many have been told, in which other calls are served: at that pace, too, of `COST`."""
 _RETRY = 1.0
 _MAX_ANSWERS = 64
 
@@ -80,9 +81,12 @@ class EventHub:
         self._told = Token()
         """What watchers are told of by now."""
         self._told_at = 0.0
-        self._pause = BATCH
-        """Seconds until they may be told again."""
+        self._given = 0
+        """How many have been told of that."""
         self._dirty = asyncio.Event()
+        self._unread = True
+        """Whether this dispatcher has changed something in the store since that was read."""
+        self._read_at = 0.0
         self._reading = asyncio.Lock()
         self._resting = True
         """Whether nobody waits, and so nobody looks."""
@@ -114,6 +118,7 @@ class EventHub:
 
     def noted(self) -> None:
         """Take notice that this dispatcher has changed something in the store."""
+        self._unread = True
         self._dirty.set()
 
     def registry_moved(self, revision: int, changed: Sequence[ObjectChange]) -> None:
@@ -198,7 +203,9 @@ class EventHub:
 
     async def _catch_up(self, wanted: Subscriptions, since: Token) -> None:
         """Know at least what the watcher has seen already, perhaps from another dispatcher."""
-        if not self._room.wishes or since.store > self._store.current:
+        is_free = not self._room.wishes and not self._telling
+        is_old = self._unread or time.monotonic() >= self._read_at + POLL
+        if (is_free and is_old) or since.store > self._store.current:
             await self._refresh()
         if since.registry > self._followed.current:
             await self._registry.wait_for(since.registry, REVISION_WAIT)
@@ -208,7 +215,7 @@ class EventHub:
             # Of another store than this, such as one that was restored, or from before what is remembered.
             raise events_lost()
         is_free = not self._room.wishes and not self._telling
-        if is_free and time.monotonic() >= self._told_at + self._pause:
+        if is_free and time.monotonic() >= self._due():
             self._advance(now)
 
     async def _wait(self, waiter: Waiter, wish: Wish, until: float) -> Answer:
@@ -216,6 +223,7 @@ class EventHub:
             told = self._told
             answer = await self._answer(wish, told)
             if answer.events or time.monotonic() >= until:
+                self._given += 1
                 return answer
             if told is self._told:
                 break
@@ -253,21 +261,33 @@ class EventHub:
     async def _refresh(self) -> None:
         """Read what has changed in the store."""
         async with self._reading:
-            revisions, changes = await self._changes.since(self._store.current)
-            if revisions.forgotten > self._store.current:
-                # Something that is known here may have been removed, and forgotten, since the last look.
-                revisions, changes = await self._changes.since(0)
-                self._store.clear()
-                self._answers.clear()
-            for change in changes:
-                entry = Entry(change.kind, change.ref, change.revision, change.added, change.gone, change.owner)
-                self._store.put(entry)
-            self._store.current = max(revisions.current, self._store.current)
-            self._store.forget(revisions.forgotten)
+            self._unread, self._read_at = False, time.monotonic()
+            try:
+                await self._read()
+            except BaseException:
+                self._unread = True
+                raise
+
+    async def _read(self) -> None:
+        revisions, changes = await self._changes.since(self._store.current)
+        if revisions.forgotten > self._store.current:
+            # Something that is known here may have been removed, and forgotten, since the last look.
+            revisions, changes = await self._changes.since(0)
+            self._store.clear()
+            self._answers.clear()
+        for change in changes:
+            entry = Entry(change.kind, change.ref, change.revision, change.added, change.gone, change.owner)
+            self._store.put(entry)
+        self._store.current = max(revisions.current, self._store.current)
+        self._store.forget(revisions.forgotten)
 
     def _advance(self, token: Token) -> None:
-        self._told, self._told_at, self._pause = token, time.monotonic(), BATCH
+        self._told, self._told_at, self._given = token, time.monotonic(), 0
         self._answers.clear()
+
+    def _due(self) -> float:
+        """Return the moment from which on watchers may be told of more."""
+        return self._told_at + max(BATCH, self._given * COST)
 
     async def _tell_for_ever(self) -> None:
         failing = False
@@ -293,19 +313,22 @@ class EventHub:
 
     async def _tell(self) -> None:
         """Tell those who wait what has happened, once it is time."""
-        await self._refresh()
-        if self._now() == self._told and not self._owing:
-            return
+        if not (self._unread or self._owing):
+            await self._refresh()
+            if self._now() == self._told:
+                return
         gathering = 0.0 if all(wish.wanted.prompt for wish in self._room.wishes) else BATCH
-        pause = max(self._told_at + self._pause - time.monotonic(), gathering)
-        if pause > 0:
+        pause = max(self._due() - time.monotonic(), gathering)
+        while pause > 0:
             await asyncio.sleep(pause)
+            # Meanwhile others may have been told of what is known.
+            pause = self._due() - time.monotonic()
+        if self._unread:
             await self._refresh()
         now = self._now()
         wishes, self._room.wishes = self._room.wishes, {}
         self._advance(now)
         self._telling = self._owing = True
-        told = 0
         try:
             while wishes:
                 wish, waiters = next(iter(wishes.items()))
@@ -313,13 +336,11 @@ class EventHub:
                 del wishes[wish]
                 if answer.events:
                     await self._give(answer, waiters)
-                    told += len(waiters)
                 else:
                     self._room.move(waiters, Wish(wish.wanted, wish.scope, answer.token))
             self._owing = False
         finally:
             self._telling = False
-            self._pause = max(BATCH, told * COST)
             # What could not be told now will be.
             for wish, waiters in wishes.items():
                 self._room.move(waiters, wish)
@@ -327,6 +348,7 @@ class EventHub:
     async def _give(self, answer: Answer, waiters: set[Waiter]) -> None:
         for number, waiter in enumerate(tuple(waiters), start=1):
             waiter.tell(answer)
+            self._given += 1
             if number % _AT_ONCE == 0:
                 await asyncio.sleep(_BREATH)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
@@ -27,6 +27,10 @@ class Access:
         self.on_noted: Callable[[], None] = _nothing
         """Is called after the commit of a transaction that has changed what watchers follow."""
         self._engine = engine
+        # SQLite has one writer at a time, and has others try again by chance: those of this process wait in turn.
+        self._turn: AbstractAsyncContextManager[object] = (
+            asyncio.Lock() if engine.dialect.name == "sqlite" else nullcontext()
+        )
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
@@ -47,7 +51,7 @@ class Access:
             GraftError: as for `reading`.
         """
         with _told():
-            async with asyncio.timeout(TIMEOUT), self._engine.begin() as connection:
+            async with asyncio.timeout(TIMEOUT), self._turn, self._engine.begin() as connection:
                 connection.info.pop(NOTED, None)
                 yield connection
                 noted = connection.info.pop(NOTED, False)

@@ -116,9 +116,10 @@ async def test_changes_that_come_together_are_told_together(here):
     await here.tasks("t")
     token = str((await here.next()).token)
     waiting = await here.waiting(token)
-    for _ in range(5):
-        await here.tasks("t")
-    await here.tasks("t2")
+    async with here.hub._reading:
+        for _ in range(5):
+            await here.tasks("t")
+        await here.tasks("t2")
     assert told(await waiting) == [("task", "mod", "t"), ("task", "add", "t2")]
 
 
