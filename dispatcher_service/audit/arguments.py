@@ -33,6 +33,16 @@ def arguments_of(method: Method | None, params: Sequence[Value], *, checked: boo
     )
 
 
+def without(credential: str, arguments: tuple[Argument, ...]) -> tuple[Argument, ...]:
+    """Tell no value in which the caller's credential is, which a client may send in the place of anything."""
+    if not credential or not any(argument.value and credential in argument.value for argument in arguments):
+        return arguments
+    return tuple(
+        Argument(argument.name) if argument.value and credential in argument.value else argument
+        for argument in arguments
+    )
+
+
 def value_text(value: Value) -> str:
     """Write a value as JSON, about as much of it as a record holds; text is cut, and so are sets and maps."""
     return _text(value, MAX_VALUE) if isinstance(value, str) else "".join(_pieces(value, MAX_VALUE))

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import structlog
 
-from dispatcher_service.audit.arguments import arguments_of
+from dispatcher_service.audit.arguments import arguments_of, without
 from dispatcher_service.builtins.base import Builtin, BuiltinTable, CallerContext
 from dispatcher_service.calls import metrics
 from dispatcher_service.calls.checks import check_params, check_role, check_target
@@ -356,8 +356,8 @@ def _arguments(call: _Call) -> tuple[Argument, ...]:
     given = call.params if call.admitted or call.request.read is not None else call.request.params
     told = arguments_of(method, given, checked=call.admitted)
     if call.admitted and call.builtin is not None and call.builtin.told is not None:
-        return (*told, *call.builtin.told(given))
-    return told
+        told = (*told, *call.builtin.told(given))
+    return without(call.caller.session_ref, told)
 
 
 def _tell(record: CallRecord, meter: ExecutionMeter) -> None:

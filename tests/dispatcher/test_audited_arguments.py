@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatcher_service.audit.arguments import MAX_VALUE, value_text
+from dispatcher_service.audit.arguments import MAX_VALUE, value_text, without
+from graft_common.audit import Argument
 from graft_common.values import DateTime, Value
 
 
@@ -29,6 +30,13 @@ from graft_common.values import DateTime, Value
 )
 def test_a_value_is_told_as_json(value: Value, text: str) -> None:
     assert value_text(value) == text
+
+
+def test_a_credential_in_the_place_of_something_else_is_not_told() -> None:
+    told = (Argument("self", '"OpaqueRef:1"'), Argument("label", '"x"'), Argument("secret"), Argument("n", "5"))
+    assert without("OpaqueRef:1", told) == (Argument("self"), *told[1:])
+    assert without("OpaqueRef:2", told) == told
+    assert without("", told) == told
 
 
 VALUES = st.recursive(

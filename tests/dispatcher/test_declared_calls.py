@@ -637,7 +637,8 @@ async def test_records_tell_arguments_by_name_and_what_is_no_secret_by_value(sit
     await site.call("Plain.one", "hunter5")
     await site.error("task.cancel", "OpaqueRef:none")
     await site.error("host.call_extension", "OpaqueRef:none", '{"method": "Plain.one", "params": ["hunter6"]}')
-    by_name, cancelled, plain, wrong, denied, told = (await site.audited())[:6]
+    await site.error("task.cancel", site.refs["pool-admin"])  # by a client that has mixed them up
+    mixed_up, by_name, cancelled, plain, wrong, denied, told = (await site.audited())[:7]
 
     def arguments(record: audit_pb2.AuditRecord) -> dict[str, str | None]:
         return {one.name: one.value if one.HasField("value") else None for one in record.arguments}
@@ -646,7 +647,8 @@ async def test_records_tell_arguments_by_name_and_what_is_no_secret_by_value(sit
     assert arguments(told) == dict.fromkeys(names) | {"volume": '"root\\n"', "sizes": "[1,2]"}
     assert arguments(denied) == arguments(wrong) == dict.fromkeys(names[:4])
     assert arguments(plain) == {}
-    assert list(arguments(cancelled)) == ["task"]
+    assert arguments(cancelled) == {"task": '"OpaqueRef:none"'}
+    assert arguments(mixed_up) == {"task": None}
     assert arguments(by_name) == {"host": '"OpaqueRef:none"', "call": None, "method": '"Plain.one"'}
     assert "hunter" not in str([by_name, cancelled, plain, wrong, denied, told])
     who = identity_pb2.WhoAmIRequest()
