@@ -166,6 +166,9 @@ class Authenticator:
                 return self._remember(key, _Answer(None, 0, time.monotonic() + _UNKNOWN_FOR))
             if token and error.code in _TOKEN_REFUSED:
                 return self._remember(key, _Answer(None, 0, time.monotonic() + _UNKNOWN_FOR, error))
+            if error.params[:1] == ("issuer",):
+                # It is the registry that says so, and there itself.
+                raise
             raise self._not_answered(error) from error
         session = read_session(response.session, self._follower.view.book)
         return self._remember(key, _Answer(session, response.revision, time.monotonic() + _FOUND_FOR))

@@ -20,6 +20,8 @@ from graft_common.errors import GraftError
 from graft_common.rpc.context import digest
 from support.registry_stand_in import RegistryStandIn
 
+TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhbm4ifQ.c2lnbmF0dXJl"
+
 
 @dataclass
 class Following:
@@ -94,6 +96,39 @@ async def test_unknown_sessions_are_invalid_and_asked_about_once(following: Foll
     assert caught.value.error_info() == ["SESSION_INVALID", "none"]
     assert await following.code("none") == "SESSION_INVALID"
     assert len(following.registry.lookups) == 1
+
+
+async def test_a_token_is_asked_about_by_itself_and_known_from_then_on(following: Following) -> None:
+    following.registry.silent = True
+    await following.registry.login(TOKEN)
+    assert [await following.code(TOKEN) for _ in range(3)] == ["OK"] * 3
+    assert following.registry.lookups == [TOKEN]
+
+
+@pytest.mark.parametrize(
+    ("refusal", "questions"),
+    [
+        (GraftError("SESSION_AUTHENTICATION_FAILED", "", "the token has expired"), 1),
+        (GraftError("RBAC_PERMISSION_DENIED", "session.login_with_token", "Subject … has no roles in this pool"), 1),
+        (GraftError("SERVICE_UNAVAILABLE", "issuer", "no route"), 2),
+    ],
+)
+async def test_why_a_token_is_refused_is_told(following: Following, refusal: GraftError, questions: int) -> None:
+    following.registry.refusal = refusal
+    for _ in range(2):
+        with pytest.raises(GraftError) as caught:
+            await following.authenticator.session_of(TOKEN)
+        assert caught.value.error_info() == refusal.error_info()
+    assert following.registry.lookups == [TOKEN] * questions
+    assert await following.code("old") == "OK"
+
+
+async def test_a_session_ends_with_its_token_however_much_it_is_used(following: Following) -> None:
+    revision = await following.registry.login(TOKEN, age=100, ends=99)
+    following.registry.refusal = GraftError("SESSION_AUTHENTICATION_FAILED", "", "the token has expired")
+    assert await following.code(TOKEN, revision) == "SESSION_AUTHENTICATION_FAILED"
+    lasting = await following.registry.login("lasting", age=100, ends=1000)
+    assert await following.code("lasting", lasting) == "OK"
 
 
 async def test_no_credential_is_invalid_without_a_question(following: Following) -> None:

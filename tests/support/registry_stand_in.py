@@ -32,22 +32,33 @@ class RegistryStandIn:
         self.touches: list[identity_pb2.SessionTouch] = []
         self.watches: list[int] = []
         self.lookup_gate: asyncio.Event | None = None
+        self.refusal: GraftError | None = None
+        """What lookups fail with."""
         self._news = asyncio.Condition()
 
     def clients(self) -> RegistryClients:
         identity: Any = SimpleNamespace(LookupSession=self._lookup, TouchSessions=self._touch)
         registry: Any = SimpleNamespace(Watch=self._watch)
         nothing: Any = SimpleNamespace()
-        return RegistryClients(identity, registry, clusters=nothing, mpacks=nothing, grants=nothing, roles=nothing)
+        return RegistryClients(
+            identity, registry, clusters=nothing, mpacks=nothing, grants=nothing, roles=nothing, groups=nothing
+        )
 
     async def login(
-        self, ref: str, roles: Sequence[str] = ("pool-admin",), idle: float = 1000.0, age: float = 0
+        self,
+        ref: str,
+        roles: Sequence[str] = ("pool-admin",),
+        idle: float = 1000.0,
+        age: float = 0,
+        ends: float | None = None,
     ) -> int:
         now = time.time() - age
         session = identity_pb2.Session(digest=digest(ref), uuid="u", user="alice", roles=roles, originator="tests")
         session.created.FromMicroseconds(int(now * 1e6))
         session.last_active.FromMicroseconds(int(now * 1e6))
         session.expires.FromMicroseconds(int((now + idle) * 1e6))
+        if ends is not None:
+            session.ends.FromMicroseconds(int((now + ends) * 1e6))
         self.sessions[session.digest] = session
         kind = registry_pb2.RESOURCE_KIND_SESSION
         return await self.tell(registry_pb2.Change(type=PUT, kind=kind, key=session.digest, session=session))
@@ -106,12 +117,15 @@ class RegistryStandIn:
         self, request: identity_pb2.LookupSessionRequest, **_: object
     ) -> identity_pb2.LookupSessionResponse:
         self._check_away()
-        self.lookups.append(request.digest)
+        key = digest(request.token) if request.token else request.digest
+        self.lookups.append(request.token or key)
         if self.lookup_gate is not None:
             await self.lookup_gate.wait()
-        if request.digest not in self.sessions:
-            raise session_invalid(request.digest)
-        return identity_pb2.LookupSessionResponse(session=self.sessions[request.digest], revision=self.revision)
+        if self.refusal is not None:
+            raise self.refusal
+        if key not in self.sessions:
+            raise session_invalid(key)
+        return identity_pb2.LookupSessionResponse(session=self.sessions[key], revision=self.revision)
 
     async def _touch(
         self, request: identity_pb2.TouchSessionsRequest, **_: object
