@@ -34,6 +34,8 @@ class Entry:
     begun: float = field(default_factory=time.monotonic)
     news: asyncio.Event = field(default_factory=asyncio.Event)
     """Set, and replaced by another, when the task changes."""
+    said: int = 0
+    """How often somebody here has changed what others may change as well; what was read before then is old."""
 
     def put(self, task: Task) -> None:
         """Let the task be so from now on, and wake those who watch it."""
@@ -42,7 +44,12 @@ class Entry:
             self.news.set()
             self.news = asyncio.Event()
 
+    def say(self, task: Task) -> None:
+        """Let the task be as somebody here has said in the store."""
+        self.said += 1
+        self.put(task)
+
     def part(self, ref: str, *, there: bool) -> None:
         """Take note of a subtask that has come or gone."""
         parts = set(self.task.subtasks) - {ref} | ({ref} if there else set())
-        self.put(replace(self.task, subtasks=tuple(sorted(parts))))
+        self.say(replace(self.task, subtasks=tuple(sorted(parts))))

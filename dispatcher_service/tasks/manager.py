@@ -69,7 +69,7 @@ class TaskManager(TaskReader):
         max_pending: int = 2000,
         times: TaskTimes | None = None,
     ) -> None:
-        super().__init__(store.tasks, times or TaskTimes())
+        super().__init__(store.tasks, store.changes, times or TaskTimes())
         self._store = store
         self._lease = lease
         self._max_pending = max_pending
@@ -160,7 +160,7 @@ class TaskManager(TaskReader):
         if not task.pending:
             self.note_part(task, there=False)
         elif entry is not None:
-            entry.put(replace(entry.task, destroy_requested=True))
+            entry.say(replace(entry.task, destroy_requested=True))
 
     def busy_sessions(self) -> frozenset[str]:
         """Return the digests of the sessions whose tasks are pending here: those are in use."""
@@ -195,6 +195,7 @@ class TaskManager(TaskReader):
             background.cancel()
         await asyncio.gather(*self._loops, *self._runners, return_exceptions=True)
         await self._telling.close()
+        await self._elsewhere.close()
         await self._writer.close()
 
     def _shut_down(self) -> None:
@@ -214,11 +215,12 @@ class TaskManager(TaskReader):
     async def watch(self) -> None:
         """Compare the store with what runs here: stop what other hosts wish, and end what does not run."""
         epoch = self._lease.epoch
+        said = {ref: entry.said for ref, entry in self._entries.items()}
         pending = await self._store.tasks.pending_of(self._lease.host_uuid, epoch, 2 * self._max_pending)
         for own in pending:
             entry = self._entries.get(own.ref)
             if entry is not None:
-                self._hear(entry, own)
+                self._hear(entry, own, current=entry.said == said.get(own.ref))
             else:
                 # Its first record was written after its caller had been told that it was not.
                 stray = await self._store.tasks.get(own.ref)
@@ -313,9 +315,9 @@ class TaskManager(TaskReader):
             if (entry := self._entries.get(ref)) is not None:
                 self._stop(entry)
 
-    def _hear(self, entry: Entry, own: OwnTask) -> None:
-        """Take over what others have changed of a task that runs here."""
-        if entry.task.pending:
+    def _hear(self, entry: Entry, own: OwnTask, *, current: bool) -> None:
+        """Take over what others have changed of a task that runs here, if it was read after the last change here."""
+        if entry.task.pending and current:
             task = replace(entry.task, other_config=own.other_config, destroy_requested=own.destroy_requested)
             entry.put(replace(task, subtasks=own.subtasks))
         if own.cancel_requested:

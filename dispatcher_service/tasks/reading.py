@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dispatcher_service.sessions.session import Session
+from dispatcher_service.store.changes import ChangeTable
 from dispatcher_service.store.tasks import TaskTable
 from dispatcher_service.tasks import edits
+from dispatcher_service.tasks.elsewhere import Elsewhere, News
 from dispatcher_service.tasks.entry import Entry
 from dispatcher_service.tasks.task import Origin, Task, owner_filter, task_invalid, visible
 from graft_common.errors import service_unavailable
@@ -34,6 +36,8 @@ class TaskTimes:
     """Between two collections of what is to be forgotten, and two looks while nothing runs."""
     save_wait: float = 10.0
     """The longest wait of a caller for an end to be written."""
+    elsewhere: float = 0.25
+    """Between two looks for changes of tasks that run on other hosts, while somebody follows one."""
     look: float = 5.0
     """Between two looks at whether somebody may still follow a task that does not change."""
 
@@ -41,8 +45,9 @@ class TaskTimes:
 class TaskReader:
     """Reads the tasks of all hosts."""
 
-    def __init__(self, table: TaskTable, times: TaskTimes) -> None:
+    def __init__(self, table: TaskTable, changes: ChangeTable, times: TaskTimes) -> None:
         self._table = table
+        self._elsewhere = Elsewhere(changes, times.elsewhere)
         self._times = times
         self._entries: dict[str, Entry] = {}
         """What runs here."""
@@ -98,29 +103,32 @@ class TaskReader:
             GraftError: HANDLE_INVALID [task, ref], when it is unknown, forgotten meanwhile, or another user's;
                 SERVICE_UNAVAILABLE, when this host shuts down; what `admitted` raises.
         """
-        seen, pause = None, _FIRST_LOOK
+        seen: Task | None = None
         session, asked = await admitted(), time.monotonic()
-        while True:
-            if time.monotonic() - asked >= self._times.look:
-                session, asked = await admitted(), time.monotonic()
-            entry = self._entries.get(ref)
-            task = await self.get(session, ref)
-            if task != seen:
-                seen, pause = task, _FIRST_LOOK
-                yield task
-            if not task.pending:
-                return
-            if self._closing:
-                raise service_unavailable("dispatcher", "it is shutting down")
-            if entry is None:
-                # It runs on another host, which tells nobody but the store.
-                await asyncio.wait({self._shut}, timeout=pause)
-                pause = min(2 * pause, _LAST_LOOK)
-            elif entry.task == seen:
-                news = asyncio.ensure_future(entry.news.wait())
-                signs: set[asyncio.Future[Any]] = {self._shut, entry.kept, news}
-                await asyncio.wait(signs, timeout=self._times.look, return_when=asyncio.FIRST_COMPLETED)
-                news.cancel()
+        with self._elsewhere.follow(ref) as elsewhere:
+            while True:
+                if time.monotonic() - asked >= self._times.look:
+                    session, asked = await admitted(), time.monotonic()
+                entry = self._entries.get(ref)
+                task = await self.get(session, ref)
+                if task != seen:
+                    seen = task
+                    yield task
+                if not task.pending:
+                    return
+                if self._closing:
+                    raise service_unavailable("dispatcher", "it is shutting down")
+                if entry is None or entry.task == seen:
+                    await self._wait_for_news(elsewhere if entry is None else entry.news)
+
+    async def _wait_for_news(self, news: News | asyncio.Event) -> None:
+        """Wait for a change, for the end of this host, or until it is time to look at the session again."""
+        told = asyncio.ensure_future(news.wait())
+        try:
+            signs: set[asyncio.Future[Any]] = {self._shut, told}
+            await asyncio.wait(signs, timeout=self._times.look, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            told.cancel()
 
     async def list(
         self,
@@ -152,4 +160,4 @@ class TaskReader:
     def note_config(self, ref: str, config: Mapping[str, str]) -> None:
         """Show at once what clients remember with a task that runs here."""
         if (entry := self._entries.get(ref)) is not None:
-            entry.put(replace(entry.task, other_config=config))
+            entry.say(replace(entry.task, other_config=config))

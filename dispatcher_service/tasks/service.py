@@ -16,12 +16,14 @@ from dispatcher_service.tasks import edits
 from dispatcher_service.tasks.manager import TaskManager
 from dispatcher_service.tasks.task import Origin, Task, TaskStatus
 from graft.dispatcher.v1 import task_pb2, task_pb2_grpc
-from graft_common.errors import GraftError, value_not_supported
+from graft_common.errors import GraftError, server_busy, value_not_supported
 from graft_common.rpc.context import REQUEST_ID, CallContext, metadata_value, peer_address
 from graft_common.rpc.service import RpcService
 
 MAX_PAGE = 1000
 DEFAULT_PAGE = 100
+MAX_WATCHES = 10_000
+"""Watchers of tasks on one host."""
 MAX_WAIT = 60.0
 """Seconds for which an answer waits for the end of a task."""
 
@@ -40,6 +42,7 @@ class TaskServicer:
         self._tasks = tasks
         self._sessions = sessions
         self._audit = audit
+        self._watching = 0
 
     def service(self) -> RpcService:
         """Return what a server needs."""
@@ -83,10 +86,16 @@ class TaskServicer:
         self, request: task_pb2.WatchTaskRequest, context: CallContext
     ) -> AsyncGenerator[task_pb2.WatchTaskResponse, None]:
         """Send a task whenever it has changed, as long as the caller has a session."""
+        if self._watching >= MAX_WATCHES:
+            raise server_busy(f"{MAX_WATCHES} tasks are watched on this host")
         following = self._tasks.follow(lambda: admit(self._sessions, context, "task.get_record"), request.ref)
-        async with aclosing(following) as changes:
-            async for task in changes:
-                yield task_pb2.WatchTaskResponse(task=task_message(task))
+        self._watching += 1
+        try:
+            async with aclosing(following) as changes:
+                async for task in changes:
+                    yield task_pb2.WatchTaskResponse(task=task_message(task))
+        finally:
+            self._watching -= 1
 
     async def CreateTask(  # noqa: N802  (gRPC's name)
         self, request: task_pb2.CreateTaskRequest, context: CallContext

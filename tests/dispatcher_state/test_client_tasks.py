@@ -347,3 +347,44 @@ async def test_a_shut_down_ends_the_watch(host):
             await host.tasks.drain(0)
 
     assert (await code_of(watch()))[0] == "SERVICE_UNAVAILABLE"
+
+
+async def test_many_who_follow_what_is_elsewhere_look_together(hosts, monkeypatch):
+    host = await hosts.add(times=replace(QUICK, look=3600.0))
+    reads, read = 0, host.store.tasks.find
+    refs = [str(await ask(host, "task.create", "x", "")) for _ in range(20)]
+
+    async def find(refs):
+        nonlocal reads
+        reads += 1
+        return await read(refs)
+
+    monkeypatch.setattr(host.store.tasks, "find", find)
+
+    async def admitted() -> Session:
+        return ANNA
+
+    seen: set[str] = set()
+
+    async def watch(ref: str) -> None:
+        async for task in host.tasks.follow(admitted, ref):
+            seen.add(f"{ref} {task.progress}")
+
+    watching = [asyncio.create_task(watch(ref)) for ref in refs]
+
+    async def begun() -> bool:
+        return len(seen) == len(refs)
+
+    await until("all to watch", begun)
+    for step in range(1, 11):
+        await ask(host, "task.set_progress", refs[0], step / 10)
+
+    async def told() -> bool:
+        return f"{refs[0]} 1.0" in seen
+
+    await until("the last change", told)
+    # Each at first, each once more since it may have changed while the looking began, and what has changed.
+    assert reads <= 2 * len(refs) + 10
+    for ref in refs:
+        await ask(host, "task.set_status", ref, "success")
+    await asyncio.gather(*watching)

@@ -23,7 +23,7 @@ from dispatcher_service.tasks.reading import TaskTimes
 from dispatcher_service.tasks.task import Task
 from graft_common.values import Value
 
-QUICK = TaskTimes(kill_grace=1.0, watch=0.02, collect=0.05, save_wait=5.0)
+QUICK = TaskTimes(kill_grace=1.0, watch=0.02, collect=0.05, save_wait=5.0, elsewhere=0.02)
 PATIENT = LeaseTimes(lease=60.0, heartbeat=30.0)
 
 
