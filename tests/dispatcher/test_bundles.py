@@ -113,7 +113,9 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 async def begin(shelf: Shelf, root: Path) -> Keeping:
     registry: Any = SimpleNamespace(FetchMethodBundle=shelf.fetch)
     nothing: Any = SimpleNamespace()
-    loader = Loader(RegistryClients(nothing, registry, nothing, nothing, nothing, nothing), "token", BundleCache(root))
+    loader = Loader(
+        RegistryClients(nothing, registry, nothing, nothing, nothing, nothing, nothing), "token", BundleCache(root)
+    )
     holds = Holds()
 
     def take(bundles: Sequence[LinkedBundle], notes: Sequence[Noted] = ()) -> None:
