@@ -225,6 +225,9 @@ def test_tasks(call: Graft) -> None:
     done = call("tasks", "wait", ref)
     assert done.returncode == 1
     assert "TASK_CANCELLED" in done.stderr
+    done = call("tasks", "watch", ref)
+    assert (done.returncode, done.stdout.splitlines()) == (1, ["cancelled 100%"])
+    assert "TASK_CANCELLED" in done.stderr
     assert call("tasks", "destroy", ref).returncode == 0
     done = call("tasks", "show", ref)
     assert (done.returncode, "HANDLE_INVALID" in done.stderr) == (1, True)
