@@ -31,7 +31,7 @@ from benchmarks.services import PARTS, Service, graft
 TIMEOUT = 60.0
 """Seconds that a watcher asks for, as the npm client does."""
 PATIENCE = 60.0
-WRITERS = 16
+WRITERS = 32
 """Clients that make events, each one call at a time."""
 SPAN = 10_000.0
 """Seconds that a progress of 1 stands for: progress tells when it was set."""
