@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
 import urllib.request
 import xmlrpc.client
@@ -15,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from support.npm import npm_package
 from support.running import ADMIN, PASSWORD, Platform, make_platform, wait_until
 
 pytestmark = pytest.mark.e2e
@@ -59,32 +58,7 @@ def platform(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 @pytest.fixture(scope="session")
 def xen_api(request: pytest.FixtureRequest) -> Path:
     """Return the folder in which npm has installed the client, once for all runs of the tests."""
-    node = shutil.which("node")
-    if node is None or shutil.which("npm") is None:
-        pytest.skip("Node and npm are not installed (Debian: nodejs, npm)")
-    version = subprocess.run([node, "--version"], capture_output=True, text=True, timeout=60, check=True).stdout
-    if int(version.removeprefix("v").split(".")[0]) < NODE:
-        pytest.skip(f"Node is older than {NODE}")
-    cache: pytest.Cache = request.config.cache
-    found = cache.mkdir("npm") / XEN_API
-    if found.is_dir():
-        return found
-    draft = cache.mkdir("npm") / f"draft-{os.getpid()}"
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir()
-    command = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline", XEN_API]
-    try:
-        done = subprocess.run(command, cwd=draft, capture_output=True, text=True, timeout=120, check=False)
-    except subprocess.TimeoutExpired:
-        pytest.skip(f"npm could not fetch {XEN_API} within two minutes")
-    if done.returncode != 0:
-        pytest.skip(f"npm could not fetch {XEN_API}: {done.stderr[-300:]}")
-    try:
-        draft.rename(found)
-    except OSError:
-        # Another worker was first.
-        shutil.rmtree(draft)
-    return found
+    return npm_package(request.config.cache, XEN_API, NODE)
 
 
 def walk(folder: Path, platform: Platform, what: str) -> list[dict[str, Any]]:
