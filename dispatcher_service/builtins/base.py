@@ -116,11 +116,18 @@ class Builtin:
     """What it is for, in one sentence."""
     told: Callable[[Sequence[Value]], tuple[Argument, ...]] | None = None
     """Says what the audit is to tell of its parameters, checked as the handler's are, besides their names."""
+    recorded: bool = True
+    """Whether calls that have not failed leave an audit record; those that wait for events do not (xapi,
+    rbac_audit.ml): a few watchers would soon leave no room for anything else."""
 
     @property
     def required(self) -> int:
         """How many parameters a caller must send."""
         return sum(not param.optional for param in self.params)
+
+    def leaves_record(self, outcome: str) -> bool:
+        """Tell whether a call that has ended so leaves an audit record."""
+        return self.recorded or outcome not in {"OK", "CANCELLED"}
 
 
 BuiltinTable = Mapping[str, Builtin]

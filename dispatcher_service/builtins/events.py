@@ -54,6 +54,7 @@ def event_builtins(hub: EventHub, registered: Registered) -> BuiltinTable:
             READ_ONLY,
             (classes, Param("token"), Param("timeout", ParamType.FLOAT)),
             "Return what has happened since a token, as soon as there is something.",
+            recorded=False,
         ),
         "event.inject": Builtin(
             inject, READ_ONLY, (Param("class"), Param("ref")), "Have an object told again to all who watch it."
@@ -62,7 +63,11 @@ def event_builtins(hub: EventHub, registered: Registered) -> BuiltinTable:
         "event.register": Builtin(register, READ_ONLY, (classes,), "Have `event.next` tell of classes."),
         "event.unregister": Builtin(unregister, READ_ONLY, (classes,), "Have `event.next` tell of classes no more."),
         "event.next": Builtin(
-            next_events, READ_ONLY, (), "Return what has happened since the last time, as soon as there is something."
+            next_events,
+            READ_ONLY,
+            (),
+            "Return what has happened since the last time, as soon as there is something.",
+            recorded=False,
         ),
     }
 

@@ -42,7 +42,6 @@ _log = structlog.get_logger("graft.calls")
 _DENIALS = frozenset({"SESSION_INVALID", "RBAC_PERMISSION_DENIED"})
 _ECHO = "system.isAlive:"
 
-
 Result = TypeVar("Result")
 _Begin = Callable[[CallerContext, TaskExecution], Awaitable[Result]]
 """Lets a task begin what it is given."""
@@ -344,7 +343,8 @@ class Calls:
             user_uuid=session.user_uuid if session else "",
             arguments=_arguments(call),
         )
-        self._audit.record(record)
+        if call.builtin is None or call.builtin.leaves_record(outcome):
+            self._audit.record(record)
         metrics.count(record, call.source, call.meter.exceeded)
         if _log.is_enabled_for(logging.INFO):
             _tell(record, call.meter)

@@ -441,6 +441,14 @@ async def test_the_wait_for_a_turn_ends_with_the_callers_deadline(site: Site) ->
     await asyncio.gather(*waiting, return_exceptions=True)
 
 
+async def test_of_watching_only_what_fails_is_recorded(site: Site) -> None:
+    await site.call("event.from", ["*"], "", 0.0)
+    await site.error("event.from", ["*"], "no token", 0.0)
+    await site.call("event.get_current_id")
+    records = {(record.action, record.outcome) for record in await site.records()}
+    assert records == {("event.from", "EVENT_FROM_TOKEN_PARSE_FAILURE"), ("event.get_current_id", "OK")}
+
+
 async def test_every_call_is_recorded_and_none_tells_a_secret(site: Site, capfd: pytest.CaptureFixture[str]) -> None:
     site.drop_in("Echo.it")
     await site.call("Echo.it", "a secret")
