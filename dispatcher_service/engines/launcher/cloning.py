@@ -219,6 +219,8 @@ class CloningLauncher(Launcher):
             call.started, call.code, call.signal, call.error = not report.error, *report[1:4]
             call.cpu, call.maxrss = report.cpu, report.maxrss
             call.reported = True
+            if call.reaped:
+                continue  # there is nothing left to wait for: `reaped` tells of it
             if len(self.dying) < MAX_DYING:
                 self.finish(call)
             else:

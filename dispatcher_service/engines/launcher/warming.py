@@ -20,12 +20,13 @@ from dispatcher_service.engines.launcher import zygotes
 from dispatcher_service.engines.launcher.call import Call
 from dispatcher_service.engines.launcher.cgroups import Cgroups
 from dispatcher_service.engines.launcher.cloning import MAX_DYING, CloningLauncher
+from dispatcher_service.engines.launcher.interpreters import Kind, kind_of
 from dispatcher_service.engines.launcher.native import NativeStarter
 from dispatcher_service.engines.launcher.processes import receive
 from dispatcher_service.engines.launcher.spares import LIFE, Spare
 from dispatcher_service.engines.launcher.wire import JOIN
 from dispatcher_service.engines.launcher.zygote.waiting import MAX_DESCRIPTORS, SPACES
-from dispatcher_service.engines.launcher.zygotes import Kind, Profile, Zygote
+from dispatcher_service.engines.launcher.zygotes import Profile, Zygote
 
 
 class WarmingLauncher(CloningLauncher):
@@ -88,7 +89,7 @@ class WarmingLauncher(CloningLauncher):
         """The zygote that serves a call; None where there is none, or not yet."""
         if "script" not in request or request["network"] != self.native.network:
             return None
-        kind = zygotes.kind_of(request, tree, self.profile.environment["PATH"])
+        kind = kind_of(request, tree, self.profile.environment["PATH"])
         if kind is None:
             return None
         zygote = self.zygotes.get(kind)
