@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -63,6 +63,10 @@ async def _no_access() -> Access:
     return NO_ACCESS
 
 
+def _no_version() -> Hashable:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Execution:
     """One run of an executable to be."""
@@ -83,6 +87,8 @@ class Execution:
     """Whether a warm interpreter may start it."""
     residence: Residence | None = None
     """How the processes stay that are to answer it; None where each call has a process of its own."""
+    version: Callable[[], Hashable] = _no_version
+    """Tells what is in force of all that decides what it runs and may reach, for processes that stay."""
     check: Callable[[Value], Value] = as_it_is
     """Returns what the caller is to get of the answer; raises GraftError where it must not get that."""
     access: Callable[[], Awaitable[Access]] = _no_access
@@ -134,6 +140,9 @@ class Runner:
             places=self._places(execution.residence),
         )
         async with turn:
+            residence = execution.residence if self._residents.enabled else None
+            # Asked before what it tells of, so that what changes meanwhile does not go unnoticed.
+            version = None if residence is None else execution.version()
             with self._folder(execution) as (tree, mount_at, hold):
                 access = await _access(execution, mount_at)
                 if self._stopping:
@@ -153,10 +162,10 @@ class Runner:
                 self._running.add(command.call_id)
                 try:
                     with span("graft.run", **{"graft.method": execution.method}):
-                        if execution.residence is None or not self._residents.enabled:
+                        if residence is None:
                             outcome = await self._engine.run(command)
                         else:
-                            outcome = await self._residents.run(execution.method, command, execution.residence, hold)
+                            outcome = await self._residents.run(execution.method, command, residence, hold, version)
                 finally:
                     self._running.discard(command.call_id)
         if outcome.verdict is Verdict.NOT_STARTED:

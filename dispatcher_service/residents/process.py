@@ -101,6 +101,8 @@ class Process:
         self._ping = 0
         self.asked = 0.0
         """When it was last asked whether it is well."""
+        self._begun = False
+        """Whether its task runs, and hears of it when it is cancelled."""
         self._ended = False
         """Whether nothing of it runs any more."""
         self._timers: dict[str, asyncio.TimerHandle] = {}
@@ -141,10 +143,16 @@ class Process:
         return len(self._under_way) + self.reserved
 
     async def _live(self, command: Command, ends: Ends) -> None:
+        self._begun = True
+        outcome = Outcome(Verdict.KILLED)
         try:
-            outcome = await self._engine.run(command)
-        except asyncio.CancelledError:  # by `kill`, before it ran
-            outcome = Outcome(Verdict.KILLED)
+            if self._cause is None:
+                outcome = await self._engine.run(command)
+        except asyncio.CancelledError:  # by `kill`, before its engine knew of it
+            pass
+        except Exception:  # noqa: BLE001  (whatever it is, calls and the process's place must not wait for ever)
+            _log.exception("resident.crashed", process=self.name)
+            outcome = Outcome(Verdict.NOT_STARTED, reason="the dispatcher has made a mistake; its log tells more")
         finally:
             ends.close()
             self._folder.close()
@@ -199,7 +207,7 @@ class Process:
             self._cause = Cause(label, verdict, reason)
             self.label = label
         self.state = State.LEAVING
-        if not self._ended and not self._engine.kill(self.name):
+        if self._begun and not self._ended and not self._engine.kill(self.name):
             self._task.cancel()
 
     def ping(self) -> None:
