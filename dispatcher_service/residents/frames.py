@@ -65,7 +65,8 @@ class Decoder:
         """The beginning of a line."""
         self._kind = b""
         self._call = 0
-        self._parts: list[bytes] = []
+        self._body = bytearray()
+        """The beginning of a body."""
         self._missing = 0
         """Bytes of a body that are still to come."""
 
@@ -82,11 +83,11 @@ class Decoder:
         """
         if self._missing:
             part = data[: self._missing]
-            self._parts.append(part)
+            self._body += part
             self._missing -= len(part)
             if self._missing:
                 return
-            body, self._parts = b"".join(self._parts), []
+            body, self._body = bytes(self._body), bytearray()
             yield Frame(self._kind, self._call, body)
             data = data[len(part) :]
         if self._line:
@@ -105,7 +106,7 @@ class Decoder:
             body = data[place : place + size]
             place += size
             if place > end:
-                self._kind, self._call, self._parts, self._missing = kind, call, [body], place - end
+                self._kind, self._call, self._body, self._missing = kind, call, bytearray(body), place - end
                 return
             yield Frame(kind, call, body)
 
