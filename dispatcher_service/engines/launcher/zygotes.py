@@ -106,6 +106,12 @@ class Zygote:
         let_go, self.waiting = self.waiting[wanted:], self.waiting[:wanted]
         return let_go
 
+    def is_stuck(self, now: float) -> bool:
+        """Whether it has taken longer than anything does that goes well."""
+        if not self.ready:
+            return now >= self.started_at + START_SECONDS
+        return self.asked_at != 0 and now >= self.asked_at + ANSWER_SECONDS
+
     def has_changed(self) -> bool:
         """Whether the interpreter, or a module that it has imported, is another one now."""
         if signature_of(self.kind.path) != self.signature:
@@ -143,6 +149,14 @@ class Zygote:
             spare.close()
         self.waiting.clear()
         self.joining.clear()
+
+
+class Asked(NamedTuple):
+    """A sandbox that is asked for its namespaces, for a zygote's child."""
+
+    zygote: Zygote
+    spare: Spare
+    at: float
 
 
 class Profile(NamedTuple):
