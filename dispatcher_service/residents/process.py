@@ -199,12 +199,19 @@ class Process:
             self.state, self.label = State.LEAVING, label
             self._close_if_done()
 
-    def kill(self, label: str, verdict: Verdict, reason: str) -> None:
-        """End it now; its calls are told the verdict and the reason, unless something was the matter before."""
+    def kill(self, label: str, verdict: Verdict, reason: str, logged: str | None = None) -> None:
+        """End it now; its calls are told the verdict and the reason, unless something was the matter before.
+
+        Args:
+            label: why, in a word.
+            verdict: what calls are told.
+            reason: the same.
+            logged: what the log has of the reason, where that is not all of it.
+        """
         if self.state is State.OVER:
             return
         if self._cause is None:
-            self._cause = Cause(label, verdict, reason)
+            self._cause = Cause(verdict, reason, reason if logged is None else logged)
             self.label = label
         self.state = State.LEAVING
         if self._begun and not self._ended and not self._engine.kill(self.name):
@@ -292,9 +299,9 @@ class Process:
             if call is not None:
                 usage = Usage(wall=self._loop.time() - call.began)
                 call.tell(Outcome(Verdict.OUTPUT_EXCEEDED, usage=usage, reason=str(error)))
-            self.kill("protocol", Verdict.BROKE_OFF, str(error))
+            self.kill("protocol", Verdict.BROKE_OFF, str(error), error.fault)
         except FrameError as error:
-            self.kill("protocol", Verdict.BROKE_OFF, str(error))
+            self.kill("protocol", Verdict.BROKE_OFF, str(error), error.fault)
 
     def _heed(self, got: Frame) -> None:
         """Act on a frame.
@@ -305,7 +312,7 @@ class Process:
         if got.kind in (frames.ANSWER, frames.FAILED) and self.concurrency:
             call = self._under_way.pop(got.call, None)
             if call is None:
-                raise FrameError(f"it answers the call {got.call}, which is not under way: {frames.shown(frame(*got))}")
+                raise FrameError(f"it answers the call {got.call}, which is not under way", frame(*got))
             self.life.calls += 1
             self.life.last = now = self._loop.time()
             if not call.let_go:
@@ -322,7 +329,7 @@ class Process:
                 self.life.last = self._loop.time()
                 self._owner.freed(self)
         else:
-            raise FrameError(f"it has written what it was not asked for: {frames.shown(frame(*got))}")
+            raise FrameError("it has written what it was not asked for", frame(*got))
 
     def _outcome_of(self, got: Frame, call: UnderWay, now: float) -> Outcome:
         usage = Usage(wall=now - call.began)
@@ -385,7 +392,7 @@ class Process:
             "resident.ended",
             process=self.name,
             why=self.label,
-            reason=self._cause.reason if self._cause is not None else outcome.reason,
+            reason=self._cause.logged if self._cause is not None else outcome.reason,
             verdict=outcome.verdict.value,
             exit_code=outcome.exit_code,
             signal=outcome.signal,

@@ -191,6 +191,16 @@ async def test_misbehaviour_ends_it_and_the_calls_under_way(site: Site, text: st
     assert site.residents.status("A.serve").started == 2
 
 
+async def test_what_a_process_has_written_is_not_logged(site: Site) -> None:
+    with capture_logs() as logs:
+        outcome = await site.outcome("raw OpaqueRef:4711\n")
+        assert "OpaqueRef:4711" in outcome.reason
+        await site.until(lambda: any(log["event"] == "resident.ended" for log in logs))
+    [end] = [log for log in logs if log["event"] == "resident.ended"]
+    assert (end["why"], end["reason"]) == ("protocol", "it has written what is no frame")
+    assert "OpaqueRef" not in str(logs)
+
+
 async def test_an_answer_has_a_limit(site: Site) -> None:
     outcome = await site.outcome("raw answer 1 99999999\n")
     assert outcome.verdict is Verdict.OUTPUT_EXCEEDED
