@@ -202,11 +202,7 @@ class Process:
     def kill(self, label: str, verdict: Verdict, reason: str, logged: str | None = None) -> None:
         """End it now; its calls are told the verdict and the reason, unless something was the matter before.
 
-        Args:
-            label: why, in a word.
-            verdict: what calls are told.
-            reason: the same.
-            logged: what the log has of the reason, where that is not all of it.
+        The log has the reason too, or another one that is given for it.
         """
         if self.state is State.OVER:
             return
