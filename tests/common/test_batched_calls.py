@@ -252,6 +252,24 @@ async def test_what_breaks_is_told_and_never_done_twice() -> None:
         assert servicer.streams > streams
 
 
+async def test_what_breaks_while_calls_are_sent_is_told_the_same_way() -> None:
+    servicer = New()
+    async with (
+        serving(servicer) as (_, port),
+        relay(port) as between,
+        calling(between.address) as client,
+    ):
+        await streaming(client, servicer)
+        lost = [asyncio.create_task(invoke(client, "wait", bytes(LARGE // 2))) for _ in range(200)]
+        await until(lambda: servicer.running >= 1)
+        between.cut()
+        await until(lambda: servicer.cancelled >= 1)
+        servicer.go_on.set()
+        ends = await asyncio.gather(*lost, return_exceptions=True)
+        assert {tuple(end.error_info()) for end in ends if isinstance(end, GraftError)} == {tuple(AWAY)}
+        assert {end for end in ends if not isinstance(end, GraftError)} <= {bytes(LARGE // 2)}, "sent by another way"
+
+
 @pytest.mark.parametrize("size", [LARGE // 1000 + 1, 1500])
 async def test_large_answers_come_in_parts_and_whole(size: int) -> None:
     servicer = New()
