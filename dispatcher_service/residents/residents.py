@@ -150,6 +150,8 @@ class Residents:
 
     def _look(self) -> None:
         self._timer = None
+        # However this ends: nobody else looks after them.
+        self._look_soon()
         now = asyncio.get_running_loop().time()
         for method, processes in list(self._methods.items()):
             processes.look(self._version(method))
@@ -157,5 +159,6 @@ class Residents:
             if not (processes.living or processes.leaving or status.waiting) and now - processes.last > FORGET_SECONDS:
                 processes.close(_STOPPING)
                 del self._methods[method]
-        if self._methods:
-            self._look_soon()
+        if not self._methods and self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

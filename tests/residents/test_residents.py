@@ -294,6 +294,24 @@ async def test_idle_ones_are_let_go(site: Site, monkeypatch: pytest.MonkeyPatch)
     await site.until(lambda: site.residents.status("A.serve").last_end == "idle")
 
 
+async def test_they_are_looked_after_again_whatever_has_gone_wrong_once(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(residents, "LOOK_SECONDS", 0.01)
+    faults: list[LookupError] = []
+
+    def version(_method: str) -> int:
+        if not faults:
+            faults.append(LookupError("a mistake"))
+            raise faults[0]
+        return site.version
+
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
+    pid = await site.call("pid", Residence(idle=0.2))
+    monkeypatch.setattr(site.residents, "_version", version)
+    await site.until(lambda: not psutil.pid_exists(int(pid)))
+
+
 async def test_another_folder_brings_another_process(site: Site, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
