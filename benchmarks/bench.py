@@ -213,9 +213,11 @@ class Bench:
     def half(self, kind: str, peak: float) -> tuple[float, float]:
         """Return p50 and p99, in milliseconds, under half of a load that is given in calls a second."""
         told(f"{LABELS[kind]}, {HALF} load: {peak / 2:.0f} calls a second")
-        load = generate(
+        load = self._generator(
             replace(self.order(EMBEDDED, kind), clients=SOAK_CLIENTS, seconds=self._options.half, rate=peak / 2)
         )
+        if load.errors:
+            told(f"{load.errors} wrong answers, the first: {load.example}")
         ordered = sorted(load.latencies)
         return percentile(ordered, 0.5) * 1000, percentile(ordered, 0.99) * 1000
 

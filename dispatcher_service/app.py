@@ -266,10 +266,7 @@ class DispatcherApp:
     def _version(self, method: str) -> Hashable:
         """Return all that decides what a call of a method runs and may reach."""
         target = self.declarations.in_force.target(method)
-        if target is None or not target.origin.available:
-            return None
-        tree = self._dropins.tree if target.bundle is None else target.bundle.tree
-        return tree, target.executable, target.method, self._access.standing(target).in_force
+        return None if target is None or not target.origin.available else self._calls.version_of(target)
 
     def _methods_if_ready(self) -> list[MethodInfo]:
         if self._draining:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from functools import cache
 
 from opentelemetry import context, propagate, trace
 from opentelemetry.trace import INVALID_SPAN, ProxyTracerProvider, Span, SpanKind
@@ -66,6 +67,10 @@ def outgoing() -> tuple[tuple[str, str], ...]:
     return tuple(headers.items())
 
 
+@cache
 def _is_seen() -> bool:
-    """Tell whether anything takes spans; where nothing does, to make them costs more than the rest of a request."""
+    """Tell whether anything takes spans; where nothing does, to make them costs more than the rest of a request.
+
+    It is found out once, since that looks into the environment: a provider is set before the first request.
+    """
     return type(trace.get_tracer_provider()) is not ProxyTracerProvider

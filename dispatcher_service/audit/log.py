@@ -115,7 +115,6 @@ class AuditLog:
             self._dropped(self._taken - self._settled)
 
     async def _run(self) -> None:
-        delay = 0.1
         while True:
             await self._wake.wait()
             self._wake.clear()
@@ -126,30 +125,35 @@ class AuditLog:
             taken = self._taken
             while self._queue and self._settled < taken:
                 group = [self._queue.popleft() for _ in range(min(len(self._queue), self._bounds.group))]
-                while not await self._write(group):
-                    await asyncio.sleep(delay)
-                    delay = min(2 * delay, 5.0)
-                delay = 0.1
+                await self._write(group)
                 self._settled += len(group)
                 self._overflowing = False
                 async with self._progress:
                     self._progress.notify_all()
 
-    async def _write(self, group: Sequence[CallRecord]) -> bool:
-        """Write a group, and tell whether it is done with; False when the store does not answer."""
-        try:
-            await self._store.calls.append(self._host_ref, group)
-            await self._trim(len(group))
-        except Exception as error:  # noqa: BLE001  (the writer must outlive whatever a record holds)
-            if isinstance(error, GraftError) and not await self._store.reachable():
-                return False
-            if len(group) > 1:
-                for record in group:
-                    await self._write([record])
-                return True
-            _log.error("audit.unwritable", action=group[0].action, reason=str(error))
+    async def _write(self, group: Sequence[CallRecord]) -> None:
+        """Write a group, however long the store does not answer; a record that it refuses is dropped."""
+        delay = 0.1
+        while True:
+            try:
+                await self._store.calls.append(self._host_ref, group)
+                break
+            except Exception as error:  # noqa: BLE001  (the writer must outlive whatever a record holds)
+                if not isinstance(error, GraftError) or await self._store.reachable():
+                    await self._write_singly(group, str(error))
+                    return
+            await asyncio.sleep(delay)
+            delay = min(2 * delay, 5.0)
+        await self._trim(len(group))
+
+    async def _write_singly(self, group: Sequence[CallRecord], reason: str) -> None:
+        """Write what was refused together, so that one record takes no other with it."""
+        if len(group) == 1:
+            _log.error("audit.unwritable", action=group[0].action, reason=reason)
             self._dropped(1)
-        return True
+            return
+        for record in group:
+            await self._write([record])
 
     async def _trim(self, written: int) -> None:
         self._untrimmed += written

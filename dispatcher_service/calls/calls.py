@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -156,6 +156,11 @@ class Calls:
         `CallRequest.read` and `CallResult.declared`.
         """
         return _declaration(self._declarations.in_force, method)
+
+    def version_of(self, target: Target) -> Hashable:
+        """Return all that decides what a call runs that goes to a target, and what it may reach."""
+        tree = self._dropins.tree if target.bundle is None else target.bundle.tree
+        return tree, target.executable, target.method, self._access.standing(target).in_force
 
     def busy_sessions(self) -> frozenset[str]:
         """Name the digests of the sessions whose calls are running."""
@@ -315,6 +320,7 @@ class Calls:
             limits=NO_LIMITS if call.checks is None else call.checks.method.limits,
             zygote=call.checks is None or call.checks.method.zygote,
             residence=None if call.checks is None else _residence(call.checks.method),
+            version=partial(self.version_of, target),
             check=as_it_is if call.checks is None else call.checks.result,
             access=partial(self._access.give, target),
             seconds=left,

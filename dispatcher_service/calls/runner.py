@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -51,6 +51,8 @@ class ExecutionMeter:
     """What it was given beyond its sandbox."""
 
 
+Channel = Callable[[], AbstractContextManager[Path]]
+"""Makes the FIFO of a call, as long as the call runs."""
 NO_LIMITS = MethodLimits()
 """Those of a method that asks for none."""
 
@@ -64,8 +66,8 @@ async def _no_access() -> Access:
     return NO_ACCESS
 
 
-Channel = Callable[[], AbstractContextManager[Path]]
-"""Makes the FIFO of a call, as long as the call runs."""
+def _no_version() -> Hashable:
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,8 @@ class Execution:
     """Whether a warm interpreter may start it."""
     residence: Residence | None = None
     """How the processes stay that are to answer it; None where each call has a process of its own."""
+    version: Callable[[], Hashable] = _no_version
+    """Tells what is in force of all that decides what it runs and may reach, for processes that stay."""
     check: Callable[[Value], Value] = as_it_is
     """Returns what the caller is to get of the answer; raises GraftError where it must not get that."""
     access: Callable[[], Awaitable[Access]] = _no_access
@@ -143,6 +147,8 @@ class Runner:
         async with turn:
             residence = execution.residence if self._residents.enabled else None
             channel = execution.channel if residence is None else None
+            # Asked before what it tells of, so that what changes meanwhile does not go unnoticed.
+            version = None if residence is None else execution.version()
             with (
                 self._folder(execution) as (tree, mount_at, hold),
                 contextlib.nullcontext() if channel is None else channel() as fifo,
@@ -171,7 +177,7 @@ class Runner:
                         if residence is None:
                             outcome = await self._engine.run(command)
                         else:
-                            outcome = await self._residents.run(execution.method, command, residence, hold)
+                            outcome = await self._residents.run(execution.method, command, residence, hold, version)
                 finally:
                     self._running.discard(command.call_id)
         if outcome.verdict is Verdict.NOT_STARTED:

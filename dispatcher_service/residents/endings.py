@@ -33,9 +33,9 @@ class UnderWay:
 class Cause:
     """Why a process is killed: for the log, and for the calls that it takes along."""
 
-    label: str
     verdict: Verdict
     reason: str
+    logged: str
 
 
 def end_for_calls(outcome: Outcome, cause: Cause | None, said: bytes, *, served: bool, within: bool) -> Outcome:

@@ -36,14 +36,23 @@ class Frame(NamedTuple):
 
 
 class FrameError(ValueError):
-    """A process has broken the protocol; the text says how, and quotes it."""
+    """A process has broken the protocol; the text says how, and quotes it.
+
+    Args:
+        fault: says how; what is quoted may be anything, a session too, and is nothing for logs.
+        written: what it has written.
+    """
+
+    def __init__(self, fault: str, written: bytes) -> None:
+        super().__init__(f"{fault}: {_shown(written)}")
+        self.fault = fault
 
 
 class AnswerTooLongError(FrameError):
     """An answer is longer than its call may write."""
 
-    def __init__(self, text: str, call: int) -> None:
-        super().__init__(text)
+    def __init__(self, fault: str, written: bytes, call: int) -> None:
+        super().__init__(fault, written)
         self.call = call
 
 
@@ -65,7 +74,8 @@ class Decoder:
         """The beginning of a line."""
         self._kind = b""
         self._call = 0
-        self._parts: list[bytes] = []
+        self._body = bytearray()
+        """The beginning of a body."""
         self._missing = 0
         """Bytes of a body that are still to come."""
 
@@ -82,11 +92,11 @@ class Decoder:
         """
         if self._missing:
             part = data[: self._missing]
-            self._parts.append(part)
+            self._body += part
             self._missing -= len(part)
             if self._missing:
                 return
-            body, self._parts = b"".join(self._parts), []
+            body, self._body = bytes(self._body), bytearray()
             yield Frame(self._kind, self._call, body)
             data = data[len(part) :]
         if self._line:
@@ -97,7 +107,7 @@ class Decoder:
             if found is None:
                 self._line = data[place : place + MAX_LINE]
                 if len(self._line) == MAX_LINE or b"\n" in self._line:
-                    raise FrameError(f"it has written what is no frame: {shown(data[place:])}")
+                    raise FrameError("it has written what is no frame", data[place:])
                 return
             kind, call, size = found[1], int(found[2]), int(found[3])
             self._check(found[0], kind, call, size)
@@ -105,17 +115,17 @@ class Decoder:
             body = data[place : place + size]
             place += size
             if place > end:
-                self._kind, self._call, self._parts, self._missing = kind, call, [body], place - end
+                self._kind, self._call, self._body, self._missing = kind, call, bytearray(body), place - end
                 return
             yield Frame(kind, call, body)
 
     def _check(self, line: bytes, kind: bytes, call: int, size: int) -> None:
         if size <= self._most[kind]:
             return
-        text = f"it has begun a frame that is too long, at most {self._most[kind]} bytes: {shown(line)}"
+        fault = f"it has begun a frame that is too long, at most {self._most[kind]} bytes"
         if kind == ANSWER:
-            raise AnswerTooLongError(text, call)
-        raise FrameError(text)
+            raise AnswerTooLongError(fault, line, call)
+        raise FrameError(fault, line)
 
 
 def concurrency_of(hello: Frame) -> int:
@@ -125,19 +135,18 @@ def concurrency_of(hello: Frame) -> int:
         FrameError: its first frame is no hello, or of another version.
     """
     if hello.kind != HELLO or hello.call != 0:
-        raise FrameError(f"its first frame is no hello: {shown(frame(*hello))}")
+        raise FrameError("its first frame is no hello", frame(*hello))
     lines = hello.body.decode("ascii", "replace").splitlines()
     found = {match[1]: match[2] for match in map(_HELLO_LINE.fullmatch, lines) if match is not None}
     if len(found) != len(lines):
-        raise FrameError(f"its hello is not lines of name=value: {shown(hello.body)}")
+        raise FrameError("its hello is not lines of name=value", hello.body)
     if found.get("version") != str(VERSION):
-        raise FrameError(f"its hello has no version={VERSION}: {shown(hello.body)}")
+        raise FrameError(f"its hello has no version={VERSION}", hello.body)
     text = found.get("concurrency", "1")
     if not _COUNT.fullmatch(text):
-        raise FrameError(f"the concurrency of its hello is no number from 1 to 999999: {shown(hello.body)}")
+        raise FrameError("the concurrency of its hello is no number from 1 to 999999", hello.body)
     return int(text)
 
 
-def shown(data: bytes) -> str:
-    """Quote the beginning of what a process has written."""
+def _shown(data: bytes) -> str:
     return repr(data[:_MAX_SHOWN]).removeprefix("b") + ("…" if len(data) > _MAX_SHOWN else "")

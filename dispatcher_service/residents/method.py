@@ -70,6 +70,8 @@ class Processes:
         self._folder = ExitStack()
         self._hold: Hold = nullcontext
         self._version: Hashable = None
+        self._outdated = False
+        """Whether something else is in force than what its processes are of."""
         self.living: list[Process] = []
         """Those that serve, or are to."""
         self.leaving: set[Process] = set()
@@ -111,14 +113,14 @@ class Processes:
             command: as of one call; its input is not kept.
             residence: how they stay.
             hold: keeps its folder, which is held now.
-            version: what is in force for the method.
+            version: what was in force for the method when the command was made.
         """
         for process in list(self.living):
             self._send_off(process, "changed")
         self._folder.close()
         self._folder.enter_context(hold())
         self._command, self._residence, self._hold = replace(command, stdin=b""), residence, hold
-        self._version = version
+        self._version, self._outdated = version, False
         self._deaths, self._not_before = 0, 0.0
         self._start_missing()
 
@@ -203,11 +205,12 @@ class Processes:
             version: what is in force for the method; where that has changed, all make room.
         """
         if version != self._version:
-            self._version = version
+            self._version, self._outdated = version, True
             self.send_off_all("changed")
-            self._start_missing()
-            if not self._waiting:
-                self._forget()
+        if self._outdated and not self._waiting:
+            # What those have started who still waited goes too.
+            self.send_off_all("changed")
+            self._forget()
         now = self._loop.time()
         for process in list(self.living):
             why = life.reason_to_end(process.life, self._residence, now, busy=bool(process.busy))
@@ -215,6 +218,7 @@ class Processes:
                 self._send_off(process, why)
             elif now - max(process.life.last, process.asked) >= PING_SECONDS:
                 process.ping()
+        self._start_missing()
 
     def send_off_all(self, why: str) -> None:
         """Have all end as soon as they have nothing to do."""

@@ -101,6 +101,8 @@ class Process:
         self._ping = 0
         self.asked = 0.0
         """When it was last asked whether it is well."""
+        self._begun = False
+        """Whether its task runs, and hears of it when it is cancelled."""
         self._ended = False
         """Whether nothing of it runs any more."""
         self._timers: dict[str, asyncio.TimerHandle] = {}
@@ -141,10 +143,16 @@ class Process:
         return len(self._under_way) + self.reserved
 
     async def _live(self, command: Command, ends: Ends) -> None:
+        self._begun = True
+        outcome = Outcome(Verdict.KILLED)
         try:
-            outcome = await self._engine.run(command)
-        except asyncio.CancelledError:  # by `kill`, before it ran
-            outcome = Outcome(Verdict.KILLED)
+            if self._cause is None:
+                outcome = await self._engine.run(command)
+        except asyncio.CancelledError:  # by `kill`, before its engine knew of it
+            pass
+        except Exception:  # noqa: BLE001  (whatever it is, calls and the process's place must not wait for ever)
+            _log.exception("resident.crashed", process=self.name)
+            outcome = Outcome(Verdict.NOT_STARTED, reason="the dispatcher has made a mistake; its log tells more")
         finally:
             ends.close()
             self._folder.close()
@@ -191,15 +199,18 @@ class Process:
             self.state, self.label = State.LEAVING, label
             self._close_if_done()
 
-    def kill(self, label: str, verdict: Verdict, reason: str) -> None:
-        """End it now; its calls are told the verdict and the reason, unless something was the matter before."""
+    def kill(self, label: str, verdict: Verdict, reason: str, logged: str | None = None) -> None:
+        """End it now; its calls are told the verdict and the reason, unless something was the matter before.
+
+        The log has the reason too, or another one that is given for it.
+        """
         if self.state is State.OVER:
             return
         if self._cause is None:
-            self._cause = Cause(label, verdict, reason)
+            self._cause = Cause(verdict, reason, reason if logged is None else logged)
             self.label = label
         self.state = State.LEAVING
-        if not self._ended and not self._engine.kill(self.name):
+        if self._begun and not self._ended and not self._engine.kill(self.name):
             self._task.cancel()
 
     def ping(self) -> None:
@@ -284,9 +295,9 @@ class Process:
             if call is not None:
                 usage = Usage(wall=self._loop.time() - call.began)
                 call.tell(Outcome(Verdict.OUTPUT_EXCEEDED, usage=usage, reason=str(error)))
-            self.kill("protocol", Verdict.BROKE_OFF, str(error))
+            self.kill("protocol", Verdict.BROKE_OFF, str(error), error.fault)
         except FrameError as error:
-            self.kill("protocol", Verdict.BROKE_OFF, str(error))
+            self.kill("protocol", Verdict.BROKE_OFF, str(error), error.fault)
 
     def _heed(self, got: Frame) -> None:
         """Act on a frame.
@@ -297,7 +308,7 @@ class Process:
         if got.kind in (frames.ANSWER, frames.FAILED) and self.concurrency:
             call = self._under_way.pop(got.call, None)
             if call is None:
-                raise FrameError(f"it answers the call {got.call}, which is not under way: {frames.shown(frame(*got))}")
+                raise FrameError(f"it answers the call {got.call}, which is not under way", frame(*got))
             self.life.calls += 1
             self.life.last = now = self._loop.time()
             if not call.let_go:
@@ -314,7 +325,7 @@ class Process:
                 self.life.last = self._loop.time()
                 self._owner.freed(self)
         else:
-            raise FrameError(f"it has written what it was not asked for: {frames.shown(frame(*got))}")
+            raise FrameError("it has written what it was not asked for", frame(*got))
 
     def _outcome_of(self, got: Frame, call: UnderWay, now: float) -> Outcome:
         usage = Usage(wall=now - call.began)
@@ -377,7 +388,7 @@ class Process:
             "resident.ended",
             process=self.name,
             why=self.label,
-            reason=self._cause.reason if self._cause is not None else outcome.reason,
+            reason=self._cause.logged if self._cause is not None else outcome.reason,
             verdict=outcome.verdict.value,
             exit_code=outcome.exit_code,
             signal=outcome.signal,

@@ -57,7 +57,7 @@ class Residents:
         found = self._methods.get(method)
         return found.status if found is not None else Status()
 
-    async def run(self, method: str, command: Command, residence: Residence, hold: Hold) -> Outcome:
+    async def run(self, method: str, command: Command, residence: Residence, hold: Hold, version: Hashable) -> Outcome:
         """Have a call answered by a process that stays. Cancelling this lets go of the call.
 
         Args:
@@ -65,6 +65,7 @@ class Residents:
             command: what would be run for this one call.
             residence: how they stay.
             hold: keeps the command's folder; asked while the caller keeps it.
+            version: what was in force for the method when the command was made, which may have changed since.
 
         Raises:
             GraftError: SERVER_BUSY, there are too many processes on this host.
@@ -77,7 +78,7 @@ class Residents:
                 processes = self._methods[method] = Processes(method, self._engine, self)
                 self._look_soon()
             if not processes.fits(command, residence):
-                processes.become(command, residence, hold, self._version(method))
+                processes.become(command, residence, hold, version)
             process = processes.ready()
             if process is None:
                 try:
@@ -149,6 +150,8 @@ class Residents:
 
     def _look(self) -> None:
         self._timer = None
+        # However this ends: nobody else looks after them.
+        self._look_soon()
         now = asyncio.get_running_loop().time()
         for method, processes in list(self._methods.items()):
             processes.look(self._version(method))
@@ -156,5 +159,6 @@ class Residents:
             if not (processes.living or processes.leaving or status.waiting) and now - processes.last > FORGET_SECONDS:
                 processes.close(_STOPPING)
                 del self._methods[method]
-        if self._methods:
-            self._look_soon()
+        if not self._methods and self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

@@ -233,9 +233,11 @@ class _Stream:
         finally:
             self._answers.pop(number, None)
             self._parts.pop(number, None)
+            if self._ending:
+                self._wake.set()
 
     def end(self) -> None:
-        """Take no more calls; the stream ends when all are answered."""
+        """Take no more calls; the stream ends when all are answered or cancelled."""
         self._ending = True
         self._wake.set()
 
@@ -244,9 +246,9 @@ class _Stream:
         self._rpc.cancel()
 
     async def _write(self) -> None:
-        """Send what waits, until the stream ends."""
+        """Send what waits, until the stream ends, or nothing more can have to be said."""
         try:
-            while not self._ending:
+            while self._answers or not self._ending:
                 await self._wake.wait()
                 self._wake.clear()
                 while self._calls or self._cancelled:

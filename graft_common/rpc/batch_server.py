@@ -50,8 +50,13 @@ class BatchServer:
     async def serve(
         self, requests: AsyncIterator[pb.InvokeBatchedRequest], context: CallContext
     ) -> AsyncGenerator[pb.InvokeBatchedResponse, None]:
-        """Serve one stream, to the last answer or to its early end, which kills what its calls run."""
-        stream = _Stream(self, context.peer(), ending=self._ending)
+        """Serve one stream, to the last answer or to its early end, which kills what its calls run.
+
+        Whoever comes when no more calls are wanted is not even greeted.
+        """
+        if self._ending:
+            return
+        stream = _Stream(self, context.peer())
         self._streams.add(stream)
         reading = asyncio.create_task(stream.read(requests), name="graft-batches")
         try:
@@ -64,7 +69,7 @@ class BatchServer:
             await stream.kill()
 
     def end(self) -> None:
-        """Ask those who call to send no more; what they have sent is answered."""
+        """Ask those who call to send no more, and take no further stream; what they have sent is answered."""
         self._ending = True
         for stream in self._streams:
             stream.end()
@@ -84,12 +89,12 @@ class BatchServer:
 class _Stream:
     """One stream: its calls under way, and what is still to be sent."""
 
-    def __init__(self, server: BatchServer, peer: str, *, ending: bool) -> None:
+    def __init__(self, server: BatchServer, peer: str) -> None:
         self._server = server
         self._peer = peer
         self._calls: dict[int, asyncio.Task[None]] = {}
         self._answers: deque[Iterator[pb.BatchedAnswer]] = deque()
-        self._ending = ending
+        self._ending = False
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
         """Set while there are not too many answers that wait to be sent."""

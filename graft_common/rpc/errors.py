@@ -74,6 +74,9 @@ _CODES = {
     "INTERNAL_ERROR": code_pb2.INTERNAL,
 }
 
+_BROKEN_WRITE = "Internal error from Core"
+"""What gRPC tells, as INTERNAL, where a connection breaks while a stream is written to (grpc, aio/call.pyx.pxi)."""
+
 
 def to_status(error: GraftError, limit: int = DEFAULT_ERROR_LIMIT) -> status_pb2.Status:
     """Write an error as a status; parameters are cut, the longest first, until they fit into `limit` bytes.
@@ -132,7 +135,7 @@ def _own_error(status: status_pb2.Status) -> GraftError | None:
 
 
 def _foreign_error(code: grpc.StatusCode, details: str, service: str) -> GraftError:
-    if code is grpc.StatusCode.UNAVAILABLE:
+    if code is grpc.StatusCode.UNAVAILABLE or (code is grpc.StatusCode.INTERNAL and details == _BROKEN_WRITE):
         # What gRPC says of a failed connection names internal addresses, which are no client's business.
         return away(service)
     return service_unavailable(service, f"{code.name}: {details or 'no details'}")

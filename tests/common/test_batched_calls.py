@@ -252,6 +252,24 @@ async def test_what_breaks_is_told_and_never_done_twice() -> None:
         assert servicer.streams > streams
 
 
+async def test_what_breaks_while_calls_are_sent_is_told_the_same_way() -> None:
+    servicer = New()
+    async with (
+        serving(servicer) as (_, port),
+        relay(port) as between,
+        calling(between.address) as client,
+    ):
+        await streaming(client, servicer)
+        lost = [asyncio.create_task(invoke(client, "wait", bytes(LARGE // 2))) for _ in range(200)]
+        await until(lambda: servicer.running >= 1)
+        between.cut()
+        await until(lambda: servicer.cancelled >= 1)
+        servicer.go_on.set()
+        ends = await asyncio.gather(*lost, return_exceptions=True)
+        assert {tuple(end.error_info()) for end in ends if isinstance(end, GraftError)} == {tuple(AWAY)}
+        assert {end for end in ends if not isinstance(end, GraftError)} <= {bytes(LARGE // 2)}, "sent by another way"
+
+
 @pytest.mark.parametrize("size", [LARGE // 1000 + 1, 1500])
 async def test_large_answers_come_in_parts_and_whole(size: int) -> None:
     servicer = New()
@@ -349,6 +367,35 @@ async def test_a_stream_is_replaced_before_its_connection_is_too_old() -> None:
         servicer.go_on.set()
         assert await slow == b"slow", "the stream that it went over has been left, not ended"
     assert servicer.cancelled == 0
+
+
+async def test_to_cancel_a_call_kills_what_it_runs_also_where_its_stream_is_left() -> None:
+    servicer = New()
+    async with serving(servicer) as (_, port), calling(f"127.0.0.1:{port}", refresh=0.02, age=0.0) as client:
+        await streaming(client, servicer)
+        calls = [asyncio.create_task(invoke(client, "wait", params)) for params in (b"1", b"2")]
+        await until(lambda: servicer.running == 2)
+        assert not servicer.singly
+        streams = servicer.streams
+        await until(lambda: servicer.streams > streams + 3)
+        calls[0].cancel()
+        await until(lambda: servicer.cancelled == 1)
+        servicer.go_on.set()
+        assert await calls[1] == b"2"
+        await until(lambda: len(servicer.batches._streams) <= 2)
+
+
+async def test_a_dispatcher_that_stops_takes_no_further_stream() -> None:
+    servicer = New()
+    async with serving(servicer) as (server, port), calling(f"127.0.0.1:{port}") as client:
+        await streaming(client, servicer)
+        streams = servicer.streams
+        servicer.batches.end()
+        await until(lambda: servicer.streams > streams)
+        assert await invoke(client, params=b"singly") == b"singly"
+        assert servicer.singly == 1
+        async with asyncio.timeout(BOUND):
+            await server.stop(TIMEOUT)
 
 
 async def test_numbers_that_are_taken_and_broken_messages_cost_their_own_call() -> None:

@@ -12,11 +12,12 @@ from dispatcher_service.audit.messages import list_call_records
 from dispatcher_service.calls.record import CallRecord, GivenAccess
 from dispatcher_service.engines.base import Usage
 from dispatcher_service.store.access import Access
+from dispatcher_service.store.calls import CallTable
 from dispatcher_service.store.store import DispatcherStore
 from graft.common.v1 import audit_pb2
 from graft.dispatcher.v1 import dispatcher_pb2
 from graft_common.database import open_database
-from graft_common.errors import GraftError
+from graft_common.errors import GraftError, service_unavailable
 from support.dispatcher_hosts import until
 
 GIVEN = GivenAccess("outbound", 2, 1, ("REGION",), ("key", "other"))
@@ -185,6 +186,28 @@ async def test_a_record_that_cannot_be_kept_takes_no_other_with_it(store):
     kept = [stored.record.action for stored in (await log.page(9))[0]]
     assert {"A.1", "A.3"} <= set(kept)
     assert dropped() - before == 3 - len(kept)
+    await log.close()
+
+
+async def test_a_store_that_goes_while_records_are_written_one_by_one_loses_none(store, monkeypatch):
+    append, tries = CallTable.append, []
+
+    async def failing(self, host, records):
+        tries.append(len(records))
+        if len(tries) in {1, 3}:
+            raise service_unavailable("dispatcher store", "it is away")
+        await append(self, host, records)
+
+    monkeypatch.setattr(CallTable, "append", failing)
+    monkeypatch.setattr(store, "reachable", lambda: asyncio.sleep(0, len(tries) != 3))
+    before = dropped()
+    log = AuditLog(store, "h")
+    for number in range(3):
+        log.record(record(number))
+    assert await log.flush(15)
+    assert [stored.record.action for stored in (await log.page(9))[0]] == ["A.2", "A.1", "A.0"]
+    assert tries == [3, 1, 1, 1, 1]
+    assert dropped() == before
     await log.close()
 
 

@@ -71,6 +71,24 @@ STUCK = """
 from dispatcher_service.engines.launcher import zygotes
 zygotes.ANSWER_SECONDS = 0.5
 """
+WITHOUT_CLONE3 = """
+from dispatcher_service.engines.launcher import kernel
+kernel.has_clone3 = lambda: False
+"""
+SILENT = """
+import os, signal
+from dispatcher_service.engines.launcher import zygotes
+from dispatcher_service.engines.launcher.warming import WarmingLauncher
+zygotes.ANSWER_SECONDS = 0.5
+ask, asked = WarmingLauncher.ask, []
+def stop_some(self, zygote, spare):
+    asked.append(spare)
+    if len(asked) < 4:
+        os.kill(spare.call.pid, signal.SIGSTOP)
+    ask(self, zygote, spare)
+WarmingLauncher.ask = stop_some
+"""
+"""The first sandboxes that are asked for their namespaces do not answer."""
 
 
 @pytest.fixture
@@ -139,6 +157,43 @@ async def warm(engine, command):
             await asyncio.sleep(0.02)
 
 
+def zygote_of(engine):
+    """The only warm interpreter."""
+    level = depth(engine.launcher_pid)
+    children = psutil.Process(engine.launcher_pid).children()
+    (found,) = (one for one in children if depth(one.pid) == level and "exec(" in " ".join(one.cmdline()))
+    return found
+
+
+async def test_without_clone3_scripts_are_executed(changed, tree):
+    changed(WITHOUT_CLONE3)
+    engine = NativeEngine()
+    await engine.prepare()
+    try:
+        command = tree.command(f"#!{INTERPRETER}\nimport os\nprint(os.getppid())\n")
+        for _round in range(3):
+            assert (await engine.run(dataclasses.replace(command, call_id=secrets.token_hex(8)))).stdout == b"1\n"
+        assert [finding for finding in engine.findings if "lacks clone3" in finding.detail]
+    finally:
+        await engine.close()
+
+
+async def test_sandboxes_that_do_not_answer_hold_nobody_up_for_long(changed, tree):
+    changed(SILENT)
+    engine = NativeEngine()
+    await engine.prepare()
+    try:
+        command = tree.command(f"#!{INTERPRETER}\nimport os\nprint(os.getppid())\n")
+        await warm(engine, command)
+        calls = (engine.run(dataclasses.replace(command, call_id=str(number))) for number in range(20))
+        outcomes = await asyncio.wait_for(asyncio.gather(*calls), 60)
+        assert {outcome.stdout for outcome in outcomes} <= {b"0\n", b"1\n"}
+        children = psutil.Process(engine.launcher_pid).children()
+        assert [child for child in children if child.status() == psutil.STATUS_STOPPED] == []
+    finally:
+        await engine.close()
+
+
 async def test_the_interpreter_that_was_used_least_lately_makes_room(changed, tree):
     changed(TWO_INTERPRETERS)
     engine = NativeEngine()
@@ -146,10 +201,14 @@ async def test_the_interpreter_that_was_used_least_lately_makes_room(changed, tr
     try:
         command = tree.command(f"#!{INTERPRETER}\nimport os\nprint(os.getppid())\n")
         folders = [dataclasses.replace(command, mount_at=f"/opt/folder{number}") for number in range(3)]
-        for folder in folders:
+        await warm(engine, folders[0])
+        first = zygote_of(engine)
+        first.suspend()  # so that it does not end by itself
+        for folder in folders[1:]:
             await warm(engine, folder)
         assert (await engine.run(folders[2])).stdout == b"0\n"
         assert (await engine.run(folders[0])).stdout == b"1\n", "it has made room"
+        assert not first.is_running() or first.status() == psutil.STATUS_ZOMBIE
     finally:
         await engine.close()
 
@@ -161,9 +220,7 @@ async def test_an_interpreter_that_stands_still_holds_nobody_up_for_long(changed
     try:
         command = tree.command(f"#!{INTERPRETER}\nimport os\nprint(os.getppid())\n")
         await warm(engine, command)
-        level = depth(engine.launcher_pid)
-        children = psutil.Process(engine.launcher_pid).children()
-        (zygote,) = (one for one in children if depth(one.pid) == level and "exec(" in " ".join(one.cmdline()))
+        zygote = zygote_of(engine)
         zygote.suspend()
         calls = (engine.run(dataclasses.replace(command, call_id=str(number))) for number in range(40))
         outcomes = await asyncio.wait_for(asyncio.gather(*calls), 60)

@@ -75,6 +75,16 @@ async def test_every_call_gets_a_sandbox_of_its_own(again, waiting):
         await settled(waiting)
 
 
+async def test_many_end_at_once_that_cannot_even_begin(native, tree):
+    """More first processes report and die in a row than are waited for."""
+    command = tree.command("#!/nonexistent\n")
+    launcher = native.launcher_pid
+    for _round in range(3):
+        calls = (native.run(dataclasses.replace(command, call_id=secrets.token_hex(8))) for _call in range(40))
+        assert {outcome.verdict for outcome in await asyncio.gather(*calls)} == {Verdict.NOT_STARTED}
+    assert native.launcher_pid == launcher
+
+
 async def test_each_gets_its_own_input_arguments_and_environment(native, tree):
     command = tree.command('#!/bin/sh\ncat; echo "$*"; env | grep ^X=; echo e >&2; echo o > /dev/stdout\n')
     for number in range(5):

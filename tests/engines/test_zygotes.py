@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import socket
 import subprocess
 import zipfile
 
@@ -10,6 +11,8 @@ import pytest
 
 from dispatcher_service.engines.base import Access, Verdict
 from dispatcher_service.engines.executables import python_script
+from dispatcher_service.engines.launcher import zygotes
+from dispatcher_service.engines.launcher.interpreters import Kind
 from dispatcher_service.engines.launcher.zygote.script import UNREADABLE, read
 from dispatcher_service.engines.native.engine import warm_finding
 from isolation.conftest import USERS
@@ -222,6 +225,29 @@ def test_recycled_when_it_is_old():
         assert len(said) > 1
     finally:
         box.close()
+
+
+def test_recycled_when_a_file_changes(tmp_path, monkeypatch):
+    """The interpreter's own is looked at for each call, modules' once in a while."""
+    monkeypatch.setattr(zygotes, "LOOK", 0.0)
+    interpreter, module = tmp_path / "python3", tmp_path / "module.py"
+    for file in (interpreter, module):
+        file.write_text("1")
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        zygote = zygotes.Zygote(Kind(str(interpreter), ("python3",), "/opt/ext"), 1, ours)
+        zygote.files = {str(module): zygotes.signature_of(str(module)), str(tmp_path / "absent"): None}
+        assert not zygote.has_changed()
+        for change in (
+            lambda: module.write_text("22"),
+            module.unlink,
+            (tmp_path / "absent").touch,
+            lambda: interpreter.rename(tmp_path / "before"),
+        ):
+            before = zygote.files
+            change()
+            assert zygote.has_changed()
+            zygote.files = {file: zygotes.signature_of(file) for file in before}
 
 
 def test_a_module_ahead_that_is_not_there():

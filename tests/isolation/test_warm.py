@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import secrets
+import shutil
 import signal
 import time
 
@@ -333,6 +334,40 @@ def test_children_that_die_are_not_missed(own):
     calls = [own.sandbox.script(f"{SHEBANG}\nprint({number})") for number in range(3)]
     assert [call.stdout for call in calls] == [b"0\n", b"1\n", b"2\n"]
     own.sandbox.warm_up(SHEBANG)
+
+
+def test_only_interpreters_of_the_system_are_warmed(own):
+    """The launcher follows a first line outside of all walls: into its own descriptors, other sandboxes, the host."""
+    tree = own.sandbox.tree
+    for place in (tree, tree / "bin"):
+        place.mkdir(exist_ok=True)
+        shutil.copy(PYTHON, place / "python3")
+    (tree / "pyvenv.cfg").touch()
+    numbers = range(3, 64)
+    ways = [f"/proc/{process}/fd/{number}/python3" for number in numbers for process in ("self", "1")]
+    ways += [f"/dev/fd/{number}/python3" for number in numbers]
+    ways += [f"/opt/ext/../../proc/self/fd/{number}/bin/python3" for number in numbers]
+    ways += [f"/proc/{number}/root/opt/ext/python3" for number in numbers]
+    for number in numbers:
+        (tree / "bin" / f"python3.{number}").symlink_to(f"/proc/self/fd/{number}/python3")
+    ways += [f"/opt/ext/bin/python3.{number}" for number in numbers]
+    shell = own.sandbox.command(own.sandbox.add("#!/bin/sh\nsleep 2\n"))  # for which nothing is warmed, and waited for
+    sleeper = own.sandbox.submit(shell)  # one whose root is there for a while
+    calls = []
+    for number, way in enumerate(ways):
+        name = own.sandbox.add(f"#!{way}\nprint('ran')\n")
+        calls.append(own.sandbox.submit(dataclasses.replace(shell, call_id=str(number), executable=name)))
+        if len(calls) % 8 == 0:
+            calls[-8].result(60)
+    lines = {" ".join(process.cmdline()) for process in own.those(inside=False)}
+    assert not [line for line in lines if not line.startswith(f"{PYTHON} ")]
+    sleeper.result(60)
+    outcomes = [call.result(60) for call in calls]
+    assert [
+        (way, outcome)
+        for way, outcome in zip(ways, outcomes, strict=True)
+        if outcome.verdict is not Verdict.NOT_STARTED
+    ] == []
 
 
 def test_the_end_of_the_launcher_is_that_of_its_interpreters(own):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from itertools import pairwise
 
 import pytest
@@ -73,6 +74,19 @@ def test_anything_is_taken_or_refused(data: bytes, cuts: list[int]) -> None:
         return got, False
 
     assert read(whole, [data]) == read(parted, pieces(data, cuts))
+
+
+def test_a_body_in_small_pieces_takes_no_more_memory_than_one_in_large_ones() -> None:
+    decoder = Decoder(1 << 20)
+    tracemalloc.start()
+    try:
+        assert not list(decoder.feed(b"answer 1 1000000\n"))
+        for number in range(100_000):
+            assert not list(decoder.feed(b"%04x" % (number % 4096)))
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert taken < 1 << 20
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ USED = Usage(cpu=3.0, memory_peak=1000, wall=50.0)
         ),
         (
             Outcome(Verdict.KILLED, reason="killed on request"),
-            Cause("overtime", Verdict.KILLED, "another call"),
+            Cause(Verdict.KILLED, "another call", logged="another call 4"),
             True,
             False,
             (Verdict.KILLED, "another call"),

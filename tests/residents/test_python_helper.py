@@ -153,6 +153,22 @@ def test_calls_at_once_and_cancelled_ones(tmp_path: Path) -> None:
         assert value(talk.hear()) is True
 
 
+def test_a_call_that_is_answered_in_turn_hears_that_it_is_cancelled(tmp_path: Path) -> None:
+    file = tmp_path / "Stay.py"
+    file.write_text(FILE % "")
+    with staying(file) as talk:
+        talk.hear()
+        talk.say(b"call", 1, format_extension_call("Stay.wait", ["ref"]))
+        talk.say(b"cancel", 1)
+        assert value(talk.hear()) is True
+        both = format_extension_call("Stay.wait", ["ref"])
+        talk.process.stdin.write(frame(b"call", 2, both) + frame(b"cancel", 2))  # type: ignore[union-attr]  # a pipe
+        talk.process.stdin.flush()  # type: ignore[union-attr]  # the same
+        assert value(talk.hear()) is True
+        assert value(talk.ask(3, "Stay.say", "ü" * 100_000)) == "ü" * 100_000 + " ref3"
+        assert talk.process.communicate(timeout=10)[0] == b""
+
+
 def test_the_same_file_answers_one_call_as_ever(file: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-S", str(file), "--xmlrpc"],

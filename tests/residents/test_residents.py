@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 from structlog.testing import capture_logs
 
-from dispatcher_service.engines.base import Command, Limits, Outcome, Verdict
+from dispatcher_service.engines.base import Command, Engine, Limits, Outcome, Verdict
 from dispatcher_service.residents import method, process, residents
 from dispatcher_service.residents.residents import Residents
 from graft_common.declarations.model import Residence
@@ -26,9 +26,33 @@ FOUR = Residence(concurrency=4)
 
 
 @dataclass
+class Listener:
+    """Has one process, and hears of its end."""
+
+    ends: list[Outcome] = field(default_factory=list)
+
+    def freed(self, process: process.Process) -> None:
+        pass
+
+    def ended(self, process: process.Process, outcome: Outcome) -> None:
+        self.ends.append(outcome)
+
+
+class Broken:
+    """An engine with a mistake in it."""
+
+    async def run(self, command: Command) -> Outcome:
+        raise LookupError(command.executable)
+
+    def kill(self, _call_id: str) -> bool:
+        return False
+
+
+@dataclass
 class Site:
     """An engine without walls, and a folder of servants."""
 
+    engine: Engine
     residents: Residents
     tree: Path
     running: list[asyncio.Task[Outcome]] = field(default_factory=list)
@@ -40,10 +64,17 @@ class Site:
         path.chmod(0o755)
 
     async def outcome(
-        self, text: str, residence: Residence = ALONE, name: str = "A.serve", tree: Path | None = None, wall: float = 20
+        self,
+        text: str,
+        residence: Residence = ALONE,
+        name: str = "A.serve",
+        tree: Path | None = None,
+        wall: float = 20,
+        version: int | None = None,
     ) -> Outcome:
         command = Command("call-1", tree or self.tree, "/opt/x", name, text.encode(), limits=Limits(wall=wall))
-        return await asyncio.wait_for(self.residents.run(name, command, residence, nullcontext), 30)
+        run = self.residents.run(name, command, residence, nullcontext, self.version if version is None else version)
+        return await asyncio.wait_for(run, 30)
 
     async def call(
         self, text: str, residence: Residence = ALONE, name: str = "A.serve", tree: Path | None = None
@@ -73,7 +104,7 @@ async def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     tree = tmp_path / "tree"
     tree.mkdir()
     async with prepared("none") as engine:
-        made = Site(Residents(engine, 3, lambda _method: made.version), tree)
+        made = Site(engine, Residents(engine, 3, lambda _method: made.version), tree)
         made.servant("A.serve")
         yield made
         made.residents.stop()
@@ -158,6 +189,16 @@ async def test_misbehaviour_ends_it_and_the_calls_under_way(site: Site, text: st
         assert (outcome.verdict, says in outcome.reason) == (verdict, True)
     assert await site.call("echo again", FOUR) == "again"
     assert site.residents.status("A.serve").started == 2
+
+
+async def test_what_a_process_has_written_is_not_logged(site: Site) -> None:
+    with capture_logs() as logs:
+        outcome = await site.outcome("raw OpaqueRef:4711\n")
+        assert "OpaqueRef:4711" in outcome.reason
+        await site.until(lambda: any(log["event"] == "resident.ended" for log in logs))
+    [end] = [log for log in logs if log["event"] == "resident.ended"]
+    assert (end["why"], end["reason"]) == ("protocol", "it has written what is no frame")
+    assert "OpaqueRef" not in str(logs)
 
 
 async def test_an_answer_has_a_limit(site: Site) -> None:
@@ -253,6 +294,24 @@ async def test_idle_ones_are_let_go(site: Site, monkeypatch: pytest.MonkeyPatch)
     await site.until(lambda: site.residents.status("A.serve").last_end == "idle")
 
 
+async def test_they_are_looked_after_again_whatever_has_gone_wrong_once(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(residents, "LOOK_SECONDS", 0.01)
+    faults: list[LookupError] = []
+
+    def version(_method: str) -> int:
+        if not faults:
+            faults.append(LookupError("a mistake"))
+            raise faults[0]
+        return site.version
+
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
+    pid = await site.call("pid", Residence(idle=0.2))
+    monkeypatch.setattr(site.residents, "_version", version)
+    await site.until(lambda: not psutil.pid_exists(int(pid)))
+
+
 async def test_another_folder_brings_another_process(site: Site, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
@@ -345,3 +404,64 @@ async def test_idle_ones_end_by_themselves_with_the_dispatcher(site: Site) -> No
         await site.residents.close()
     [end] = [log for log in logs if log["event"] == "resident.ended"]
     assert (end["why"], end["verdict"], end["exit_code"], end["calls"]) == ("stopping", "exited", 0, 1)
+
+
+async def test_one_that_is_killed_before_it_ran_has_ended(site: Site) -> None:
+    command = Command("call-1", site.tree, "/opt/x", "A.serve", b"", limits=Limits(wall=20))
+    owner = Listener()
+    made = process.Process(site.engine, command, ALONE, nullcontext, owner)
+    made.kill("room", Verdict.KILLED, "")
+    await asyncio.wait_for(made.wait(), 10)
+    assert [outcome.verdict for outcome in owner.ends] == [Verdict.KILLED]
+
+
+async def test_an_engine_that_fails_ends_it(site: Site) -> None:
+    command = Command("call-1", site.tree, "/opt/x", "A.serve", b"", limits=Limits(wall=20))
+    owner = Listener()
+    made = process.Process(Broken(), command, ALONE, nullcontext, owner)  # type: ignore[arg-type]  # all of it that is asked for
+    await asyncio.wait_for(made.wait(), 10)
+    assert [outcome.verdict for outcome in owner.ends] == [Verdict.NOT_STARTED]
+    assert "mistake" in owner.ends[0].reason
+
+
+async def test_who_waits_while_old_ones_leave_gets_a_new_one(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(residents, "LOOK_SECONDS", 0.01)
+    site.servant("A.serve", SERVANT.replace("concurrency=64", "concurrency=1"))
+    two = Residence(concurrency=2, age=0.1)
+    await site.call("pid", two)
+    busy = site.begin("patient", two)
+    await site.until(lambda: site.residents.status("A.serve").under_way == 1)
+    second = site.begin("echo x", two)
+    assert (await asyncio.wait_for(second, 10)).stdout == b"x"
+    assert not busy.done()
+    busy.cancel()
+
+
+async def test_what_was_begun_after_a_change_by_a_call_from_before_it_ends(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(residents, "LOOK_SECONDS", 0.01)
+    site.version = 2
+    pid = int((await site.outcome("pid", version=1)).stdout)
+    await site.until(lambda: not psutil.pid_exists(pid))
+    await site.until(lambda: site.residents.status("A.serve").last_end == "changed")
+    kept = await site.call("pid")
+    await asyncio.sleep(0.1)
+    assert await site.call("pid") == kept
+
+
+async def test_none_outlives_what_was_in_force_for_those_who_waited(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(residents, "LOOK_SECONDS", 0.01)
+    site.servant("A.serve", SERVANT.replace("concurrency=64", "concurrency=1"))
+    two = Residence(concurrency=2)
+    busy = site.begin("patient", two)
+    await site.until(lambda: site.residents.status("A.serve").under_way == 1)
+    second = site.begin("pid", two)
+    await site.until(lambda: site.residents.status("A.serve").waiting == 1)
+    site.version += 1
+    pid = int((await second).stdout)
+    await site.until(lambda: not psutil.pid_exists(pid))
+    assert not busy.done()
+    busy.cancel()

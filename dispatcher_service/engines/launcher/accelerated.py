@@ -22,7 +22,7 @@ LIBRARY = os.path.join(os.path.dirname(__file__), "accelerator", "graft-joining.
 """For warm interpreters; see `joining.c`."""
 LINE_FD = 3
 """Where the program finds its line."""
-AUTO, ON, OFF = "auto", "on", "off"
+ON, OFF = "on", "off"
 ACCELERATOR = "accelerator"
 """The name of the finding about it, and of what cannot be built where it was asked for."""
 IN_USE = "in use: sandboxes are made by the compiled program"

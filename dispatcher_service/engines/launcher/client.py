@@ -347,7 +347,8 @@ class Launcher:
             self._failure.wall = reply["wall"]
             return
         if operation == "zygote":
-            _log.info("zygote.changed", **reply)
+            tell = _log.warning if reply["state"] == "failed" else _log.info
+            tell("zygote.changed", **reply)
             return
         self._settle(reply.pop("id"), End(**reply))
 

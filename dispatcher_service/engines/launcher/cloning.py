@@ -11,17 +11,15 @@ import os
 import resource
 import select
 import signal
-import socket
 import time
 from typing import Any
 
 from dispatcher_service.engines.launcher import spares
 from dispatcher_service.engines.launcher.call import Call
-from dispatcher_service.engines.launcher.cgroups import Cgroups
 from dispatcher_service.engines.launcher.making import Maker
 from dispatcher_service.engines.launcher.native import NativeStarter, Things, landlock_rules_of
 from dispatcher_service.engines.launcher.processes import give_pipes
-from dispatcher_service.engines.launcher.program import Launcher
+from dispatcher_service.engines.launcher.program import Launcher, Means
 from dispatcher_service.engines.launcher.spares import Spare, Spares, pack
 
 MAX_DYING = 16
@@ -34,17 +32,9 @@ DEAD = "its first process has died"
 class CloningLauncher(Launcher):
     """Gives each call a sandbox that waits, or has one made."""
 
-    def __init__(
-        self,
-        line: socket.socket,
-        parent_fd: int,
-        runtime_dir: str,
-        first_uid: int | None,
-        cgroups: Cgroups,
-        native: NativeStarter,
-    ) -> None:
-        self.maker = Maker(native, cgroups)
-        super().__init__(line, parent_fd, runtime_dir, first_uid, cgroups)
+    def __init__(self, means: Means, native: NativeStarter) -> None:
+        self.maker = Maker(native, means.cgroups)
+        super().__init__(means)
         self.told["accelerator"] = native.accelerator.lacking
         self.native = native
         self.spares = Spares()
@@ -57,7 +47,7 @@ class CloningLauncher(Launcher):
         self.active_at = time.monotonic()
         """When there was something to do for a call the last time."""
         self.early: dict[int, tuple[int, resource.struct_rusage]] = {}
-        """Processes that were dead before the maker told of them."""
+        """Processes that were dead before this one was told of them."""
         self.poll.register(native.reports, select.EPOLLIN)
         self.poll.register(self.maker.line.fileno(), select.EPOLLIN)
 
@@ -150,11 +140,23 @@ class CloningLauncher(Launcher):
             except OSError:
                 spare.close()  # which ends it
                 raise
-        if (early := self.early.pop(call.pid, None)) is not None:
+        if self.was_early(call.pid):
             spare.close()
-            self.reaped(call.pid, *early)
             raise OSError(0, call.error or DEAD)
         return spare
+
+    def is_expecting(self) -> bool:
+        """Whether there may be processes that this one has not been told of yet."""
+        return bool(self.spares.ordered)
+
+    def was_early(self, pid: int) -> bool:
+        """Take note of a new process, and of its death if that was heard of first."""
+        early = self.early.pop(pid, None)
+        if not self.is_expecting():
+            self.early.clear()  # those were not needed any more when they died
+        if early is not None:
+            self.reaped(pid, *early)
+        return early is not None
 
     def make(self, network: str) -> Spare:
         """Have a sandbox made, and wait for it.
@@ -219,6 +221,8 @@ class CloningLauncher(Launcher):
             call.started, call.code, call.signal, call.error = not report.error, *report[1:4]
             call.cpu, call.maxrss = report.cpu, report.maxrss
             call.reported = True
+            if call.reaped:
+                continue  # there is nothing left to wait for: `reaped` tells of it
             if len(self.dying) < MAX_DYING:
                 self.finish(call)
             else:
@@ -239,7 +243,7 @@ class CloningLauncher(Launcher):
         if call is None:
             if pid == self.maker.pid:
                 self.running = False
-            elif self.spares.ordered:
+            elif self.is_expecting():
                 self.early[pid] = status, usage
             return
         call.reaped = True

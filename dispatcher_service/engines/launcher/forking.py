@@ -17,15 +17,13 @@ import re
 import resource
 import select
 import signal
-import socket
 from typing import Any
 
 from dispatcher_service.engines.launcher.call import Call
-from dispatcher_service.engines.launcher.cgroups import Cgroups
 from dispatcher_service.engines.launcher.child import Child
 from dispatcher_service.engines.launcher.confined import END, REMOVAL_SECONDS, STARTED, Confined
 from dispatcher_service.engines.launcher.processes import children, kill_children, remove_folder
-from dispatcher_service.engines.launcher.program import Launcher
+from dispatcher_service.engines.launcher.program import Launcher, Means
 from dispatcher_service.engines.launcher.removal import begin_removal
 
 STOP_SECONDS = 10
@@ -37,10 +35,8 @@ MAXRSS = re.compile(rb'"maxrss": (\d+)')
 class ForkingLauncher(Launcher):
     """Forks a process for each call, and kills the orphans that calls leave."""
 
-    def __init__(
-        self, line: socket.socket, parent_fd: int, runtime_dir: str, first_uid: int | None, cgroups: Cgroups
-    ) -> None:
-        super().__init__(line, parent_fd, runtime_dir, first_uid, cgroups)
+    def __init__(self, means: Means) -> None:
+        super().__init__(means)
         self.orphans: dict[int, list[Call]] = {}
         self.held: dict[int, Call] = {}
         self.warden = os.getppid()

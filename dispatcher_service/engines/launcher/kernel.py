@@ -22,7 +22,7 @@ MS_REMOUNT, MS_REC, MS_PRIVATE, MS_SLAVE = 0x20, 0x4000, 0x40000, 0x80000
 MNT_DETACH = 2
 ATTR_RDONLY, ATTR_NOSUID, ATTR_NODEV, ATTR_NOEXEC = 0x1, 0x2, 0x4, 0x8
 OPEN_TREE_CLONE, OPEN_TREE_CLOEXEC, MOVE_MOUNT_F_EMPTY_PATH = 0x1, 0x80000, 0x4
-RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS = 0x02, 0x04
+RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, RESOLVE_BENEATH = 0x02, 0x04, 0x08
 AT_FDCWD, AT_EMPTY_PATH, AT_RECURSIVE = -100, 0x1000, 0x8000
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_CAPBSET_DROP = 1, 4, 22, 24
 PR_SET_MM, PR_SET_MM_MAP = 35, 14
@@ -138,14 +138,21 @@ def set_attributes(folder: int, path: str, attributes: int, *, recursive: bool) 
     check(result, f"mount_setattr {path}")
 
 
-def open_without_links(path: str) -> int:
-    """Open a file or folder as a place only, by a path in which no symbolic link is.
+def open_place(path: str, resolve: int, folder: int = AT_FDCWD, *, links: bool = True) -> int:
+    """Open a file, folder or link as a place only.
+
+    Args:
+        path: absolute, or below the folder.
+        resolve: what may be on the way (openat2).
+        folder: where the path begins.
+        links: follow a link at the path's end, rather than to open it.
 
     Raises:
-        OSError: ELOOP where there is one.
+        OSError: there is nothing, or something else is on the way: ELOOP for a link, EXDEV for what leads out.
     """
-    how = struct.pack("=3Q", os.O_PATH | os.O_CLOEXEC, 0, RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS)
-    result = _syscall(SYS_OPENAT2, AT_FDCWD, os.fsencode(path), how, ctypes.c_size_t(len(how)))
+    flags = os.O_PATH | os.O_CLOEXEC | (0 if links else os.O_NOFOLLOW)
+    how = struct.pack("=3Q", flags, 0, resolve)
+    result = _syscall(SYS_OPENAT2, ctypes.c_int(folder), os.fsencode(path), how, ctypes.c_size_t(len(how)))
     return check(result, f"open {path}")
 
 

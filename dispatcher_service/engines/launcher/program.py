@@ -51,7 +51,7 @@ import socket
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from dispatcher_service.engines.launcher.call import Call
 from dispatcher_service.engines.launcher.cgroups import Cgroups
@@ -72,25 +72,28 @@ OWN_PROCESSES = {"bubblewrap": 2}
 """How many processes of a call are not its own, by mode: bubblewrap's monitor and pid 1; else one."""
 
 
+class Means(NamedTuple):
+    """What a launcher is started with."""
+
+    line: socket.socket
+    """To the dispatcher."""
+    parent_fd: int
+    """Of the dispatcher's process; -1 where there are no such descriptors."""
+    runtime_dir: str
+    first_uid: int | None
+    """The first of the users that calls run as; None where all run as the launcher's."""
+    cgroups: Cgroups
+
+
 class Launcher(ABC):
     """The loop and its bookkeeping; how first processes are started and reaped is the subclasses'."""
 
-    def __init__(
-        self,
-        line: socket.socket,
-        parent_fd: int,
-        runtime_dir: str,
-        first_uid: int | None,
-        cgroups: Cgroups,
-    ) -> None:
-        self.line = line
-        self.runtime_dir = runtime_dir
+    def __init__(self, means: Means) -> None:
+        self.line, self.parent_fd, self.runtime_dir, self.first_uid, self.cgroups = means
         self.pid = os.getpid()
-        self.first_uid = first_uid
-        self.cgroups = cgroups
         self.told: dict[str, str] = {}
         """What is told besides when it serves."""
-        self.metering = Metering(cgroups if cgroups.hierarchies else None)
+        self.metering = Metering(self.cgroups if self.cgroups.hierarchies else None)
         self.calls: dict[int, Call] = {}
         """Those that the dispatcher has not been told the end of, by their numbers."""
         self.firsts: dict[int, Call] = {}
@@ -104,8 +107,7 @@ class Launcher(ABC):
         self.wake_r, self.wake_w = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signal.set_wakeup_fd(self.wake_w, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
-        self.parent_fd = parent_fd
-        for fd in (line.fileno(), self.wake_r, parent_fd):
+        for fd in (self.line.fileno(), self.wake_r, self.parent_fd):
             if fd != -1:
                 self.poll.register(fd, select.EPOLLIN)
         self.running = True

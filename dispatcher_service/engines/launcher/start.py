@@ -22,7 +22,7 @@ from dispatcher_service.engines.launcher.cloning import CloningLauncher
 from dispatcher_service.engines.launcher.forking import ForkingLauncher
 from dispatcher_service.engines.launcher.native import NativeStarter
 from dispatcher_service.engines.launcher.processes import max_files, remove_folder, reserve_uids
-from dispatcher_service.engines.launcher.program import Launcher
+from dispatcher_service.engines.launcher.program import Launcher, Means
 from dispatcher_service.engines.launcher.template import WallError, divide, enter
 from dispatcher_service.engines.launcher.warming import WarmingLauncher
 from dispatcher_service.engines.launcher.zygote import loading
@@ -41,9 +41,10 @@ def main(arguments: list[str]) -> None:
         parent_fd = -1  # without pidfds the socket's end alone tells that the dispatcher is gone
     cgroups = Cgroups.open()  # while the host's are to be seen
     _lock, first_uid = reserve_uids() if uids == "drop" else (None, None)
+    means = Means(line, parent_fd, runtime_dir, first_uid, cgroups)
     if not spec:
         if warden.divide(line):
-            serve(ForkingLauncher(line, parent_fd, runtime_dir, first_uid, cgroups))
+            serve(ForkingLauncher(means))
         else:
             remove_folder(runtime_dir)
             cgroups.clear_homes()
@@ -59,9 +60,9 @@ def main(arguments: list[str]) -> None:
             native = NativeStarter(walls)
             profile = zygotes.profile_of(native, walls, text, cgroups, drops=first_uid is not None)
             if profile is None:
-                serve(CloningLauncher(line, parent_fd, runtime_dir, first_uid, cgroups, native))
+                serve(CloningLauncher(means, native))
             else:
-                serve(WarmingLauncher(line, parent_fd, runtime_dir, first_uid, cgroups, native, profile))
+                serve(WarmingLauncher(means, native, profile))
         else:
             remove_folder(runtime_dir)
             cgroups.clear_homes()

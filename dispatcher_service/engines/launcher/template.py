@@ -242,7 +242,7 @@ def open_granted(path: str) -> int:
         OSError: it is not there, or a symbolic link is in it; the text tells that.
     """
     try:
-        return kernel.open_without_links(path)
+        return kernel.open_place(path, kernel.RESOLVE_NO_SYMLINKS | kernel.RESOLVE_NO_MAGICLINKS)
     except OSError as error:
         reason = "a symbolic link is in it" if error.errno == errno.ELOOP else os.strerror(error.errno or 0)
         raise OSError(error.errno, f"{path} was granted, but cannot be shown: {reason}") from None

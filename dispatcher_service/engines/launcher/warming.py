@@ -18,30 +18,22 @@ from typing import Any
 
 from dispatcher_service.engines.launcher import zygotes
 from dispatcher_service.engines.launcher.call import Call
-from dispatcher_service.engines.launcher.cgroups import Cgroups
 from dispatcher_service.engines.launcher.cloning import MAX_DYING, CloningLauncher
+from dispatcher_service.engines.launcher.interpreters import Kind, kind_of
 from dispatcher_service.engines.launcher.native import NativeStarter
 from dispatcher_service.engines.launcher.processes import receive
+from dispatcher_service.engines.launcher.program import Means
 from dispatcher_service.engines.launcher.spares import LIFE, Spare
 from dispatcher_service.engines.launcher.wire import JOIN
 from dispatcher_service.engines.launcher.zygote.waiting import MAX_DESCRIPTORS, SPACES
-from dispatcher_service.engines.launcher.zygotes import Kind, Profile, Zygote
+from dispatcher_service.engines.launcher.zygotes import Asked, Profile, Zygote
 
 
 class WarmingLauncher(CloningLauncher):
     """Gives scripts children of zygotes, and everything else what `CloningLauncher` gives it."""
 
-    def __init__(
-        self,
-        line: socket.socket,
-        parent_fd: int,
-        runtime_dir: str,
-        first_uid: int | None,
-        cgroups: Cgroups,
-        native: NativeStarter,
-        profile: Profile,
-    ) -> None:
-        super().__init__(line, parent_fd, runtime_dir, first_uid, cgroups, native)
+    def __init__(self, means: Means, native: NativeStarter, profile: Profile) -> None:
+        super().__init__(means, native)
         self.told["warms"] = "yes"
         self.profile = profile
         self.zygotes: dict[Kind, Zygote] = {}
@@ -51,8 +43,10 @@ class WarmingLauncher(CloningLauncher):
         """Until when an interpreter is left alone that could not be warmed."""
         self.lines: dict[int, Zygote] = {}
         """By their lines."""
-        self.joining: dict[int, tuple[Zygote, Spare]] = {}
-        """Sandboxes that are asked for their namespaces, by their lines."""
+        self.processes: dict[int, Zygote] = {}
+        """By their processes, until these are reaped."""
+        self.joining: dict[int, Asked] = {}
+        """Sandboxes that are asked for their namespaces, by their lines; those asked first come first."""
         self.scripts: dict[int, Call] = {}
         """Calls, and what waits for one, by the script's process."""
         self.users: dict[Call, Zygote] = {}
@@ -88,7 +82,7 @@ class WarmingLauncher(CloningLauncher):
         """The zygote that serves a call; None where there is none, or not yet."""
         if "script" not in request or request["network"] != self.native.network:
             return None
-        kind = zygotes.kind_of(request, tree, self.profile.environment["PATH"])
+        kind = kind_of(request, tree, self.profile.environment["PATH"])
         if kind is None:
             return None
         zygote = self.zygotes.get(kind)
@@ -121,7 +115,7 @@ class WarmingLauncher(CloningLauncher):
         except OSError as error:
             self.fail(kind, error.strerror or str(error))
             return
-        among[kind] = zygote
+        among[kind] = self.processes[zygote.pid] = zygote
         self.lines[zygote.line.fileno()] = zygote
         self.poll.register(zygote.line.fileno(), select.EPOLLIN)
 
@@ -137,14 +131,16 @@ class WarmingLauncher(CloningLauncher):
                 del table[zygote.kind]
         del self.lines[zygote.line.fileno()]
         self.poll.unregister(zygote.line.fileno())
-        for fileno, (whose, _spare) in list(self.joining.items()):
-            if whose is zygote:
+        for fileno, asked in list(self.joining.items()):
+            if asked.zygote is zygote:
                 self.stop_joining(fileno).close()
         for spare in (*zygote.waiting, *zygote.joining.values()):
             self.drop_child(spare.call)
         pending = list(zygote.pending)
         zygote.pending.clear()
         zygote.close()
+        if zygote.pid in self.processes:
+            os.kill(zygote.pid, signal.SIGKILL)  # it would end by itself, unless something has stopped it
         for request, fds in pending:
             self.start_late(None, request, fds)
 
@@ -217,9 +213,8 @@ class WarmingLauncher(CloningLauncher):
         call.script, call.keeper = answer.pid, spare.line
         self.scripts[answer.pid] = call
         child = Spare(call, socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, fileno=line), spare.mounts)
-        if (early := self.early.pop(answer.pid, None)) is not None:
+        if self.was_early(answer.pid):
             child.close()
-            self.reaped(answer.pid, *early)
             return
         zygote.waiting.append(child)
         if zygote.pending:
@@ -257,19 +252,29 @@ class WarmingLauncher(CloningLauncher):
                 times.append(zygote.asked_at + zygotes.ANSWER_SECONDS)
             else:
                 times.append(zygote.used_at + (LIFE if len(zygote.waiting) > zygotes.FEW else zygotes.IDLE))
+        times += [asked.at + zygotes.ANSWER_SECONDS for asked in self.joining.values()][:1]
         return min((at for at in times if at is not None), default=None)
+
+    def expire(self) -> None:
+        super().expire()
+        now = time.monotonic()
+        for zygote in [one for one in self.lines.values() if one.is_stuck(now)]:
+            self.retire(zygote)
+            if not zygote.ready:
+                self.fail(zygote.kind, f"it was not ready within {zygotes.START_SECONDS:.0f} s")
+        while self.joining:
+            fileno, asked = next(iter(self.joining.items()))
+            if now < asked.at + zygotes.ANSWER_SECONDS:
+                break
+            self.stop_joining(fileno).close()
+            os.kill(asked.spare.call.pid, signal.SIGKILL)
+            self.pause()
 
     def idle(self) -> None:
         super().idle()
         now = time.monotonic()
         for zygote in list(self.lines.values()):
-            if not zygote.ready and now >= zygote.started_at + zygotes.START_SECONDS:
-                self.retire(zygote)
-                self.fail(zygote.kind, f"it was not ready within {zygotes.START_SECONDS:.0f} s")
-            elif zygote.asked_at and now >= zygote.asked_at + zygotes.ANSWER_SECONDS:
-                os.kill(zygote.pid, signal.SIGKILL)
-                self.retire(zygote)
-            elif zygote.ready and now >= zygote.used_at + zygotes.IDLE:
+            if zygote.ready and now >= zygote.used_at + zygotes.IDLE:
                 self.retire(zygote)
             elif zygote.ready and now >= zygote.used_at + LIFE:
                 for spare in zygote.keep_few():
@@ -296,7 +301,10 @@ class WarmingLauncher(CloningLauncher):
 
     def asked_for(self, zygote: Zygote) -> int:
         """How many sandboxes are asked for their namespaces for a zygote."""
-        return sum(whose is zygote for whose, _spare in self.joining.values())
+        return sum(asked.zygote is zygote for asked in self.joining.values())
+
+    def is_expecting(self) -> bool:
+        return super().is_expecting() or any(zygote.joining for zygote in self.lines.values())
 
     def order_some(self, zygote: Zygote) -> None:
         """Order as many sandboxes as a zygote needs; they come to those that wait."""
@@ -321,18 +329,17 @@ class WarmingLauncher(CloningLauncher):
             spare.close()  # it is dead
             self.pause()
             return
-        self.joining[spare.line.fileno()] = zygote, spare
+        self.joining[spare.line.fileno()] = Asked(zygote, spare, time.monotonic())
         self.poll.register(spare.line.fileno(), select.EPOLLIN)
 
     def stop_joining(self, fileno: int) -> Spare:
         """Wait for a sandbox's namespaces no more."""
-        _zygote, spare = self.joining.pop(fileno)
         self.poll.unregister(fileno)
-        return spare
+        return self.joining.pop(fileno).spare
 
     def join(self, fileno: int) -> None:
         """Have a child forked into a sandbox whose namespaces have come."""
-        zygote, _spare = self.joining[fileno]
+        zygote = self.joining[fileno].zygote
         spare = self.stop_joining(fileno)
         spaces: list[int] = []
         doors: list[int] = []
@@ -354,6 +361,8 @@ class WarmingLauncher(CloningLauncher):
 
     def reaped(self, pid: int, status: int, usage: resource.struct_rusage) -> None:
         call = self.scripts.pop(pid, None)
+        if self.processes.pop(pid, None) is not None:
+            return
         if call is None:
             self.forget(self.firsts.get(pid))
             super().reaped(pid, status, usage)
@@ -382,8 +391,8 @@ class WarmingLauncher(CloningLauncher):
         """Take note that a sandbox has died, with the child in it."""
         if call is None:
             return
-        for fileno, (_zygote, spare) in list(self.joining.items()):
-            if spare.call is call:
+        for fileno, asked in list(self.joining.items()):
+            if asked.spare.call is call:
                 self.stop_joining(fileno).close()
                 self.pause()
         for zygote in self.zygotes.values():

@@ -38,7 +38,6 @@ import struct
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-MAX_PROFILE = 1 << 17
 MAX_ORDER = 256
 MAX_ANSWER = 1024
 MAX_CALL = 1 << 18

@@ -12,7 +12,6 @@ import json
 import os
 import signal
 import socket
-import stat
 import time
 from collections import deque
 from fcntl import F_DUPFD_CLOEXEC, fcntl
@@ -21,6 +20,7 @@ from typing import Any, NamedTuple
 from dispatcher_service.engines.launcher import wire
 from dispatcher_service.engines.launcher.cgroups import Cgroups
 from dispatcher_service.engines.launcher.child import IGNORED
+from dispatcher_service.engines.launcher.interpreters import Kind
 from dispatcher_service.engines.launcher.native import NativeStarter
 from dispatcher_service.engines.launcher.processes import receive
 from dispatcher_service.engines.launcher.spares import LIFE, Spare
@@ -44,24 +44,11 @@ RETRY = 60.0
 """Seconds for which an interpreter that could not be warmed is left alone."""
 LOOK = 1.0
 """Seconds between two looks whether modules have changed."""
-MAX_LINKS = 8
 MAX_READY = 1 << 18
 LINE_FD, TEXT_FD = 3, 4
-ELF = b"\x7fELF"
 
 Pending = tuple[dict[str, Any], list[int]]
 """A call that waits for a child, with its descriptors."""
-
-
-class Kind(NamedTuple):
-    """What a zygote serves."""
-
-    path: str
-    """The interpreter."""
-    argv: tuple[str, ...]
-    """Its name as scripts give it, and options."""
-    domain: str
-    """Where the scripts lie, inside."""
 
 
 class Zygote:
@@ -119,6 +106,12 @@ class Zygote:
         let_go, self.waiting = self.waiting[wanted:], self.waiting[:wanted]
         return let_go
 
+    def is_stuck(self, now: float) -> bool:
+        """Whether it has taken longer than anything does that goes well."""
+        if not self.ready:
+            return now >= self.started_at + START_SECONDS
+        return self.asked_at != 0 and now >= self.asked_at + ANSWER_SECONDS
+
     def has_changed(self) -> bool:
         """Whether the interpreter, or a module that it has imported, is another one now."""
         if signature_of(self.kind.path) != self.signature:
@@ -158,6 +151,14 @@ class Zygote:
         self.joining.clear()
 
 
+class Asked(NamedTuple):
+    """A sandbox that is asked for its namespaces, for a zygote's child."""
+
+    zygote: Zygote
+    spare: Spare
+    at: float
+
+
 class Profile(NamedTuple):
     """What all zygotes of a launcher are started with."""
 
@@ -182,9 +183,8 @@ def start(kind: Kind, profile: Profile) -> Zygote:
     Raises:
         OSError: it cannot be started.
     """
-    with open(kind.path, "rb") as file:  # noqa: PTH123  (pathlib would double this small process)
-        if file.read(4) != ELF:
-            raise OSError(0, f"{kind.path} is not an interpreter itself")
+    if not kind.is_program():
+        raise OSError(0, f"{kind.path} is not an interpreter itself")
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     # Of the same kinds as a call's descriptors, since the interpreter looks at them once, when it starts.
     stdin = os.memfd_create("stdin", os.MFD_CLOEXEC)
@@ -215,61 +215,10 @@ def start(kind: Kind, profile: Profile) -> Zygote:
     return Zygote(kind, pid, ours)
 
 
-def kind_of(request: dict[str, Any], tree: int, path: str) -> Kind | None:
-    """What zygote may serve a call; None for one that is to be executed, as every program is.
-
-    Args:
-        request: see `program.py`; its `script` is what the first line of the executable asks for.
-        tree: the folder that the executable lies in.
-        path: where interpreters are looked for by their names.
-    """
-    program, *options = request["script"]
-    mount_at = request["mount_at"]
-    try:
-        file = os.stat(request["argv"][0].removeprefix(mount_at).lstrip("/"), dir_fd=tree, follow_symlinks=False)
-        if not stat.S_ISREG(file.st_mode) or file.st_mode & (stat.S_ISUID | stat.S_ISGID):
-            return None
-        if "/" not in program:
-            for folder in path.split(":"):
-                found = f"{folder}/{program}"
-                if os.access(found, os.X_OK) and not stat.S_ISDIR(os.stat(found).st_mode):  # noqa: PTH116  (pathlib would double this small process)
-                    return Kind(found, (program, *options), mount_at)
-            return None
-        if program.startswith(f"{mount_at}/"):
-            program = base_of(program, mount_at, tree)
-        if program and stat.S_ISREG(os.stat(program).st_mode):  # noqa: PTH116  (as above)
-            return Kind(program, (program, *options), mount_at)
-    except OSError:
-        pass
-    return None
-
-
-def base_of(program: str, mount_at: str, tree: int) -> str:
-    """The system's interpreter that one of a virtual environment among the extension's files is a link to.
-
-    Returns:
-        Empty for what is no such link.
-    """
-    place = program.removeprefix(mount_at).lstrip("/")
-    folder = os.path.dirname(os.path.dirname(place))  # noqa: PTH120  (as above)
-    os.stat(os.path.join(folder, "pyvenv.cfg"), dir_fd=tree)  # noqa: PTH118  (as above)
-    for _count in range(MAX_LINKS):
-        target = os.readlink(place, dir_fd=tree)
-        if not target.startswith("/"):
-            place = os.path.normpath(os.path.join(os.path.dirname(place), target))  # noqa: PTH118, PTH120  (as above)
-            if place.startswith(".."):
-                return ""
-        elif target.startswith(f"{mount_at}/"):
-            place = target.removeprefix(mount_at).lstrip("/")
-        else:
-            return target
-    return ""
-
-
 def signature_of(path: str) -> tuple[int, ...] | None:
     """What tells a file from another one that has taken its place; None where there is none."""
     try:
-        found = os.stat(path)  # noqa: PTH116  (as above)
+        found = os.stat(path)  # noqa: PTH116  (pathlib would double this small process)
     except OSError:
         return None
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns

@@ -35,19 +35,16 @@ class Interpreter:
 
     Args:
         user: the number of the user that scripts run as.
+        adds_folder: whether it looks for modules where a script lies.
     """
 
-    def __init__(self, user: int) -> None:
+    def __init__(self, user: int, *, adds_folder: bool) -> None:
         for name in [name for name in sys.modules if name.partition(".")[0] == __name__.partition(".")[0]]:
             del sys.modules[name]  # Graft's own, which scripts are not to see
         self.modules = frozenset(sys.modules)
         self.main = dict(vars(sys.modules["__main__"]))
         self.main.pop("__warningregistry__", None)
-        if sys.path and not sys.path[0]:
-            del sys.path[0]  # of `-c`
-            self.adds_folder = True
-        else:
-            self.adds_folder = False  # by -I or -P
+        self.adds_folder = adds_folder
         self.random = getattr(sys.modules.get("random"), "_inst", None)
         self.thread = sys.modules["threading"].main_thread() if "threading" in sys.modules else None
         self.middle = collections_of_the_middle()

@@ -167,6 +167,9 @@ class Zygote:
         """Import what scripts use."""
         if sys.version_info < OLDEST:
             raise ImportError(f"Python {sys.version.split()[0]} is older than {OLDEST[0]}.{OLDEST[1]}")
+        adds_folder = sys.path[:1] == [""]  # of `-c`, but for -I and -P
+        if adds_folder:
+            del sys.path[0]
         for name in (*PRELOAD, *self.profile["preload"]):
             importlib.import_module(name)
         # Those of the standard library are about other threads, and about `random`, which is seen to.
@@ -176,7 +179,7 @@ class Zygote:
         self.place = kernel.tid_address()
         if not self.place:
             raise OSError(errno.ENOSYS, "the kernel does not tell where the number of a thread is kept")
-        self.interpreter = script.Interpreter(self.profile["inner"])
+        self.interpreter = script.Interpreter(self.profile["inner"], adds_folder=adds_folder)
         wire.unpack_call(LIKE_A_CALL)
         gc.collect()
         gc.freeze()  # so that a collection in a child touches, and so copies, none of what it shares with this process

@@ -61,6 +61,8 @@ _calls = {}  # type: Dict[int, bool]
 """Those under way where the process stays, and whether each is cancelled."""
 _most = [1]
 """How many calls at once the methods allow, where the process stays."""
+_staying = []  # type: List[_Stay]
+"""What answers calls where the process stays."""
 _RESIDENT = "--graft-resident"
 _MAX_LINE = 48
 _MAX_FAILURE = 64 << 10
@@ -111,7 +113,10 @@ def cancelled() -> bool:
 
     Only where the process stays can it tell; else the call's process is ended.
     """
-    return _calls.get(getattr(_now, "number", 0), False)
+    number = getattr(_now, "number", 0)
+    if number in _calls:
+        _staying[0].look()
+    return _calls.get(number, False)
 
 
 def progress(part: float) -> None:
@@ -221,7 +226,8 @@ def run() -> None:
     if sys._getframe(1).f_globals.get("__name__") != "__main__":
         return
     if _RESIDENT in sys.argv[1:]:
-        _stay()
+        _staying.append(_Stay(_most[0]))
+        _staying[0].run()
         return
     if sys.stdin.isatty():
         sys.exit(f"{sys.argv[0]} reads a call in XML-RPC from standard input; to try it: graft try FILE ARGUMENTS")
@@ -253,25 +259,58 @@ def answer(call: bytes) -> bytes:
     return (head + status + "</param></params></methodResponse>").encode()
 
 
-def _stay() -> None:
-    """Answer calls that come in frames until there are no more; Graft's docs/resident-methods.md has the protocol."""
-    # Programs that a method starts, and its own reading and printing, must not touch the frames.
-    frames = os.fdopen(os.dup(0), "rb")
-    output = os.dup(1)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.close(nothing)
-    os.dup2(2, 1)
-    sys.stdout = sys.stderr
-    lock = allocate_lock()
+class _Stay:
+    """Answers calls that come in frames until there are no more; Graft's docs/resident-methods.md has the protocol."""
 
-    def write(kind: bytes, number: int, body: bytes = b"") -> None:
-        rest = memoryview(b"%s %d %d\n%s" % (kind, number, len(body), body))
-        with lock:
-            while rest:
-                rest = rest[os.write(output, rest) :]
+    def __init__(self, most: int) -> None:
+        # Programs that a method starts, and its own reading and printing, must not touch the frames.
+        self._frames = os.fdopen(os.dup(0), "rb")
+        self._output = os.dup(1)
+        self._most = most
+        self._lock = allocate_lock()
+        self._take = self._serve if most == 1 else _by_threads(self._serve, most)
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(nothing, 0)
+        os.close(nothing)
+        os.dup2(2, 1)
+        sys.stdout = sys.stderr
 
-    def serve(number: int, call: bytes) -> None:
+    def run(self) -> None:
+        self._write(b"hello", 0, b"version=1\nconcurrency=%d\n" % self._most)
+        while self._heed():
+            pass
+
+    def look(self) -> None:
+        """Heed what has come while a call is answered, unless another thread does."""
+        if self._most > 1:
+            return
+        os.set_blocking(self._frames.fileno(), False)
+        try:
+            something = self._frames.peek(1)
+        finally:
+            os.set_blocking(self._frames.fileno(), True)
+        if something:
+            self._heed()
+
+    def _heed(self) -> bool:
+        line = self._frames.readline(_MAX_LINE)
+        if not line:
+            return False
+        kind, number, size = line.split()
+        body = self._frames.read(int(size))
+        call = int(number)
+        if kind == b"call":
+            _calls[call] = False
+            self._take(call, body)
+        elif kind == b"ping":
+            self._write(b"pong", call)
+        elif kind == b"cancel":
+            with self._lock:
+                if call in _calls:
+                    _calls[call] = True
+        return True
+
+    def _serve(self, number: int, call: bytes) -> None:
         _now.number = number
         kind = b"answer"
         try:
@@ -281,25 +320,15 @@ def _stay() -> None:
 
             kind, body = b"failed", traceback.format_exc().encode("utf-8", "replace")[-_MAX_FAILURE:]
         sys.stderr.flush()
-        del _calls[number]
-        write(kind, number, body)
+        with self._lock:
+            del _calls[number]
+        self._write(kind, number, body)
 
-    take = serve if _most[0] == 1 else _by_threads(serve, _most[0])
-    write(b"hello", 0, b"version=1\nconcurrency=%d\n" % _most[0])
-    while True:
-        line = frames.readline(_MAX_LINE)
-        if not line:
-            return
-        kind, number, size = line.split()
-        body = frames.read(int(size))
-        call = int(number)
-        if kind == b"call":
-            _calls[call] = False
-            take(call, body)
-        elif kind == b"ping":
-            write(b"pong", call)
-        elif kind == b"cancel" and call in _calls:
-            _calls[call] = True
+    def _write(self, kind: bytes, number: int, body: bytes = b"") -> None:
+        rest = memoryview(b"%s %d %d\n%s" % (kind, number, len(body), body))
+        with self._lock:
+            while rest:
+                rest = rest[os.write(self._output, rest) :]
 
 
 def _by_threads(serve: "Callable[[int, bytes], None]", most: int) -> "Callable[[int, bytes], None]":
