@@ -25,6 +25,10 @@ END_COLUMNS = (
     *TOLD_COLUMNS,
 )
 """What changes with its end."""
+NOTED_COLUMNS = ("other_config",)
+"""What clients may say of a task that a host runs."""
+SAID_COLUMNS = (*NOTED_COLUMNS, "status", "result", "error_info", "finished", *TOLD_COLUMNS)
+"""What they may say of one that they have made."""
 
 
 def new_row(task: Task) -> dict[str, Any]:

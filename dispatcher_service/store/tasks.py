@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,8 @@ from dispatcher_service.store.changes import Changed, note_changes
 from dispatcher_service.store.schema import plain_text, store_now
 from dispatcher_service.store.task_rows import (
     END_COLUMNS,
+    NOTED_COLUMNS,
+    SAID_COLUMNS,
     TOLD_COLUMNS,
     end_values,
     new_row,
@@ -23,7 +25,9 @@ from dispatcher_service.store.task_rows import (
     said_values,
     told_values,
 )
+from dispatcher_service.tasks.edits import Edit
 from dispatcher_service.tasks.task import NO_LEASE, Task, TaskStatus, lost
+from graft_common.errors import GraftError
 
 _BATCH = 500
 _columns = schema.task.c
@@ -101,26 +105,42 @@ class TaskTable:
             await note_changes(connection, [*_changes([task]), *await _parents(connection, [task.subtask_of])])
         return True
 
-    async def edit(self, ref: str, change: Callable[[Task], Task]) -> Task | None:
-        """Change what clients may say of a task, in one transaction; return it as it is then, None if it is unknown.
+    async def edit(self, wanted: Sequence[tuple[str, Edit]]) -> list[Task | GraftError | None]:
+        """Change what clients may say of tasks, one after the other in one transaction.
 
-        Raises:
-            GraftError: what `change` raises; nothing is changed then.
+        Returns:
+            What each task was after its change; None if it is unknown, and why not where the change may not be.
         """
+        refs = sorted({plain_text(ref) for ref, _ in wanted})
+        results: list[Task | GraftError | None] = []
         async with self._access.writing() as connection:
-            # The row's lock first, and what else there is of it then: the lock cannot be had with an aggregate.
-            locked = select(_columns.ref).where(_columns.ref == plain_text(ref)).with_for_update()
-            if (await connection.execute(locked)).one_or_none() is None:
-                return None
-            row = (await connection.execute(_whole().where(_columns.ref == plain_text(ref)))).one()
-            before = read_task(row)
-            after = change(before)
-            if after != before:
-                values = said_values(after) | {"touched": store_now()}
-                await connection.execute(update(schema.task).where(_columns.ref == ref).values(values))
-                gone = await _delete(connection, [ref], _columns.destroy_requested)
-                await note_changes(connection, [*_changes([after]), *gone])
-        return after
+            # The rows' locks first, in one order, and what else there is of them then: locks go with no aggregate.
+            locked = select(_columns.ref).where(_columns.ref.in_(refs)).order_by(_columns.ref).with_for_update()
+            (await connection.execute(locked)).all()
+            rows = (await connection.execute(_whole().where(_columns.ref.in_(refs)))).all()
+            before = {row.ref: read_task(row) for row in rows}
+            after = dict(before)
+            for ref, change in wanted:
+                task = after.get(plain_text(ref))
+                try:
+                    made = None if task is None else change(task)
+                except GraftError as error:
+                    results.append(error)
+                    continue
+                results.append(made)
+                if made is not None:
+                    after[made.ref] = made
+            changed = [task for ref, task in after.items() if task != before[ref]]
+            for statement, by_client in ((_SAY, True), (_NOTE, False)):
+                said = [
+                    _bound("said_of", task.ref, said_values(task)) for task in changed if task.by_client is by_client
+                ]
+                if said:
+                    await connection.execute(statement, said)
+            if changed:
+                gone = await _delete(connection, [task.ref for task in changed], _columns.destroy_requested)
+                await note_changes(connection, [*_changes(changed), *gone])
+        return results
 
     async def get(self, ref: str) -> Task | None:
         """Return one task."""
@@ -282,6 +302,8 @@ def _bound(key: str, ref: str, values: dict[str, Any]) -> dict[str, Any]:
 
 _END = _update_of("end_of", END_COLUMNS)
 _TELL = _update_of("told_of", TOLD_COLUMNS).values(touched=store_now()).where(_pending)
+_SAY = _update_of("said_of", SAID_COLUMNS).values(touched=store_now())
+_NOTE = _update_of("said_of", NOTED_COLUMNS).values(touched=store_now())
 
 
 async def _epoch_in_force(connection: AsyncConnection, host: str) -> int | None:

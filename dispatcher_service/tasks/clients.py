@@ -6,27 +6,31 @@ import time
 
 from dispatcher_service.references import new_ref
 from dispatcher_service.sessions.session import Session
-from dispatcher_service.store.tasks import TaskTable
+from dispatcher_service.store.store import DispatcherStore
 from dispatcher_service.tasks import edits
+from dispatcher_service.tasks.group_commit import GroupCommit
 from dispatcher_service.tasks.reading import TaskReader
 from dispatcher_service.tasks.task import NO_LEASE, NO_ORIGIN, Origin, Task, task_invalid, visible
-from graft_common.errors import server_busy
+from graft_common.errors import GraftError, server_busy
 
 
 class ClientTasks:
     """Serves `task.create` and the setters."""
 
-    def __init__(self, reader: TaskReader, table: TaskTable, host: str, max_pending: int) -> None:
+    def __init__(self, reader: TaskReader, store: DispatcherStore, host: str, max_pending: int) -> None:
         """Begin.
 
         Args:
             reader: reads tasks, and knows those that run here.
-            table: where tasks are kept.
+            store: where tasks are kept.
             host: the UUID of this host.
             max_pending: how many tasks of clients may be pending.
         """
         self._reader = reader
-        self._table = table
+        self._table = store.tasks
+        self._edits = GroupCommit[tuple[str, edits.Edit], Task | GraftError | None](
+            store.tasks.edit, store.reachable, "task editor"
+        )
         self._host = host
         self._max_pending = max_pending
 
@@ -67,8 +71,14 @@ class ClientTasks:
                 raise task_invalid(ref)
             return edit(task)
 
-        after = await self._table.edit(ref, checked)
+        after = await self._edits.submit((ref, checked))
         if after is None:
             raise task_invalid(ref)
+        if isinstance(after, GraftError):
+            raise after
         self._reader.note_config(ref, after.other_config)
         return after
+
+    async def close(self) -> None:
+        """Change nothing more."""
+        await self._edits.close()

@@ -5,34 +5,43 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-
-from dispatcher_service.tasks.task import Task
+from typing import Generic, TypeVar
 
 _MAX_GROUP = 256
 
+Wish = TypeVar("Wish")
+Result = TypeVar("Result")
 
-class GroupCommit:
-    """Takes tasks to write, each of a caller that waits for the commit; the callers bound how many there are."""
+
+class GroupCommit(Generic[Wish, Result]):
+    """Takes what is to be written, each of a caller that waits for the commit; the callers bound how many there are.
+
+    Args:
+        write: writes a group in one transaction, and returns what has come of each.
+        reachable: tells whether the store answers at all.
+        name: what the work is called.
+    """
 
     def __init__(
         self,
-        write: Callable[[Sequence[Task]], Awaitable[Sequence[bool]]],
+        write: Callable[[Sequence[Wish]], Awaitable[Sequence[Result]]],
         reachable: Callable[[], Awaitable[bool]],
+        name: str,
     ) -> None:
         self._write = write
         self._reachable = reachable
-        self._waiting: list[tuple[Task, asyncio.Future[bool]]] = []
+        self._waiting: list[tuple[Wish, asyncio.Future[Result]]] = []
         self._wake = asyncio.Event()
-        self._writer = asyncio.create_task(self._run(), name="task writer")
+        self._writer = asyncio.create_task(self._run(), name=name)
 
-    async def submit(self, task: Task) -> bool:
-        """Write a task, and tell whether the write counted (see `TaskTable.write`).
+    async def submit(self, wish: Wish) -> Result:
+        """Have it written, and return what has come of it.
 
         Raises:
             GraftError: SERVICE_UNAVAILABLE, when the store does not answer; whether it was written is not known.
         """
-        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._waiting.append((task, done))
+        done: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self._waiting.append((wish, done))
         self._wake.set()
         return await done
 
@@ -57,9 +66,9 @@ class GroupCommit:
                     for _, done in group:
                         done.cancel()
 
-    async def _commit(self, group: Sequence[tuple[Task, asyncio.Future[bool]]]) -> None:
+    async def _commit(self, group: Sequence[tuple[Wish, asyncio.Future[Result]]]) -> None:
         try:
-            results = await self._write([task for task, _ in group])
+            results = await self._write([wish for wish, _ in group])
         except Exception as error:  # noqa: BLE001  (each waiting caller gets it)
             if len(group) > 1 and await self._reachable():
                 # One of them is at fault: alone, each has its own fate.
@@ -70,6 +79,6 @@ class GroupCommit:
                 if not done.done():
                     done.set_exception(error)
             return
-        for (_, done), counted in zip(group, results, strict=True):
+        for (_, done), result in zip(group, results, strict=True):
             if not done.done():
-                done.set_result(counted)
+                done.set_result(result)

@@ -76,12 +76,14 @@ class TaskManager(TaskReader):
         self._runners: set[asyncio.Task[None]] = set()
         self._watched = 0.0
         self._joined = Joined()
-        self.clients = ClientTasks(self, store.tasks, lease.host_uuid, max_pending)
+        self.clients = ClientTasks(self, store, lease.host_uuid, max_pending)
         """Makes and changes the tasks of clients."""
         self._telling = Telling(store.tasks, lease.host_uuid, self._entries, channels)
         self.channel = self._telling.channel
         """Gives the call of a task a FIFO to tell of itself."""
-        self._writer = GroupCommit(lambda tasks: store.tasks.write(lease.host_uuid, tasks), store.reachable)
+        self._writer = GroupCommit[Task, bool](
+            lambda tasks: store.tasks.write(lease.host_uuid, tasks), store.reachable, "task writer"
+        )
         self._loops = [
             repeat("task watch", self._watch_if_needed, self._times.watch),
             repeat("task collection", self._collect, self._times.collect),
@@ -197,6 +199,7 @@ class TaskManager(TaskReader):
         await self._telling.close()
         await self._elsewhere.close()
         await self._writer.close()
+        await self.clients.close()
 
     def _shut_down(self) -> None:
         if not self._shut.done():

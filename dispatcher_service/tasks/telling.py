@@ -80,4 +80,4 @@ class Telling:
             ) -> Task:
                 return task.told(progress, lines, count) if task.pending else task
 
-            await self._table.edit(ref, told)
+            await self._table.edit([(ref, told)])

@@ -145,6 +145,35 @@ async def test_others_tasks_cannot_be_changed_but_by_operators(host, of_client):
         assert (await host.stored_end(ref)).other_config == {"a": "1"}
 
 
+async def test_many_changes_at_once_are_each_made_or_refused(host):
+    """They are written together, one after the other."""
+    gate = Gate()
+    call, own = await host.tasks.start("A.b", caller(), gate), await ask(host, "task.create", "x", "")
+    others = await ask(host, "task.create", "x", "", who=BERT)
+    before = (await host.store.changes.revisions()).current
+
+    def change(number: int):
+        if number % 5 == 4:
+            return ask(host, "task.add_to_other_config", others, "a", "1")
+        if number % 5 == 3:
+            return ask(host, "task.add_to_other_config", "OpaqueRef:none", "a", "1")
+        if number % 5 == 2:
+            return ask(host, "task.set_progress", call, 0.5)
+        return ask(
+            host, "task.add_to_other_config", (call, own)[number % 5], "same" if number < 10 else str(number), "1"
+        )
+
+    done = await asyncio.gather(*map(change, range(100)), return_exceptions=True)
+    codes = [error.code if isinstance(error, GraftError) else error for error in done]
+    refused = ["OPERATION_NOT_ALLOWED", "HANDLE_INVALID", "HANDLE_INVALID"]
+    assert codes[:10] == ["", "", *refused, "MAP_DUPLICATE_KEY", "MAP_DUPLICATE_KEY", *refused]
+    assert set(codes[10::5] + codes[11::5]) == {""}
+    for ref in (call, own):
+        assert len((await host.tasks.get(ANNA, ref)).other_config) == 19
+    assert (await host.store.changes.revisions()).current - before < 10
+    gate.open.set()
+
+
 async def test_too_many_of_clients_are_refused(hosts):
     host = await hosts.add(max_pending=2)
     refs = [await ask(host, "task.create", "x", "") for _ in range(2)]
