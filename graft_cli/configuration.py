@@ -18,7 +18,7 @@ from graft_common.settings import ENV_PREFIX, Settings, config_file
 NOT_SETTINGS = {"CONFIG", "NEW_PASSWORD", "PASSWORD", "TOKEN", "URL", "USER"}
 """Variables that begin as settings do and are none: they are the clients' own."""
 
-_SECONDS = ("session_idle", "http_body_timeout", "call_timeout", "drain_timeout")
+_SECONDS = ("session_idle", "login_delay", "http_body_timeout", "call_timeout", "drain_timeout")
 _BYTES = ("http_max_body", "call_memory", "call_output")
 _FOLLOWS = {
     "resources_dir": "resources_path",

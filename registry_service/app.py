@@ -164,7 +164,7 @@ class RegistryApp:
         Raises:
             StartupError: it cannot be done; the message says why.
         """
-        tuning = tuning or Tuning()
+        tuning = tuning or Tuning(failed_login_delay_at_most=settings.login_delay)
         try:
             token = service_token(settings)
         except OSError as error:

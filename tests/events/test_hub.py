@@ -149,7 +149,7 @@ async def test_objects_of_the_registry_are_told_of_by_its_own_revision(here):
 
 async def test_a_wait_ends_with_the_session(here):
     here.follow(1, came(ANNA), came(BERT))
-    token = str((await here.next()).token)
+    token = str((await here.next(seconds=0)).token)
     annas, berts = [await here.waiting(token, "pool", session=session) for session in (ANNA, BERT)]
     here.follow(2, went(ANNA))
     with pytest.raises(GraftError, match="SESSION_INVALID"):

@@ -564,7 +564,7 @@ async def test_roles_and_records(place: Place) -> None:
         await place.mpacks.packs(session())
     await install(place, archive)
     async with place.store.read() as view:
-        records = await view.login_records(before=None, since=None, limit=100)
+        records = await view.login_records(beyond=None, since=None, limit=100)
     told = [(record.action, record.outcome) for record in records if record.action.startswith("mpack.")]
     assert sorted(told) == sorted(
         [
@@ -669,7 +669,7 @@ async def test_what_fails_is_recorded_though_nobody_waits(place: Place, hooks: H
     await asyncio.gather(task, return_exceptions=True)
     await place.mpacks.close()
     async with place.store.read() as view:
-        records = await view.login_records(before=None, since=None, limit=1)
+        records = await view.login_records(beyond=None, since=None, limit=1)
     assert [(record.action, record.outcome) for record in records] == [("mpack.install", "MPACK_HOOK_FAILED")]
     assert await place.extensions() == []
 

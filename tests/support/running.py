@@ -178,6 +178,7 @@ def make_platform(kind: str, root: Path, **settings: str) -> Platform:
         "GRAFT_DISPATCHER": f"127.0.0.1:{dispatcher}",
         "GRAFT_METRICS": "off",
         "GRAFT_LOG_FORMAT": "json",
+        "GRAFT_LOGIN_DELAY": "0.01",
         **settings,
     }
     return Platform(kind, root, environment, http, registry, dispatcher)
