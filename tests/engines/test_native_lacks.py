@@ -29,6 +29,8 @@ BOOT = (
     "from dispatcher_service.engines.launcher.start import main; main(sys.argv[1:])"
 )
 BASH = "/bin/bash"
+PARENT = f"#!{INTERPRETER}\nimport os\nprint(os.getppid())\n"
+"""Prints 0 where it is run in a warm interpreter's copy, and 1 where it is executed."""
 PYTHON = EngineOptions(accelerator="off")
 """Sandboxes are made by what can be changed from here."""
 HALF_FAIL = """
@@ -101,6 +103,17 @@ def changed(monkeypatch):
     return change
 
 
+@contextlib.asynccontextmanager
+async def running():
+    """An engine whose launcher is as it has been changed."""
+    engine = NativeEngine()
+    await engine.prepare()
+    try:
+        yield engine
+    finally:
+        await engine.close()
+
+
 def opened(pid):
     """What a process has open, by the descriptors' numbers."""
     found = {}
@@ -138,12 +151,8 @@ async def test_what_cannot_be_a_path_costs_no_other_call_anything(native, tree, 
 
 async def test_a_call_may_have_a_year(native, tree, changed):
     changed(IMPATIENT)
-    engine = NativeEngine()
-    await engine.prepare()
-    try:
+    async with running() as engine:
         outcome = await engine.run(tree.command("#!/bin/sh\nsleep 0.5\n", wall=365 * 24 * 3600.0))
-    finally:
-        await engine.close()
     assert outcome.verdict is Verdict.EXITED, outcome
 
 
@@ -167,39 +176,29 @@ def zygote_of(engine):
 
 async def test_without_clone3_scripts_are_executed(changed, tree):
     changed(WITHOUT_CLONE3)
-    engine = NativeEngine()
-    await engine.prepare()
-    try:
-        command = tree.command(f"#!{INTERPRETER}\nimport os\nprint(os.getppid())\n")
+    async with running() as engine:
+        command = tree.command(PARENT)
         for _round in range(3):
             assert (await engine.run(dataclasses.replace(command, call_id=secrets.token_hex(8)))).stdout == b"1\n"
         assert [finding for finding in engine.findings if "lacks clone3" in finding.detail]
-    finally:
-        await engine.close()
 
 
 async def test_sandboxes_that_do_not_answer_hold_nobody_up_for_long(changed, tree):
     changed(SILENT)
-    engine = NativeEngine()
-    await engine.prepare()
-    try:
-        command = tree.command(f"#!{INTERPRETER}\nimport os\nprint(os.getppid())\n")
+    async with running() as engine:
+        command = tree.command(PARENT)
         await warm(engine, command)
         calls = (engine.run(dataclasses.replace(command, call_id=str(number))) for number in range(20))
         outcomes = await asyncio.wait_for(asyncio.gather(*calls), 60)
         assert {outcome.stdout for outcome in outcomes} <= {b"0\n", b"1\n"}
         children = psutil.Process(engine.launcher_pid).children()
         assert [child for child in children if child.status() == psutil.STATUS_STOPPED] == []
-    finally:
-        await engine.close()
 
 
 async def test_the_interpreter_that_was_used_least_lately_makes_room(changed, tree):
     changed(TWO_INTERPRETERS)
-    engine = NativeEngine()
-    await engine.prepare()
-    try:
-        command = tree.command(f"#!{INTERPRETER}\nimport os\nprint(os.getppid())\n")
+    async with running() as engine:
+        command = tree.command(PARENT)
         folders = [dataclasses.replace(command, mount_at=f"/opt/folder{number}") for number in range(3)]
         await warm(engine, folders[0])
         first = zygote_of(engine)
@@ -209,16 +208,12 @@ async def test_the_interpreter_that_was_used_least_lately_makes_room(changed, tr
         assert (await engine.run(folders[2])).stdout == b"0\n"
         assert (await engine.run(folders[0])).stdout == b"1\n", "it has made room"
         assert not first.is_running() or first.status() == psutil.STATUS_ZOMBIE
-    finally:
-        await engine.close()
 
 
 async def test_an_interpreter_that_stands_still_holds_nobody_up_for_long(changed, tree):
     changed(STUCK)
-    engine = NativeEngine()
-    await engine.prepare()
-    try:
-        command = tree.command(f"#!{INTERPRETER}\nimport os\nprint(os.getppid())\n")
+    async with running() as engine:
+        command = tree.command(PARENT)
         await warm(engine, command)
         zygote = zygote_of(engine)
         zygote.suspend()
@@ -227,8 +222,6 @@ async def test_an_interpreter_that_stands_still_holds_nobody_up_for_long(changed
         assert {outcome.stdout for outcome in outcomes} <= {b"0\n", b"1\n"}
         assert not zygote.is_running() or zygote.status() == psutil.STATUS_ZOMBIE
         await warm(engine, command)
-    finally:
-        await engine.close()
 
 
 @pytest.mark.parametrize("room", [0, 1, 2, 3, 5, 8])
