@@ -136,6 +136,25 @@ def test_what_is_not_bounded_is_not_looked_at() -> None:
     assert metering.end(meter, 0.5, 7) == {"cpu": 0.5, "memory": 7, "processes": 0, "refused": False}
 
 
+def test_a_busy_host_is_no_reason_to_look_rarely(monkeypatch: pytest.MonkeyPatch) -> None:
+    metering = Metering(None)
+    meter = metering.take({"id": 1, "rlimits": [], "processes": 0, "bounds": {"memory": MIB}}, 0)
+    looks = []
+
+    def look(_limit: int) -> None:
+        looks.append(time.monotonic())
+        time.sleep(0.1)  # others run
+
+    metering.start(meter, os.getpid())
+    assert meter.sampler is not None
+    monkeypatch.setattr(meter.sampler, "look", look)
+    assert until(lambda: metering.look() or looks)
+    due = metering.due()
+    assert len(looks) == 1
+    assert due is not None
+    assert due - time.monotonic() < 0.1
+
+
 def until(condition: Callable[[], object]) -> bool:
     for _attempt in range(1000):
         if condition():

@@ -21,7 +21,8 @@ CPU, MEMORY = "cpu", "memory"
 SAMPLE_SECONDS = 0.02
 """Between two samples of a call; the first is taken when the call is this old."""
 SAMPLE_SHARE = 0.1
-"""How much of the time samples may take; beyond that they become rarer."""
+"""How much of a processor samples may take; beyond that they become rarer. Time in which others run does not count: a
+call goes on using a busy host meanwhile."""
 OOM_SECONDS = 0.1
 """Between two looks whether the kernel has killed a process for the group's memory, where it does not kill them all."""
 LATER = 16
@@ -173,18 +174,20 @@ class Metering:
         return self._due[0][0] if self._due else None
 
     def look(self) -> list[Meter]:
-        """Look at the calls whose time has come; returns those that are over a limit and have to be killed."""
+        """Look once at each call whose time has come; returns those that are over a limit and have to be killed."""
         found = []
-        while (at := self.due()) is not None and at <= (now := time.monotonic()):
+        now = time.monotonic()
+        while (at := self.due()) is not None and at <= now:
             meter = heapq.heappop(self._due)[2]
+            began = time.thread_time()
             used = self._look(meter)
             if meter.exceeded:
                 found.append(meter)
                 continue
-            took = time.monotonic() - now
+            took = time.thread_time() - began
             wait = self._wait(meter, used)
             if wait is not None:
-                self._push(meter, now + max(wait, took / SAMPLE_SHARE))
+                self._push(meter, time.monotonic() + max(wait, took / SAMPLE_SHARE))
         return found
 
     def end(self, meter: Meter, cpu: float, maxrss: int) -> dict[str, Any]:

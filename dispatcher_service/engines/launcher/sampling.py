@@ -16,7 +16,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 MAX_PROCESSES = 4096
 """How many processes of one call are looked at in a sample."""
 EXACT_SHARE = 0.05
-"""How much of the time exact looks at memory may take; they walk the pages of every process."""
+"""How much of a processor exact looks at memory may take; they walk the pages of every process."""
 
 
 class Process(NamedTuple):
@@ -86,13 +86,12 @@ class Sampler:
 
     def _exact(self, processes: list[Process], resident: int) -> int | None:
         """The memory of processes with what they share counted once; None where that was looked at only just now."""
-        began = time.monotonic()
-        if began < self._exact_at:
+        now, began = time.monotonic(), time.thread_time()
+        if now < self._exact_at:
             return None
         shares = [(process, proportional(process.pid, self.proc)) for process in processes]
         total = sum(process.resident if share is None else share for process, share in shares)
-        took = time.monotonic() - began
-        self._exact_at = began + took / EXACT_SHARE
+        self._exact_at = now + (time.thread_time() - began) / EXACT_SHARE
         return min(total, resident)
 
 
