@@ -32,6 +32,7 @@ from benchmarks.load import Load, Order, compiled, generate
 from benchmarks.peers import PEERS, missing
 from benchmarks.processes import GRAFT, memory, tree, used
 from benchmarks.results import (
+    APART,
     BARE,
     EMBEDDED,
     HALF,
@@ -53,7 +54,7 @@ GRAFTS: dict[str, tuple[str, dict[str, str]]] = {
     EMBEDDED: ("embedded", {}),
     PURE: ("embedded", {"GRAFT_ACCELERATOR": "off"}),
     COLD: ("embedded", {"GRAFT_ZYGOTES": "off"}),
-    "Graft as three processes": ("three processes", {}),
+    APART: ("three processes", {}),
 }
 """How each is run, and its settings."""
 ONLY = {PURE: "static shell", COLD: "python imports"}

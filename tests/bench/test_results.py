@@ -71,7 +71,7 @@ def test_requirements_that_are_reached_and_not_and_not_measured() -> None:
         )
     )
     found = requirements(table, {"python": (2.0, 9.0)}, 1.06, accelerated=True)
-    assert [one.reached for one in found] == [True, False, None, None, None, None, None, True, False]
+    assert [one.reached for one in found] == [True, False, None, None, None, None, None, None, True, False]
     assert [line[-1] for line in requirement_lines(found)[1:4]] == ["reached", "NOT REACHED", "not measured"]
 
 
