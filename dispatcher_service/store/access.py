@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 
-from sqlalchemy import select
+from sqlalchemy import update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from dispatcher_service.store import schema
 from graft_common.database import READ_ONLY
 from graft_common.errors import GraftError, service_unavailable
 
@@ -59,10 +60,13 @@ class Access:
             self.on_noted()
 
     async def reachable(self) -> bool:
-        """Tell whether the store answers at all, so that what it refused was the fault of the data."""
+        """Tell whether the store takes anything at all, so that what it refused was the fault of the data.
+
+        One whose disk is full, or that another process holds, still answers whoever reads.
+        """
         try:
-            async with self.reading() as connection:
-                await connection.execute(select(1))
+            async with self.writing() as connection:
+                await connection.execute(update(schema.revision).values(revision=schema.revision.c.revision))
         except GraftError:
             return False
         return True

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from itertools import islice
 from typing import Generic, TypeVar
+
+from graft_common.errors import GraftError, service_unavailable
 
 _MAX_GROUP = 256
 
@@ -18,7 +21,7 @@ class GroupCommit(Generic[Wish, Result]):
 
     Args:
         write: writes a group in one transaction, and returns what has come of each.
-        reachable: tells whether the store answers at all.
+        reachable: tells whether the store takes anything at all.
         name: what the work is called.
     """
 
@@ -30,55 +33,73 @@ class GroupCommit(Generic[Wish, Result]):
     ) -> None:
         self._write = write
         self._reachable = reachable
-        self._waiting: list[tuple[Wish, asyncio.Future[Result]]] = []
+        self._waiting: dict[asyncio.Future[Result], Wish] = {}
         self._wake = asyncio.Event()
+        self._closed = False
         self._writer = asyncio.create_task(self._run(), name=name)
 
     async def submit(self, wish: Wish) -> Result:
-        """Have it written, and return what has come of it.
+        """Have it written, and return what has come of it. What nobody waits for any more is not begun.
 
         Raises:
-            GraftError: SERVICE_UNAVAILABLE, when the store does not answer; whether it was written is not known.
+            GraftError: SERVICE_UNAVAILABLE, when the store does not answer, or this is closed; whether it was written
+                is not known.
         """
+        if self._closed:
+            raise _closing()
         done: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        self._waiting.append((wish, done))
+        self._waiting[done] = wish
         self._wake.set()
-        return await done
+        try:
+            return await done
+        finally:
+            self._waiting.pop(done, None)
 
     async def close(self) -> None:
-        """Stop writing; whoever still waits is cancelled."""
+        """Stop writing; whoever still waits is told so."""
+        self._closed = True
         self._writer.cancel()
         with suppress(asyncio.CancelledError):
             await self._writer
-        for _, done in self._waiting:
-            done.cancel()
-        self._waiting.clear()
+        for done in self._waiting:
+            _fail(done, _closing())
 
     async def _run(self) -> None:
         while True:
             await self._wake.wait()
             self._wake.clear()
             while self._waiting:
-                group, self._waiting = self._waiting[:_MAX_GROUP], self._waiting[_MAX_GROUP:]
+                group = list(islice(self._waiting.items(), _MAX_GROUP))
+                for done, _ in group:
+                    del self._waiting[done]
                 try:
                     await self._commit(group)
                 finally:
-                    for _, done in group:
-                        done.cancel()
+                    for done, _ in group:
+                        _fail(done, _closing())
 
-    async def _commit(self, group: Sequence[tuple[Wish, asyncio.Future[Result]]]) -> None:
+    async def _commit(self, group: Sequence[tuple[asyncio.Future[Result], Wish]]) -> None:
         try:
-            results = await self._write([wish for wish, _ in group])
+            results = await self._write([wish for _, wish in group])
         except Exception as error:  # noqa: BLE001  (each waiting caller gets it)
             if len(group) > 1 and await self._reachable():
                 # One of them is at fault: alone, each has its own fate.
                 for one in group:
-                    await self._commit([one])
+                    if not one[0].done():
+                        await self._commit([one])
                 return
-            for _, done in group:
-                if not done.done():
-                    done.set_exception(error)
+            for done, _ in group:
+                _fail(done, error)
             return
-        for (_, done), result in zip(group, results, strict=True):
+        for (done, _), result in zip(group, results, strict=True):
             if not done.done():
                 done.set_result(result)
+
+
+def _fail(done: asyncio.Future[Result], error: Exception) -> None:
+    if not done.done():
+        done.set_exception(error)
+
+
+def _closing() -> GraftError:
+    return service_unavailable("dispatcher", "it is shutting down")

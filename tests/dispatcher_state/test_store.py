@@ -291,3 +291,16 @@ async def test_a_store_that_is_gone_is_unavailable_and_says_no_values(tmp_path):
         await store.calls.append("h", [record("secret-action")])
     assert caught.value.error_info() == ["SERVICE_UNAVAILABLE", "dispatcher store", "OperationalError"]
     await store.close()
+
+
+async def test_a_store_that_only_takes_nothing_is_not_reachable(tmp_path):
+    """Its disk may be full: then nothing that it refuses is at fault, and everything is to be tried again."""
+    store = await DispatcherStore.open(f"sqlite:///{tmp_path / 'd.db'}")
+    async with store.access.writing() as connection:
+        await connection.exec_driver_sql("PRAGMA query_only=ON")
+    assert await store.tasks.find([task().ref]) == []
+    assert not await store.reachable()
+    async with store.access.reading() as connection:
+        await connection.exec_driver_sql("PRAGMA query_only=OFF")
+    assert await store.reachable()
+    await store.close()
