@@ -21,11 +21,13 @@ OF_THE_INTERPRETER = (
     UNNAMED_FAILURE,
 )
 """What is said when an executable could not be executed, and the interpreter may be why."""
+FIRST_LINE = re.compile(rb"#![ \t]*([^\0\t\n ]+)[ \t]*([^\0\n]*?)[ \t]*\n")
+"""Of a script: what is to run it, and options; the kernel takes nothing else for spaces (fs/binfmt_script.c)."""
 ENV = ("/usr/bin/env", "/bin/env")
 PYTHON = re.compile(r"python3?(\.[0-9]+)?")
 PYTHON_OPTIONS = re.compile(r"|-[BEIOPSbqsu]+")
 """Of the interpreter, those that are the same for all of a script's calls and need no further word."""
-AT_START = re.compile(r"(PYTHON|LD_|LC_|GLIBC_|MALLOC_)|(LANG|LANGUAGE|TZ|HOME|PATH)$")
+AT_START = re.compile(r"(_?PYTHON|LD_|LC_|GLIBC_|MALLOC_|OPENSSL_)|(LANG|LANGUAGE|LOCPATH|TZ|HOME|PATH)$")
 """Variables that an interpreter or its libraries look at when they start."""
 HEAD = 256
 """Bytes that the kernel looks at (linux/binfmts.h, BINPRM_BUF_SIZE)."""
@@ -97,11 +99,10 @@ def python_script(head: bytes, variables: Iterable[tuple[str, str]]) -> list[str
     Returns:
         The interpreter, as a path or as a name to be found by PATH, and its options; None for what is to be executed.
     """
-    line, ended, _rest = head[2:HEAD].partition(b"\n")
-    words = line.split(None, 1)
-    if not head.startswith(b"#!") or not ended or not words or line.endswith(b"\r"):
+    first = FIRST_LINE.match(head)
+    if first is None:
         return None
-    program, option = os.fsdecode(words[0]), os.fsdecode(words[1]).rstrip() if len(words) > 1 else ""
+    program, option = map(os.fsdecode, first.groups())
     if program in ENV:
         program, option = option, ""
         if "/" in program:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import socket
 import subprocess
 import zipfile
@@ -12,7 +13,7 @@ import pytest
 from dispatcher_service.engines.base import Access, Verdict
 from dispatcher_service.engines.executables import python_script
 from dispatcher_service.engines.launcher import zygotes
-from dispatcher_service.engines.launcher.interpreters import Kind
+from dispatcher_service.engines.launcher.interpreters import Kind, kind_of
 from dispatcher_service.engines.launcher.zygote.script import UNREADABLE, read
 from dispatcher_service.engines.native.engine import warm_finding
 from isolation.conftest import USERS
@@ -36,8 +37,24 @@ PLAIN = (
     "#!/usr/bin/env -S python3 -I",
     "#!/usr/bin/env PYTHONHASHSEED=1 python3",
     "#!/bin/sh /usr/bin/python3",
+    "#!/usr/bin/python3\r ",
+    "#!/usr/bin/python3\x0b-I",
+    "#!/usr/bin/python3 -I\u00a0",
+    "#!/usr/bin/python3\0",
 )
-VARIABLES = ("PYTHONHASHSEED", "PYTHONPATH", "PYTHONUNBUFFERED", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "TZ", "HOME")
+VARIABLES = (
+    "PYTHONHASHSEED",
+    "PYTHONPATH",
+    "PYTHONUNBUFFERED",
+    "_PYTHON_PROJECT_BASE",
+    "LD_LIBRARY_PATH",
+    "LANG",
+    "LC_ALL",
+    "LOCPATH",
+    "OPENSSL_CONF",
+    "TZ",
+    "HOME",
+)
 HASH = "import os; print(hash('x'), os.getppid())"
 ADDRESSES = "print(hash('x'))"
 
@@ -98,7 +115,7 @@ def test_links_archives_and_what_cannot_be_run(sandbox):
     with (sandbox.tree / "archive").open("wb") as file:
         file.write(f"{SHEBANG}\n".encode())
         with zipfile.ZipFile(file, "w") as archive:
-            archive.writestr("__main__.py", "import sys; print(sys.argv, __name__, __file__, sys.path[0])")
+            archive.writestr("__main__.py", "import sys; print(sys.argv, __name__, __file__, sys.path[0], sys.flags)")
     (sandbox.tree / "archive").chmod(0o755)
     sandbox.add(f"{SHEBANG}\n", "closed", 0o700)
     sandbox.add(f"{SHEBANG}\n", "unreadable", 0o311)
@@ -167,7 +184,7 @@ def test_virtual_environments(sandbox, options, tmp_path):
     subprocess.run(["chmod", "-R", "go=rX", sandbox.tree / name], check=True)
     text = (
         "import os, site, sys, own_package; print(own_package.WHO, sys.prefix, sys.base_prefix, sys.exec_prefix, sys.path,"
-        " sys.executable, sys.orig_argv, sys.by_pth, sys.customized, site.getsitepackages(), site.ENABLE_USER_SITE, sys._base_executable)"
+        " sys.executable, sys.orig_argv, sys.by_pth, sys.customized, site.getsitepackages(), site.ENABLE_USER_SITE, sys._base_executable, sys.flags)"
     )
     shebang = f"#!/opt/ext/{name}/bin/python3"
     if "--copies" in options:
@@ -178,6 +195,69 @@ def test_virtual_environments(sandbox, options, tmp_path):
         return
     outcome = assert_same(sandbox, script(sandbox, text, shebang), shebang)
     assert outcome.exit_code == 0, outcome
+
+
+@pytest.mark.parametrize(
+    ("changed", "text"),
+    [
+        ("pyvenv.cfg", "home = /opt/ext/nowhere\n"),
+        ("pyvenv.cfg", "HOME=/bin\nhome = /usr/bin\n"),
+        ("pyvenv.cfg", "version = 3\n"),
+        ("pyvenv.cfg", "#" * (1 << 17) + "\nhome = /usr/bin\n"),
+        ("pyvenv.cfg", "home = /usr/bin\n\udcff"),
+        ("pyvenv.cfg", None),
+        ("bin/pyvenv.cfg", "home = /usr/bin\n"),
+        ("bin/python3._pth", "/opt/ext/own\n"),
+    ],
+)
+def test_virtual_environments_of_another_interpreter(tmp_path, changed, text):
+    """What they say of themselves decides where even the standard library is."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "pyvenv.cfg").write_text("include-system-site-packages = false\nHome = /usr/bin \nhome = /other\n")
+    script = tmp_path / "script"
+    script.write_text(f"#!{tmp_path}/bin/python3 -I\n")
+    own = ["/usr/bin/python3.11", "-I"]
+    assert read(str(script).encode(), own).venv == f"{tmp_path}/bin/python3"
+    if text is None:
+        (tmp_path / changed).unlink()
+    else:
+        (tmp_path / changed).write_bytes(text.encode(errors="surrogateescape"))
+    assert read(str(script).encode(), own) == UNREADABLE
+
+
+def test_the_first_interpreter_in_the_path_or_none(tmp_path):
+    """What `env` finds is run, and nothing that comes behind it."""
+    folders = [tmp_path / name for name in ("empty", "first", "second")]
+    for folder in folders:
+        folder.mkdir()
+    path = ":".join(map(str, folders))
+    request = {"script": ["python3"], "mount_at": "/opt/ext", "argv": ["/opt/ext/script"]}
+    (tmp_path / "script").touch()
+    tree = os.open(tmp_path, os.O_RDONLY)
+    try:
+        (folders[2] / "python3").touch(0o755)
+        assert kind_of(request, tree, path) == (str(folders[2] / "python3"), ("python3",), "/opt/ext")
+        (folders[1] / "python3").touch()
+        (folders[1] / "python3").chmod(0o775)  # others than the host's administrator may change it
+        assert kind_of(request, tree, path) is None
+    finally:
+        os.close(tree)
+
+
+@pytest.mark.parametrize("name", ["queue.py", "json/__init__.py", "argparse.pyc"])
+def test_modules_of_the_scripts_own_with_names_of_warm_ones(name):
+    box = with_options()
+    try:
+        (box.tree / name).parent.mkdir(exist_ok=True)
+        (box.tree / name).parent.chmod(0o755)
+        box.warm_up(SHEBANG)
+        box.add("", name, 0o644)
+        module = name.partition(".")[0].partition("/")[0]
+        text = f"import sys\ntry:\n    import {module}; print({module}.__file__)\nexcept ImportError as e: print(e)\nprint(sys.flags, sys.path)"
+        assert b"/opt/ext" in assert_same(box, script(box, text)).stdout
+        assert_same(box, script(box, text, f"{SHEBANG} -I"), f"{SHEBANG} -I")
+    finally:
+        box.close()
 
 
 @pytest.mark.parametrize(

@@ -237,13 +237,14 @@ def test_a_call_finds_nothing_of_the_one_before(machine):
 
 def test_chance_is_fresh(machine):
     text = (
-        "import os, random, secrets, tempfile, uuid\nprint(random.random(), random.SystemRandom().random(), uuid.uuid4(),"
-        " secrets.token_hex(), tempfile.mktemp(), os.urandom(8).hex(), uuid.uuid1())"
+        "import logging, os, random, secrets, ssl, tempfile, uuid\nprint(random.random(), random.SystemRandom().random(), uuid.uuid4(),"
+        " secrets.token_hex(), tempfile.mktemp(), os.urandom(8).hex(), uuid.uuid1(), ssl.RAND_bytes(8).hex(),"
+        " logging._startTime)"
     )
     command = machine.sandbox.command(machine.sandbox.add(f"{SHEBANG}\n{text}"))
     calls = [machine.sandbox.submit(dataclasses.replace(command, call_id=secrets.token_hex(8))) for _round in range(50)]
     said = [call.result(60).stdout.split() for call in calls]
-    assert [len(set(column)) for column in zip(*said, strict=True)] == [50] * 7
+    assert [len(set(column)) for column in zip(*said, strict=True)] == [50] * 9
 
 
 @pytest.mark.parametrize("name", LIMITED)

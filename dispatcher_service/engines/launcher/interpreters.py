@@ -55,8 +55,11 @@ def kind_of(request: dict[str, Any], tree: int, path: str) -> Kind | None:
             program = base_of(program, mount_at, tree)
     except OSError:
         return None
-    ways = [program] if "/" in program else [f"{folder}/{program}" for folder in path.split(":")]
-    found = next(filter(None, map(real_path, ways)), "")
+    if "/" in program:
+        found = real_path(program)
+    else:  # the first one that is there, whatever it is: another one would be another interpreter
+        ways = (f"{folder}/{program}" for folder in path.split(":"))
+        found = next((real_path(way) for way in ways if os.path.lexists(way)), "")
     folder, _slash, name = found.rpartition("/")
     if not NAME.fullmatch(name) or folder not in real_folders(path):
         return None

@@ -7,9 +7,12 @@ site-packages of a virtual environment (CPython, Modules/main.c and Python/pytho
 from __future__ import annotations
 
 import gc
+import importlib.machinery
 import io
 import os
+import re
 import sys
+import time
 import types
 from typing import Any, NamedTuple, NoReturn
 
@@ -25,6 +28,10 @@ from dispatcher_service.engines.launcher.zygote.ending import (
 
 MAX_SOURCE = 4 << 20
 """Bytes of a script that is compiled here; a larger one is executed."""
+MAX_CONFIGURATION = 1 << 16
+"""Characters that are read of what a virtual environment says of itself."""
+FIRST_LINE = re.compile(rb"#![ \t]*([^\0\t\n ]+)[ \t]*([^\0\n]*?)[ \t]*\n")
+"""What a script asks to be run by, and options; the kernel takes nothing else for spaces (fs/binfmt_script.c)."""
 OUR_FILES = "<graft "
 """How the names of this code's files begin, of which a script's tracebacks tell nothing."""
 REHEARSAL = "import sys\n\ndef main(text: str) -> str:\n    return f'{text}'.strip()\n\nmain(str(sys.argv))\n"
@@ -53,6 +60,17 @@ class Interpreter:
         self.library = (library, f"{library}/lib-dynload")
         self.is_plain = all(is_of(self.library[0], name) for name in self.modules)
         """Whether nothing but the standard library is imported."""
+        suffixes = ("", *importlib.machinery.all_suffixes())
+        names = [name for name, module in sys.modules.items() if "." not in name and hasattr(module, "__file__")]
+        self.files = frozenset(name + suffix for name in names for suffix in suffixes)
+        """What a file or folder is called that would be imported in place of a module that is."""
+
+    def is_overlaid(self, folder: str) -> bool:
+        """Whether a script's folder has something that it would import in place of a module that is here already."""
+        try:
+            return not self.files.isdisjoint(os.listdir(folder))  # noqa: PTH208  (pathlib would double this small process)
+        except OSError:
+            return False  # nor can it be imported then
 
 
 def find_user_site(user: int) -> None:
@@ -87,10 +105,15 @@ def run(
         own: how this interpreter would have been started for the script.
     """
     sys.argv = [os.fsdecode(argument) for argument in argv]
+    if "logging" in sys.modules:  # its records tell how long its start is ago
+        began = vars(sys.modules["logging"])
+        began["_startTime"] = time.time_ns() if isinstance(began["_startTime"], int) else time.time()
     if len(environment) > 1 or os.environb.get(b"PATH") != environment.get(b"PATH"):
         coerced = {name: os.environb.pop(name) for name in (b"LC_CTYPE",) if name in os.environb}
         os.environb.update(environment | coerced)  # which it has set itself, behind what it was given
-    code = None if text.venv and not interpreter.is_plain else compiled(sys.argv[0], text.source)
+    has_other_modules = interpreter.adds_folder and interpreter.is_overlaid(text.folder)
+    would_differ = has_other_modules or (text.venv and not interpreter.is_plain)
+    code = None if would_differ else compiled(sys.argv[0], text.source)
     sys.orig_argv = [*own, *sys.argv]
     if code is not None and text.venv:
         try:
@@ -98,7 +121,7 @@ def run(
         except BaseException:  # noqa: BLE001  (what it brings along may do anything)
             code = None
     if code is None:
-        execute_anew(argv)
+        execute_anew(argv, environment)
     if interpreter.adds_folder:
         sys.path.insert(0, text.folder)
     status = execute(interpreter.main, sys.argv[0], code)
@@ -123,10 +146,10 @@ def compiled(path: str, source: bytes) -> types.CodeType | None:
     return code
 
 
-def execute_anew(argv: list[bytes]) -> NoReturn:
-    """Have the script executed after all."""
+def execute_anew(argv: list[bytes], environment: dict[bytes, bytes]) -> NoReturn:
+    """Have the script executed after all, with nothing of what this process has made of its environment."""
     try:
-        os.execve(argv[0], argv, os.environ)  # noqa: S606  (there is no shell)
+        os.execve(argv[0], argv, environment)  # noqa: S606  (there is no shell)
     except OSError as error:
         write_error(f"{sys.executable}: can't open file {sys.argv[0]!r}: [Errno {error.errno}] {error.strerror}\n")
     os._exit(2)
@@ -186,19 +209,38 @@ def read(path: bytes, own: list[str]) -> Text:
         folder = os.readlink(f"/proc/self/fd/{fd}").rpartition("/")[0] or "/"  # noqa: PTH115  (pathlib would double this small process)
     finally:
         os.close(fd)
-    program, *options = os.fsdecode(source[2 : source.find(b"\n")]).strip().split(None, 1) or [""]
+    first = FIRST_LINE.match(source)
+    if first is None:
+        return UNREADABLE
+    program, *options = (os.fsdecode(word) for word in first.groups() if word)
     by_path = program in ("/usr/bin/env", "/bin/env")
     if by_path and options:
         program, options = options[0], []
     venv = "" if program == own[0] else program
-    if not source.startswith(b"#!") or not program or options != own[1:] or (venv and not is_of_venv(venv)):
+    if options != own[1:] or (venv and not is_of_venv(venv, own[0])):
         return UNREADABLE
     return Text(source, folder, venv, by_path)
 
 
-def is_of_venv(program: str) -> bool:
-    """Whether an interpreter is one of a virtual environment."""
-    return os.path.exists(f"{os.path.dirname(os.path.dirname(program))}/pyvenv.cfg")  # noqa: PTH110, PTH120  (as above)
+def is_of_venv(program: str, base: str) -> bool:
+    """Whether an interpreter is one of a virtual environment that was made of this one (CPython, Modules/getpath.py).
+
+    Args:
+        program: the interpreter.
+        base: this one; an environment may say that its standard library is another one's.
+    """
+    folder, name = os.path.split(program)
+    parent = os.path.dirname(folder)  # noqa: PTH120  (as above)
+    if any(os.path.lexists(place) for place in (f"{folder}/pyvenv.cfg", f"{folder}/{name}._pth")):
+        return False
+    try:
+        with open(f"{parent}/pyvenv.cfg", encoding="utf-8") as file:  # noqa: PTH123  (as above)
+            lines = file.read(MAX_CONFIGURATION).splitlines()
+    except (OSError, ValueError):
+        return False
+    pairs = [line.partition("=") for line in lines]
+    homes = [value.strip() for key, _equals, value in pairs if key.strip().lower() == "home"]
+    return homes[:1] == [os.path.dirname(base)]  # noqa: PTH120  (as above)
 
 
 def enter_venv(interpreter: Interpreter, executable: str) -> None:
