@@ -51,7 +51,8 @@ def with_status(value: str, now: float) -> Edit:
     """Say how a task stands.
 
     Raises:
-        GraftError: VALUE_NOT_SUPPORTED, when it is no status, or one that a task only gets by `task.cancel`.
+        GraftError: VALUE_NOT_SUPPORTED, when it is no status, or one that a task only gets by `task.cancel`. The edit
+            raises OPERATION_NOT_ALLOWED for `pending` where the task has ended.
     """
     try:
         status = TaskStatus(value)
@@ -62,8 +63,12 @@ def with_status(value: str, now: float) -> Edit:
 
     def edit(task: Task) -> Task:
         _check_own(task)
-        finished = None if status is TaskStatus.PENDING else task.finished or now
-        return replace(task, status=status, finished=finished)
+        if status is TaskStatus.PENDING:
+            if not task.pending:
+                # Those that are pending are counted where they are made, and are not forgotten.
+                raise GraftError("OPERATION_NOT_ALLOWED", "The task has ended.")
+            return task
+        return replace(task, status=status, finished=task.finished or now)
 
     return edit
 
@@ -76,7 +81,7 @@ def with_progress(value: float) -> Edit:
     """
     if math.isnan(value) or not 0 <= value <= 1:
         raise value_not_supported("value", str(value), "it must be from 0 to 1")
-    return _own(lambda task: replace(task, progress=value))
+    return _own(lambda task: replace(task, progress=abs(value)))
 
 
 def with_result(value: str) -> Edit:

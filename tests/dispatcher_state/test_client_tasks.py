@@ -12,10 +12,11 @@ from dispatcher_service.builtins.tasks import TASK_FIELDS, record_of, task_built
 from dispatcher_service.calls.result import CallResult
 from dispatcher_service.references import NULL_REF
 from dispatcher_service.sessions.session import Session
-from dispatcher_service.tasks import edits
+from dispatcher_service.store.tasks import TaskTable
+from dispatcher_service.tasks import edits, reporting
 from dispatcher_service.tasks import task as rules
 from dispatcher_service.tasks.task import NO_LEASE, Origin, Task, TaskStatus
-from graft_common.errors import GraftError
+from graft_common.errors import GraftError, service_unavailable
 from graft_common.roles import Role, RoleBook
 from graft_common.values import Value
 from support.dispatcher_hosts import ANNA, BERT, OPERATOR, QUICK, Gate, Hosts, TestHost, caller, gives, until
@@ -59,6 +60,14 @@ def test_how_a_task_stands_is_said_of_those_of_clients_alone(edit, changed):
     assert edit(OF_CLIENT) == replace(OF_CLIENT, **changed)
     with pytest.raises(GraftError, match="OPERATION_NOT_ALLOWED"):
         edit(OF_CALL)
+
+
+def test_what_has_ended_is_not_pending_again():
+    """Otherwise there would be no bound of tasks that are pending, and so never forgotten."""
+    ended = edits.with_status("success", 5.0)(OF_CLIENT)
+    with pytest.raises(GraftError, match="has ended"):
+        edits.with_status("pending", 6.0)(ended)
+    assert edits.with_status("failure", 6.0)(ended) == replace(ended, status=TaskStatus.FAILURE)
 
 
 @pytest.mark.parametrize(
@@ -314,6 +323,39 @@ async def test_what_a_call_for_a_clients_task_tells_is_kept(host):
     await until("what it has told", shown)
     task = await host.tasks.get(ANNA, ref)
     assert (task.progress, [line.text for line in task.log]) == (0.5, ["one", "two"])
+
+
+async def test_what_a_call_for_a_clients_task_tells_waits_for_the_store(hosts, monkeypatch):
+    """While that takes nothing, and until the dispatcher stops."""
+    host = await hosts.add()
+    refs = [str(await ask(host, "task.create", "x", "")) for _ in range(2)]
+    edit, tries = TaskTable.edit, []
+
+    async def failing(self: TaskTable, wanted):
+        tries.append([ref for ref, _ in wanted])
+        if len(tries) <= 2:
+            raise service_unavailable("dispatcher store", "it is away")
+        return await edit(self, wanted)
+
+    async def shown(ref: str, total: int) -> Task | None:
+        task = await host.tasks.get(ANNA, ref)
+        return task if task.log_total == total else None
+
+    monkeypatch.setattr(reporting, "RETRY", 0.05)
+    monkeypatch.setattr(TaskTable, "edit", failing)
+    monkeypatch.setattr(host.tasks._telling._reporter, "_reachable", lambda: asyncio.sleep(0, len(tries) > 2))
+    with host.tasks.channel(refs[0]) as first, host.tasks.channel(refs[1]) as second:
+        first.write_text("progress 0.5\nlog one\n")
+        second.write_text("log of the second\n")
+        await until("a first try", lambda: asyncio.sleep(0, tries))
+        first.write_text("log two\n")
+    task = await until("what was told", lambda: shown(refs[0], 2))
+    assert (task.progress, [line.text for line in task.log]) == (0.5, ["one", "two"])
+    assert await until("what the other has told", lambda: shown(refs[1], 1))
+    with host.tasks.channel(refs[1]) as path:
+        path.write_text("progress 0.75")
+    await host.tasks.close()
+    assert (await host.tasks.get(ANNA, refs[1])).progress == 0.75
 
 
 @pytest.mark.parametrize("here", [True, False])
