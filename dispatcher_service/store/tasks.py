@@ -31,7 +31,8 @@ from graft_common.errors import GraftError
 
 _BATCH = 500
 _columns = schema.task.c
-_pending = _columns.status == TaskStatus.PENDING.value
+_PENDING = TaskStatus.PENDING.value
+_pending = _columns.status == _PENDING
 _by_client = _columns.epoch == NO_LEASE
 _part = schema.task.alias("part")
 _subtasks = (
@@ -75,6 +76,7 @@ class TaskTable:
                 await connection.execute(insert(schema.task), [new_row(task) for task in begun])
             if ended:
                 found = select(_columns.ref).where(_columns.ref.in_([task.ref for task in ended]), _pending)
+                found = found.order_by(_columns.ref)
                 open_refs = set((await connection.scalars(found.with_for_update())).all())
                 ended = [task for task in ended if task.ref in open_refs]
                 written |= {(task.ref, False) for task in ended}
@@ -90,7 +92,7 @@ class TaskTable:
         """Write how far a host's own tasks are and what they have told; those that are not pending stay as they are."""
         async with self._access.writing() as connection:
             epoch = await _epoch_in_force(connection, host)
-            own = [task for task in tasks if task.epoch == epoch]
+            own = sorted((task for task in tasks if task.epoch == epoch), key=lambda task: task.ref)
             if own:
                 await connection.execute(_TELL, [_bound("told_of", task.ref, told_values(task)) for task in own])
                 await note_changes(connection, _changes(own))
@@ -182,21 +184,21 @@ class TaskTable:
 
     async def request_cancel(self, ref: str) -> list[str]:
         """Tell the hosts that run a task and what is a part of it to stop; return the references of those meant."""
-        every, level = [ref], [ref]
+        whole = select(_columns.ref).where(_columns.ref == plain_text(ref)).cte("whole", recursive=True)
+        whole = whole.union(select(_part.c.ref).where(_part.c.subtask_of == whole.c.ref, _part.c.status == _PENDING))
         async with self._access.writing() as connection:
-            while level:
-                parts = select(_columns.ref).where(_columns.subtask_of.in_(level[:_BATCH]), _pending)
-                found = set((await connection.scalars(parts.limit(_BATCH))).all()) - set(every)
-                level = sorted(found) if len(every) < _BATCH else []
-                every += level
-            await _request_cancel(connection, _columns.ref.in_(every))
+            every = list((await connection.scalars(select(whole.c.ref).order_by(whole.c.ref))).all())
+            changes: list[Changed] = []
+            for group in _groups(every):
+                changes += await _request_cancel(connection, _columns.ref.in_(group))
+            await note_changes(connection, changes)
         return every
 
     async def request_cancel_older(self, age: float) -> None:
         """Stop the tasks that have made no progress for more than `age` seconds: their hosts do, or it is done here."""
         stale = _columns.touched < store_now() - age
         async with self._access.writing() as connection:
-            await _request_cancel(connection, stale & ~_by_client)
+            changes = await _request_cancel(connection, stale & ~_by_client)
             forsaken = await connection.execute(
                 update(schema.task)
                 .where(_pending, _by_client, stale)
@@ -207,8 +209,10 @@ class TaskTable:
             for row in rows:
                 error = update(schema.task).where(_columns.ref == row.ref)
                 await connection.execute(error.values(error_info=["TASK_CANCELLED", row.ref]))
-            gone = await _delete(connection, [row.ref for row in rows], _columns.destroy_requested)
-            await note_changes(connection, [*(Changed("task", row.ref, owner=row.owner) for row in rows), *gone])
+            changes += [Changed("task", row.ref, owner=row.owner) for row in rows]
+            changes += await _delete(connection, [row.ref for row in rows], _columns.destroy_requested)
+            # At the end: whoever holds the counter waits for no row, and whoever holds a row may wait for the counter.
+            await note_changes(connection, changes)
 
     async def destroy(self, ref: str) -> None:
         """Forget a task that has ended; one that is pending is forgotten at its end."""
@@ -312,10 +316,11 @@ async def _epoch_in_force(connection: AsyncConnection, host: str) -> int | None:
     return (await connection.execute(lease.with_for_update(read=True))).scalar_one_or_none()
 
 
-async def _request_cancel(connection: AsyncConnection, which: ColumnElement[bool]) -> None:
+async def _request_cancel(connection: AsyncConnection, which: ColumnElement[bool]) -> list[Changed]:
+    """Tell pending tasks to stop; return what is to be noted of that."""
     wished = update(schema.task).where(_pending, ~_columns.cancel_requested, which).values(cancel_requested=True)
     rows = (await connection.execute(wished.returning(_columns.ref, _columns.owner))).all()
-    await note_changes(connection, [Changed("task", row.ref, owner=row.owner) for row in rows])
+    return [Changed("task", row.ref, owner=row.owner) for row in rows]
 
 
 async def _delete(connection: AsyncConnection, refs: Sequence[str], *which: ColumnElement[bool]) -> list[Changed]:

@@ -10,6 +10,7 @@ import asyncio
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,8 @@ PIECE = 16 << 10
 """Bytes that are read at once."""
 PAUSE = 0.1
 """Seconds between two pieces of one call."""
+_SHARE = 0.01
+"""The part of this process's time that the pieces of one call may take; many short lines make pauses longer."""
 _MAX_LAST = 4
 """Pieces that are read when the call is over: as much as a pipe holds."""
 
@@ -92,8 +95,10 @@ class _Reading:
 
     def _ready(self) -> None:
         self._loop.remove_reader(self._fd)
+        begun = time.perf_counter()
         self._read()
-        self._later = self._loop.call_later(PAUSE, self._listen)
+        spent = time.perf_counter() - begun
+        self._later = self._loop.call_later(max(PAUSE, spent / _SHARE), self._listen)
 
     def _read(self) -> bool:
         try:

@@ -68,7 +68,7 @@ def _number(text: str) -> float | None:
         number = float(text)
     except ValueError:
         return None
-    return number if not math.isnan(number) and 0 <= number <= 1 else None
+    return abs(number) if not math.isnan(number) and 0 <= number <= 1 else None
 
 
 def _plain(text: str, most: int) -> str:

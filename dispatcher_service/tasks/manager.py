@@ -78,7 +78,7 @@ class TaskManager(TaskReader):
         self._joined = Joined()
         self.clients = ClientTasks(self, store, lease.host_uuid, max_pending)
         """Makes and changes the tasks of clients."""
-        self._telling = Telling(store.tasks, lease.host_uuid, self._entries, channels)
+        self._telling = Telling(store, lease.host_uuid, self._entries, channels)
         self.channel = self._telling.channel
         """Gives the call of a task a FIFO to tell of itself."""
         self._writer = GroupCommit[Task, bool](

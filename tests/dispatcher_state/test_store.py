@@ -220,6 +220,17 @@ async def test_wishes_to_cancel_reach_only_pending_tasks(store):
     assert await store.tasks.get("OpaqueRef:2") is None
 
 
+async def test_a_wish_to_cancel_reaches_every_part(store):
+    await store.hosts.register(facts(), 60)
+    parts = [replace(task(number), subtask_of="OpaqueRef:1") for number in range(2, 700)]
+    parts.append(replace(task(700), subtask_of="OpaqueRef:699"))
+    await store.tasks.write(HOST, [task(1), *parts, task(701)])
+    meant = await store.tasks.request_cancel("OpaqueRef:1")
+    assert sorted(meant) == sorted(f"OpaqueRef:{number}" for number in range(1, 701))
+    pending = await store.tasks.pending_of(HOST, 1, 1000)
+    assert [each.ref for each in pending if not each.cancel_requested] == ["OpaqueRef:701"]
+
+
 async def test_registering_counts_up_and_keeps_the_first_time(store):
     assert await store.hosts.register(facts(), 60) == 1
     [first] = await store.hosts.list()

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
+import time
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatcher_service.tasks.channel import PIECE, Channels
+from dispatcher_service.tasks.channel import PAUSE, PIECE, Channels
 from dispatcher_service.tasks.lines import MAX_LINE, LineReader, Told
 from dispatcher_service.tasks.task import MAX_LOG_LINES, MAX_LOG_TEXT, LogLine, bounded_log
 from graft_common.errors import GraftError
@@ -25,6 +27,7 @@ PUZZLED = "(neither a progress from 0 to 1 nor a log line: {!r})"
         (b"progress 0.5\n", 0.5, []),
         (b"progress 0\nprogress 1\n", 1.0, []),
         (b"progress 1e-1\r\n", 0.1, []),
+        (b"progress -0\n", 0.0, []),
         (b"log Copying disk 2 of 7\n", None, ["Copying disk 2 of 7"]),
         (b"log\n", None, [""]),
         (b"log a\nprogress 0.25\nlog b\n", 0.25, ["a", "b"]),
@@ -43,7 +46,9 @@ PUZZLED = "(neither a progress from 0 to 1 nor a log line: {!r})"
     ],
 )
 def test_what_lines_tell(data, progress, lines):
-    assert LineReader().feed(data) == Told(progress, lines)
+    told = LineReader().feed(data)
+    assert told == Told(progress, lines)
+    assert told.progress is None or math.copysign(1, told.progress) == 1
 
 
 @given(
@@ -118,6 +123,29 @@ async def test_whoever_writes_without_end_waits_and_holds_nobody_up(channels):
         assert sum(len(each.lines) for each in told) <= PIECE // len(line)
         os.close(end)
     assert sum(len(each.lines) for each in told) == written // len(line)
+
+
+async def test_lines_that_cost_more_are_read_less_often(channels, monkeypatch):
+    """Thousands of short lines in every piece would take much of the dispatcher's time, for a few calls that do so."""
+    loop, pauses = asyncio.get_running_loop(), []
+    call_later = loop.call_later
+
+    def noted(delay, callback, *args, context=None):
+        pauses.append(delay)
+        return call_later(delay, callback, *args, context=context)
+
+    def told(_: Told) -> None:
+        time.sleep(0.02)
+
+    monkeypatch.setattr(loop, "call_later", noted)
+    with channels.channel(told) as path:
+        path.write_text("log\n" * 100)
+
+        async def read() -> bool:
+            return max(pauses, default=0.0) >= PAUSE
+
+        await until("the first piece", read)
+    assert max(pauses) >= 2.0
 
 
 async def test_calls_may_only_write(channels):
