@@ -14,6 +14,8 @@ from graft_common.values import DateTime, Value
 
 MAX_VALUE = 256
 """Characters of a value, about."""
+MAX_VALUES = 4096
+"""Bytes of all values of a record, about: many records wait in memory, and a page of them is one message."""
 MAX_ARGUMENTS = 64
 
 
@@ -27,10 +29,12 @@ def arguments_of(method: Method | None, params: Sequence[Value], *, checked: boo
     """
     if method is None:
         return ()
-    return tuple(
-        Argument(param.name, value_text(value) if checked and param.public and _is_plain(param.type) else None)
-        for param, value in zip(method.params[:MAX_ARGUMENTS], params, strict=False)
-    )
+    told, room = [], MAX_VALUES
+    for param, value in zip(method.params[:MAX_ARGUMENTS], params, strict=False):
+        text = value_text(value) if checked and room > 0 and param.public and _is_plain(param.type) else None
+        room -= len(text.encode()) if text is not None else 0
+        told.append(Argument(param.name, text))
+    return tuple(told)
 
 
 def without(credential: str, arguments: tuple[Argument, ...]) -> tuple[Argument, ...]:

@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatcher_service.audit.arguments import MAX_VALUE, value_text, without
+from dispatcher_service.audit.arguments import MAX_VALUE, MAX_VALUES, arguments_of, value_text, without
 from graft_common.audit import Argument
+from graft_common.declarations.model import Method, Param
+from graft_common.declarations.types import STRING
 from graft_common.values import DateTime, Value
 
 
@@ -37,6 +39,15 @@ def test_a_credential_in_the_place_of_something_else_is_not_told() -> None:
     assert without("OpaqueRef:1", told) == (Argument("self"), *told[1:])
     assert without("OpaqueRef:2", told) == told
     assert without("", told) == told
+
+
+def test_all_values_of_a_record_are_bounded() -> None:
+    params = tuple(Param(f"p{number}", STRING, public=True) for number in range(64))
+    told = arguments_of(Method("A.b", params=params), ["\U0001f600" * 1000] * 64, checked=True)
+    assert [argument.name for argument in told] == [param.name for param in params]
+    values = [argument.value.encode() for argument in told if argument.value is not None]
+    assert MAX_VALUES < sum(map(len, values)) < MAX_VALUES + 5 * MAX_VALUE
+    assert told[len(values) :] == tuple(Argument(param.name) for param in params[len(values) :])
 
 
 VALUES = st.recursive(
