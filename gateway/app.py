@@ -33,7 +33,7 @@ from gateway.xenapi import XenApi
 from gateway.xmlrpc_envelope import XmlRpcEnvelope
 from graft_common.rpc.batch_client import BatchClient
 from graft_common.rpc.clients import DispatcherClients, RegistryClients
-from graft_common.service_token import service_token
+from graft_common.service_token import find_service_token, service_token
 from graft_common.settings import Settings
 
 MAX_REQUESTS = 4096
@@ -50,7 +50,7 @@ class GatewayApp:
         bounds = Bounds(settings.http_max_body, settings.http_body_timeout)
         self._batches = BatchClient(dispatcher.dispatcher) if dispatcher.over_wire else None
         speaks_for_others = settings.http_socket_path is not None or settings.http_client_authorities is not None
-        token = service_token(settings) if speaks_for_others else ""
+        token = service_token(settings) if speaks_for_others else find_service_token(settings)
         backends = Backends(registry, dispatcher, self._batches, token)
         self._logins = Logins.of(backends)
         self._offer = Offer(dispatcher.dispatcher)

@@ -64,7 +64,7 @@ class Backends:
             dispatcher: of the dispatcher.
             batches: what sends calls together, where the dispatcher is another process.
             service_token: what the registry knows this gateway by; needed for callers by the local socket, and for
-                those with certificates.
+                those with certificates. Without it the registry believes no address of a client who logs in.
         """
         self.registry = registry
         self.dispatcher = dispatcher
@@ -88,6 +88,10 @@ class Backends:
             raise session_invalid(session)
         revision = self._revision if time.monotonic() < self._revision_until else 0
         return call_metadata(session or "", caller.request_id, caller.peer, revision)
+
+    def _as_service(self, caller: Caller) -> Sequence[tuple[str, str]]:
+        """Build the metadata of a login, of which the registry believes a service where its client is."""
+        return call_metadata(self._service_token, caller.request_id, caller.peer)
 
     async def invoke(
         self, request: dispatcher_pb2.InvokeRequest, seconds: float, session: str | None, caller: Caller
@@ -125,7 +129,7 @@ class Backends:
             self.registry.identity.Login,
             identity_pb2.LoginRequest(user=user, password=password, originator=originator),
             timeout=LOGIN_TIMEOUT,
-            metadata=self.metadata(caller, None),
+            metadata=self._as_service(caller),
             service="registry",
         )
         self.remember(response.revision)
@@ -144,7 +148,7 @@ class Backends:
             self.registry.identity.LoginLocal,
             identity_pb2.LoginLocalRequest(uid=uid, originator=originator),
             timeout=LOOKUP_TIMEOUT,
-            metadata=call_metadata(self._service_token, caller.request_id, caller.peer),
+            metadata=self._as_service(caller),
             service="registry",
         )
         self.remember(response.revision)
@@ -162,7 +166,7 @@ class Backends:
             self.registry.identity.Login,
             identity_pb2.LoginRequest(certificate=certificate, originator=originator),
             timeout=LOOKUP_TIMEOUT,
-            metadata=call_metadata(self._service_token, caller.request_id, caller.peer),
+            metadata=self._as_service(caller),
             service="registry",
         )
         self.remember(response.revision)
@@ -181,7 +185,7 @@ class Backends:
             self.registry.identity.Login,
             identity_pb2.LoginRequest(token=token, originator=originator),
             timeout=LOOKUP_TIMEOUT,
-            metadata=self.metadata(caller, None),
+            metadata=self._as_service(caller),
             service="registry",
         )
         self.remember(response.revision)

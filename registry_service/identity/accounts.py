@@ -176,6 +176,8 @@ class Accounts:
         """Return the caller's account if the password is the caller's; a wrong one counts as a failed login."""
         async with self._store.read() as view:
             account = await view.find_account(caller.user)
+        # By session: the address of who has one is only told, and must not have tries count against another's.
+        request = replace(request, peer=f"session {caller.track_id}")
         with self._failures.attempt(caller.user, request):
             if account is not None and await self._passwords.matches(account.password_hash, password):
                 self._failures.succeeded(caller.user, request)
@@ -199,10 +201,8 @@ class Accounts:
 
         async def remove() -> int:
             require_role(caller, DESTROY, all_roles.POOL_ADMIN)
-            rules.check_user_name(name)
             async with self._store.change() as change:
-                if await change.find_account(name) is None:
-                    raise GraftError("USER_NOT_FOUND", name)
+                await self._account(change, name)
                 rules.check_removal(name, await change.users())
                 closed = await change.remove_account(name)
                 await change.record(action.record(caller, "OK"))
@@ -220,7 +220,8 @@ class Accounts:
         Raises:
             GraftError: RBAC_PERMISSION_DENIED.
         """
-        action = Action(LOGOUT_SUBJECT, request, self._tuning.now)
+        told = [Argument("subject_identifier", identifier)]
+        action = Action(LOGOUT_SUBJECT, request, self._tuning.now, told)
 
         async def log_out() -> tuple[int, int]:
             require_role(caller, LOGOUT_SUBJECT, all_roles.POOL_OPERATOR)

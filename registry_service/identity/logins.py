@@ -86,7 +86,7 @@ class Logins:
 
     async def _find_account(self, name: str) -> tuple[Account | None, frozenset[str]]:
         """Return a user, and the roles that its groups have."""
-        if not rules.is_user_name(name):
+        if not rules.is_own_name(name):
             return None, frozenset()
         async with self._store.read() as view:
             return await view.find_account(name), await view.group_roles(name)

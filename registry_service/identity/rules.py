@@ -25,6 +25,7 @@ LOCAL = "local:"
 TOUCH_STEP = timedelta(seconds=600)
 """A session's last use is kept no more exactly than this (xapi, threshold_last_active)."""
 
+_VOUCHED_FOR = ("oidc:", "certificate:")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _PORT = re.compile(r":[0-9]+\Z")
 _SHOWN = 64
@@ -33,6 +34,11 @@ _SHOWN = 64
 def is_user_name(name: str) -> bool:
     """Tell whether a user could have the name: 1 to 255 printable characters."""
     return 1 <= len(name) <= MAX_NAME and name.isprintable()
+
+
+def is_own_name(name: str) -> bool:
+    """Tell whether a user of the registry's own may go by the name; former releases knew of no names of others."""
+    return is_user_name(name) and not name.startswith(_VOUCHED_FOR) and name != LOCAL_SUPERUSER
 
 
 def is_digest(text: str) -> bool:
@@ -44,7 +50,7 @@ def check_user_name(name: str) -> None:
     """Raise VALUE_NOT_SUPPORTED if no user could have the name."""
     if not is_user_name(name):
         raise value_not_supported("name", name[:_SHOWN], f"a name has 1 to {MAX_NAME} printable characters")
-    if name.startswith(("oidc:", "certificate:")):
+    if name.startswith(_VOUCHED_FOR):
         raise value_not_supported("name", name[:_SHOWN], "such names are of users whom somebody else vouches for")
     if name == LOCAL_SUPERUSER:
         raise value_not_supported("name", name, "it stands for whoever comes by the local socket")

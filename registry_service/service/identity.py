@@ -12,7 +12,7 @@ from registry_service.identity.logins import Logins
 from registry_service.identity.rules import MAX_TOUCHES
 from registry_service.identity.sessions import Opened, Sessions
 from registry_service.service import convert, paging
-from registry_service.service.origin import origin
+from registry_service.service.origin import origin, origin_of_login
 from registry_service.store.store import Store
 
 AUDIT = "audit_log.get"
@@ -47,15 +47,16 @@ class IdentityServicer:
         )
 
     async def _log_in(self, request: pb.LoginRequest, context: CallContext) -> Opened:
+        client = origin_of_login(context, self._access)
         if request.token:
-            return await self._external.login_with_token(request.token, request.originator, origin(context))
+            return await self._external.login_with_token(request.token, request.originator, client)
         if request.certificate:
             self._access.need_service(bearer(context))
-            return await self._external.login_with_certificate(request.certificate, request.originator, origin(context))
+            return await self._external.login_with_certificate(request.certificate, request.originator, client)
         if request.own_certificate:
             certificate = peer_certificate(context)
-            return await self._external.login_with_certificate(certificate, request.originator, origin(context))
-        return await self._logins.login(request.user, request.password, request.originator, origin(context))
+            return await self._external.login_with_certificate(certificate, request.originator, client)
+        return await self._logins.login(request.user, request.password, request.originator, client)
 
     async def LoginLocal(self, request: pb.LoginLocalRequest, context: CallContext) -> pb.LoginLocalResponse:  # noqa: N802  (gRPC's name)
         """Open a session of the local superuser, for services."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from dispatcher_service.sessions.follower import RegistryFollower
 from dispatcher_service.sessions.view import RegistryView
@@ -105,6 +106,13 @@ async def test_who_comes_by_the_local_socket_is_asked_for_nothing(call: Call, me
     assert await call(method, "root", caller=LOCAL) == ["MESSAGE_PARAMETER_COUNT_MISMATCH", method, "2", "1"]
     assert await call("session.local_logout", ref) == ""
     assert await call("session.get_uuid", ref, ref) == ["SESSION_INVALID", ref]
+
+
+async def test_the_registry_believes_this_gateway_where_a_client_is(call: Call) -> None:
+    with capture_logs() as logs:
+        told = await call("session.login_with_password", ADMIN, "wrong")
+    assert told[0] == "SESSION_AUTHENTICATION_FAILED"
+    assert [log["peer"] for log in logs if log["event"] == "login.failed"] == [CALLER.peer]
 
 
 async def test_another_password(call: Call) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,11 +15,12 @@ from graft.registry.v1 import identity_pb2 as pb
 from graft_common.errors import GraftError
 from graft_common.rpc.client import call
 from graft_common.rpc.context import call_metadata
+from graft_common.settings import Settings
 from registry_service.identity import rules
 from registry_service.identity.failed_logins import MANY, MAX_AT_ONCE, MAX_CLIENTS, MAX_TOLD, FailedLogins
 from registry_service.identity.values import Request
 from registry_service.tuning import Tuning
-from tests.registry.conftest import ADMIN, AS_SERVICE, PASSWORD, Registry, SettableClock, StartRegistry
+from tests.registry.conftest import ADMIN, AS_SERVICE, PASSWORD, TOKEN, Registry, SettableClock, StartRegistry
 
 Metadata = Sequence[tuple[str, str]]
 OLD = "password of the user"
@@ -154,6 +156,8 @@ async def test_who_has_sessions_and_an_end_of_them(registry: Registry) -> None:
     assert told[:2] == ["RBAC_PERMISSION_DENIED", "session.logout_subject_identifier"]
     before = (await registry.login()).revision
     ended = await ask(registry, "LogoutSubject", ending, op)
+    listed = await ask(registry, "ListLoginRecords", pb.ListLoginRecordsRequest(page_size=1), op)
+    assert [(one.name, one.value) for one in listed.records[0].arguments] == [("subject_identifier", sids["ann"])]
     assert (ended.closed, ended.revision) == (2, before + 1)
     assert [await is_open(registry, metadata) for metadata in (ann, again, op)] == [False, False, True]
     own = await ask(registry, "LogoutSubject", pb.LogoutSubjectRequest(identifier=sids["op"]), op)
@@ -223,11 +227,66 @@ async def test_a_refusal_is_held_back_and_a_right_password_is_not(start_registry
             assert told[0] == "SERVER_BUSY"
         await registry.login()
         elsewhere = pb.LoginRequest(user="ann", password=OLD)
-        await ask(registry, "Login", elsewhere, call_metadata(peer="192.0.2.1:1"))
+        await ask(registry, "Login", elsewhere, call_metadata(TOKEN, peer="192.0.2.1:1"))
     finally:
         for task in guesses:
             task.cancel()
         await asyncio.gather(*guesses, return_exceptions=True)
+
+
+async def test_nobody_but_a_service_says_where_a_login_comes_from(start_registry: StartRegistry) -> None:
+    registry = await start_registry(failed_login_delay=NEVER_IN_A_TEST, failed_login_delay_at_most=NEVER_IN_A_TEST)
+    await registry.create_user("ann", "read-only")
+    named, guess = "192.0.2.1:1", pb.LoginRequest(user="ann", password="a guess")
+    guesses: list[asyncio.Task[Any]] = []
+    try:
+        # Each names the address of somebody else, and others' tokens.
+        for number in range(MAX_AT_ONCE):
+            metadata = call_metadata("no token", peer=named)
+            guesses.append(asyncio.create_task(ask(registry, "Login", guess, metadata)))
+            await failed_so_often(registry, number + 1)
+        right = pb.LoginRequest(user="ann", password=OLD)
+        await ask(registry, "Login", right, call_metadata(TOKEN, peer=named))
+        listed = await ask(registry, "ListLoginRecords", pb.ListLoginRecordsRequest(), await registry.as_admin())
+        told = {record.outcome: record.peer for record in listed.records if record.user == "ann"}
+        assert told["OK"] == named
+        assert told["SESSION_AUTHENTICATION_FAILED"].startswith("ipv4:127.0.0.1:")
+    finally:
+        for task in guesses:
+            task.cancel()
+        await asyncio.gather(*guesses, return_exceptions=True)
+
+
+async def test_guesses_at_an_old_password_count_for_their_session(start_registry: StartRegistry) -> None:
+    registry = await start_registry(failed_login_delay=NEVER_IN_A_TEST, failed_login_delay_at_most=NEVER_IN_A_TEST)
+    await registry.create_user("ann", "read-only")
+    stolen = (await registry.login("ann", OLD)).session_ref
+    guess = pb.ChangePasswordRequest(old_password="a guess", new_password="x")
+    guesses: list[asyncio.Task[list[str]]] = []
+    try:
+        async with asyncio.timeout(20):
+            while not any(task.done() for task in guesses):
+                metadata = call_metadata(stolen, peer=f"192.0.2.{len(guesses)}:1")
+                guesses.append(asyncio.create_task(refused(registry, "ChangePassword", guess, metadata)))
+                await asyncio.wait(guesses[-1:], timeout=0.05)
+        assert guesses[-1].result()[0] == "SERVER_BUSY"
+        assert len(guesses) > MAX_AT_ONCE
+        await registry.as_user("ann")
+    finally:
+        for task in guesses:
+            task.cancel()
+        await asyncio.gather(*guesses, return_exceptions=True)
+
+
+async def test_a_name_of_others_that_a_former_release_gave_to_a_user(registry: Registry, settings: Settings) -> None:
+    await registry.create_user("ann", "vm-admin")
+    with contextlib.closing(sqlite3.connect(settings.data_dir / "registry.db")) as database, database:
+        database.execute("UPDATE registry_user SET name = 'oidc:ann' WHERE name = 'ann'")
+    told = await refused(registry, "Login", pb.LoginRequest(user="oidc:ann", password=OLD))
+    assert told[0] == "SESSION_AUTHENTICATION_FAILED"
+    await ask(registry, "DeleteUser", pb.DeleteUserRequest(name="oidc:ann"), await registry.as_admin())
+    listed = await ask(registry, "ListUsers", pb.ListUsersRequest(), await registry.as_admin())
+    assert [user.name for user in listed.users] == [ADMIN]
 
 
 @pytest.mark.parametrize(("failures", "delay"), [(0, 0), (1, 0.5), (2, 1), (3, 2), (4, 4), (5, 5), (10**6, 5)])

@@ -43,6 +43,21 @@ def test_user_names(name: str, good: bool) -> None:
         assert raised.value.params[0] == "name"
 
 
+@pytest.mark.parametrize(
+    ("name", "own"),
+    [
+        ("ann", True),
+        ("Oidc:ann", True),
+        ("", False),
+        ("oidc:ann", False),
+        ("certificate:", False),
+        (rules.LOCAL_SUPERUSER, False),
+    ],
+)
+def test_names_of_others(name: str, own: bool) -> None:
+    assert rules.is_own_name(name) is own
+
+
 @pytest.mark.parametrize("password", ["", "x" * 1025])
 def test_a_refused_password_is_not_repeated(password: str) -> None:
     with pytest.raises(GraftError) as raised:
