@@ -58,7 +58,7 @@ def test_what_a_certificate_says(
     pair = authority.give("one", subject, names)
     read = read_subject(pair.der, datetime.now(UTC))
     assert (read.user, read.groups) == (f"certificate:{user}", groups)
-    assert read.identifier.startswith("certificate:CN=authority ")
+    assert read.identifier.startswith("certificate:CN=authority;")
     assert read.ends > datetime.now(UTC)
 
 
@@ -78,6 +78,35 @@ def test_certificates_that_are_not_taken(authority: Authority, changed: dict[str
     with pytest.raises(UnfitCredentialError) as refused:
         read_subject(pair.der, datetime.now(UTC))
     assert str(refused.value) == reason
+
+
+def test_two_owners_are_never_taken_for_one(tmp_path: Path) -> None:
+    one, other = Authority(tmp_path, "a"), Authority(tmp_path, "a CN=b")
+    certificates = [
+        one.give("ann", [("OU", "ops")], [x509.RFC822Name("ann@work.test")]),
+        one.give("bob", [("OU", "ops")], [x509.RFC822Name("bob@work.test")]),
+        one.give("long", [("CN", "b CN=c")]),
+        other.give("short", [("CN", "c")]),
+        one.give("named", [("CN", "ann")]),
+        one.give("alike", [], [x509.DNSName("CN=ann")]),
+    ]
+    subjects = [read_subject(pair.der, datetime.now(UTC)) for pair in certificates]
+    assert len({subject.uuid for subject in subjects}) == len(certificates)
+
+
+@pytest.mark.parametrize("kind", [0xA3, 0xA5], ids=["x400Address", "ediPartyName"])
+def test_names_of_kinds_that_nobody_reads(authority: Authority, kind: int) -> None:
+    """The name is one of a forgotten kind, in place of a DNS name of the same length."""
+    der = authority.give("one", [("CN", "ann")], [x509.DNSName("ab")]).der
+    assert der.count(b"\x82\x02ab") == 1
+    with pytest.raises(UnfitCredentialError, match="cannot be read"):
+        read_subject(der.replace(b"\x82\x02ab", bytes([kind, 2, 0x30, 0])), datetime.now(UTC))
+
+
+def test_a_version_that_there_is_not(authority: Authority) -> None:
+    der = authority.give("one", [("CN", "ann")]).der
+    with pytest.raises(UnfitCredentialError, match="cannot be read"):
+        read_subject(der.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x09", 1), datetime.now(UTC))
 
 
 @pytest.mark.parametrize("data", [b"", b"\x30", b"no certificate", bytes(70_000)])
@@ -132,7 +161,7 @@ async def test_a_connection_s_certificate_opens_a_session(
             ["pool-operator"],
             "a tool",
         )
-        assert session.subject.startswith("certificate:CN=authority ")
+        assert session.subject == "certificate:CN=authority;CN=ann,OU=ops;ann"
         assert not session.is_local_superuser
         metadata = call_metadata(opened.session_ref)
         assert (
@@ -157,7 +186,7 @@ async def test_who_has_no_role_has_no_session(
     async with over_tls(registry, settings, authority.give("eve", [("CN", "eve")])) as clients:
         with pytest.raises(GraftError) as refused:
             await call(clients.identity.Login, pb.LoginRequest(own_certificate=True), timeout=20)
-    text = "Subject certificate:CN=authority CN=eve has no roles in this pool"
+    text = "Subject certificate:CN=authority;CN=eve;eve has no roles in this pool"
     assert refused.value.error_info() == ["RBAC_PERMISSION_DENIED", "session.login_with_certificate", text]
 
 

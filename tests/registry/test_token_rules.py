@@ -151,6 +151,7 @@ def test_a_signature_counts_with_its_own_key_only() -> None:
         (changed(exp=...), r"does not say when \(exp\)"),
         (changed(exp=str(SECONDS + 60)), r"does not say when \(exp\)"),
         (changed(exp=True), r"does not say when \(exp\)"),
+        (changed(exp=-(10**400)), r"does not say when \(exp\)"),
         (changed(exp=-1), r"does not say when \(exp\)"),
         (changed(exp=float("nan")), r"does not say when \(exp\)"),
         (changed(exp=float("inf")), r"does not say when \(exp\)"),
@@ -187,8 +188,9 @@ def test_tokens_that_are_taken(claims: Mapping[str, Any], ends: float) -> None:
     assert subject.user == f"oidc:{claims['sub']}"
 
 
-def test_an_end_beyond_all_calendars_is_one_at_their_end() -> None:
-    assert read_subject(changed(exp=10**30), TERMS, NOW).ends.year == 9999
+@pytest.mark.parametrize("end", [10**30, 10**400, 1e308], ids=["far", "beyond floats", "a float"])
+def test_an_end_beyond_all_calendars_is_one_at_their_end(end: float) -> None:
+    assert read_subject(changed(exp=end), TERMS, NOW).ends.year == 9999
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,13 @@ MAX_CERTIFICATE = 64 << 10
 
 _ATTRIBUTES = {NameOID.COMMON_NAME: "CN", NameOID.ORGANIZATIONAL_UNIT_NAME: "OU", NameOID.ORGANIZATION_NAME: "O"}
 _OWNERS = frozenset({"CN", "URI", "EMAIL", "DNS"})
+_UNREADABLE = (
+    ValueError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
 _MAY_BE_CLIENT = frozenset({ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE})
 
 
@@ -34,10 +41,10 @@ def read_subject(certificate: bytes, now: datetime) -> Subject:
         read = x509.load_der_x509_certificate(certificate)
         names = [*_names(read.subject), *_alternative_names(read)]
         is_for_clients = _is_for_clients(read)
-        # An authority may use the same subject again, another authority the same as well.
         user = next((value for kind, value in names if kind in _OWNERS), "")
-        identifier = f"{PREFIX}{read.issuer.rfc4514_string()} {read.subject.rfc4514_string() or user}"
-    except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension):
+        # A subject may name no owner, and two authorities the same; no name has a bare semicolon in it (RFC 4514).
+        identifier = f"{PREFIX}{read.issuer.rfc4514_string()};{read.subject.rfc4514_string()};{user}"
+    except _UNREADABLE:
         raise UnfitCredentialError("the certificate cannot be read") from None
     if not is_for_clients:
         raise UnfitCredentialError("the certificate is not for clients")

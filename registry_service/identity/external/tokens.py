@@ -113,7 +113,7 @@ def read_subject(claims: Mapping[str, Any], terms: Terms, now: datetime) -> Subj
 
 def _time(claims: Mapping[str, Any], claim: str, now: datetime) -> datetime:
     value = claims.get(claim)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
         raise UnfitCredentialError(f"the token does not say when ({claim})")
     return datetime.fromtimestamp(min(value, _LATEST), now.tzinfo)
 
