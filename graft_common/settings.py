@@ -77,7 +77,9 @@ class Settings(BaseSettings):
 
     admin_user: str = Field("admin", min_length=1, description="the first administrator")
     admin_password: SecretStr | None = Field(None, description="its password; generated and printed once if missing")
-    service_token: SecretStr | None = Field(None, description="shared by the services; kept in the data dir if missing")
+    service_token: SecretStr | None = Field(
+        None, min_length=1, description="shared by the services; kept in the data dir if missing"
+    )
     session_idle: Seconds = Field(86400.0, description="an unused session ends after this time")
     login_delay: Seconds = Field(5.0, description="the longest that the refusal of a login is held back")
     certificate_roles: RolesByGroup = Field({}, description='roles of client certificates: {"OU=ops": "vm-admin"}')

@@ -94,6 +94,7 @@ def test_another_file_can_be_named_and_must_exist(monkeypatch: pytest.MonkeyPatc
         ("call_concurrency", "100000"),
         ("log_level", "loud"),
         ("admin_user", ""),
+        ("service_token", ""),
     ],
 )
 def test_what_is_refused(name: str, value: str) -> None:
