@@ -38,6 +38,7 @@ from dispatcher_service.grants.paths import OffLimits
 from dispatcher_service.grants.secrets import SecretFolder
 from dispatcher_service.hooks.hooks import Hooks
 from dispatcher_service.hooks.service import HookServicer
+from dispatcher_service.hosts.extensions import HostExtensions
 from dispatcher_service.residents.residents import Residents
 from dispatcher_service.service import DispatcherServicer
 from dispatcher_service.sessions.authenticator import Authenticator
@@ -45,7 +46,6 @@ from dispatcher_service.sessions.follower import RegistryFollower
 from dispatcher_service.sessions.touches import TouchReporter
 from dispatcher_service.state import DispatcherState
 from dispatcher_service.watching import Watching
-from graft_common.declarations.api import Source
 from graft_common.declarations.platform import platform_document
 from graft_common.errors import StartupError, method_unknown, service_unavailable
 from graft_common.rpc.clients import RegistryClients
@@ -147,6 +147,11 @@ class DispatcherApp:
             },
         )
         resources.push_async_callback(self._watching.close)
+        extensions = HostExtensions(
+            state.store.extensions, state.hosts, self._has_extension, lambda: declarations.in_force.extensions
+        )
+        declarations.on_change = extensions.changed
+        resources.push_async_callback(extensions.close)
         self._calls.builtins = {
             **state.builtins(),
             **self._watching.builtins(),
@@ -154,7 +159,7 @@ class DispatcherApp:
             **user_builtins(lambda: follower.view),
             **role_builtins(lambda: follower.view, permissions),
             **catalog_builtins(lambda: follower.view),
-            **extension_builtins(state.hosts, self._has_extension, self._run_extension),
+            **extension_builtins(state.hosts, extensions, self._run_extension),
             **system_builtins(lambda: [method.name for method in self.methods()]),
         }
         following.touches.busy = lambda: self._calls.busy_sessions() | state.tasks.busy_sessions()
@@ -279,8 +284,7 @@ class DispatcherApp:
         """Tell whether an executable answers to a name, declared or not."""
         await self.declarations.notice()
         await self._dropins.has(name)
-        target = self.declarations.in_force.target(name)
-        return target is not None and target.origin.source is not Source.BUILT_IN and target.origin.available
+        return name in self.declarations.in_force.extensions
 
     async def _run_extension(self, method: str, params: Sequence[Value], caller: CallerContext) -> Value:
         """Run what answers to a name, with no regard to its declaration but for the role, as xapi does."""

@@ -11,6 +11,7 @@ from dispatcher_service.audit.arguments import value_text
 from dispatcher_service.builtins.base import Builtin, BuiltinTable, CallerContext, Param
 from dispatcher_service.calls.record import action_of
 from dispatcher_service.hosts.host import Host, Pool
+from dispatcher_service.references import uuid_of
 from graft_common.audit import Argument
 from graft_common.errors import GraftError, handle_invalid, value_not_supported
 from graft_common.roles import POOL_ADMIN
@@ -34,6 +35,16 @@ class Hosts(Protocol):
         """Return the pool."""
 
 
+class Extensions(Protocol):
+    """Which extensions hosts have."""
+
+    async def has(self, host: str, name: str) -> bool:
+        """Tell whether a host, named by its UUID, has an extension."""
+
+    async def everywhere(self, name: str) -> bool:
+        """Tell whether all hosts have it."""
+
+
 class _Call(msgspec.Struct):
     """A JSON-RPC 1.0 request, as far as xapi reads it."""
 
@@ -41,32 +52,29 @@ class _Call(msgspec.Struct):
     params: list[object] = []
 
 
-def extension_builtins(
-    hosts: Hosts, has_extension: Callable[[str], Awaitable[bool]], run: RunExtension
-) -> BuiltinTable:
+def extension_builtins(hosts: Hosts, extensions: Extensions, run: RunExtension) -> BuiltinTable:
     """Make the methods.
-
-    A host answers for itself; the pool's answer is that of the host that is asked.
 
     Args:
         hosts: who the hosts are.
-        has_extension: tells whether there is an executable of that name on this host.
-        run: runs it.
+        extensions: which extensions they have.
+        run: runs one on this host.
     """
 
     async def call_extension(caller: CallerContext, params: Sequence[Value]) -> Value:
-        await _check_host(hosts, str(params[0]))
+        ref = str(params[0])
+        if await _host(hosts, ref) != hosts.host_ref:
+            raise GraftError("CANNOT_CONTACT_HOST", ref)
         method, own = read_call(str(params[1]))
         return await run(method, own, caller)
 
     async def host_has_extension(_caller: CallerContext, params: Sequence[Value]) -> Value:
-        await _check_host(hosts, str(params[0]))
-        return await has_extension(str(params[1]))
+        return await extensions.has(uuid_of(await _host(hosts, str(params[0]))), str(params[1]))
 
     async def pool_has_extension(_caller: CallerContext, params: Sequence[Value]) -> Value:
         if (await hosts.pool()).ref != params[0]:
             raise handle_invalid("pool", str(params[0]))
-        return await has_extension(str(params[1]))
+        return await extensions.everywhere(str(params[1]))
 
     name = Param("name")
     return {
@@ -81,7 +89,7 @@ def extension_builtins(
             host_has_extension, POOL_ADMIN, (Param("host"), name), "Tell whether a host has an extension."
         ),
         "pool.has_extension": Builtin(
-            pool_has_extension, POOL_ADMIN, (Param("self"), name), "Tell whether the pool has an extension."
+            pool_has_extension, POOL_ADMIN, (Param("self"), name), "Tell whether all hosts have an extension."
         ),
     }
 
@@ -95,12 +103,15 @@ def _told(params: Sequence[Value]) -> tuple[Argument, ...]:
     return (Argument("method", value_text(action_of(method))),)
 
 
-async def _check_host(hosts: Hosts, ref: str) -> None:
+async def _host(hosts: Hosts, ref: str) -> str:
+    """Return the reference of a host that is there."""
     if ref == hosts.host_ref:
-        return
+        return ref
     for host in await hosts.list():
         if host.ref == ref:
-            raise GraftError("CANNOT_CONTACT_HOST" if host.live else "HOST_OFFLINE", ref)
+            if not host.live:
+                raise GraftError("HOST_OFFLINE", ref)
+            return ref
     raise handle_invalid("host", ref)
 
 

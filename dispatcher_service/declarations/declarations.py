@@ -35,6 +35,8 @@ class Declarations:
         """Looks at all files of drop-ins, so that what is in force is of this moment."""
         self.arrived: Callable[[], Awaitable[None]] = _nothing
         """Waits a moment for extension versions that have just been linked."""
+        self.on_change: Callable[[], None] = lambda: None
+        """Called when what is in force may have changed."""
         self._platform = platform
         self._builtins = frozenset(name for name in builtin_names() if not name.endswith(":"))
         self._own = self._builtins | {method.name for method in platform.methods}
@@ -67,6 +69,7 @@ class Declarations:
     def changed(self) -> None:
         """Take note that a source has changed."""
         self._in_force = None
+        self.on_change()
 
     def _joined(self) -> InForce:
         settled = self.files()

@@ -63,6 +63,16 @@ class InForce:
         """What may be told to everybody: the API without the values that declarations give secrets."""
         return without_secrets(self.api)
 
+    @cached_property
+    def extensions(self) -> frozenset[str]:
+        """The methods, declared or not, that executables bring which are there."""
+        first = {name: candidates[0] for name, candidates in self.candidates.items() if candidates}
+        return frozenset(
+            name
+            for name, candidate in first.items()
+            if candidate.in_force and candidate.available and candidate.contribution.source is not Source.BUILT_IN
+        )
+
     def target(self, method: str) -> Target | None:
         """Return what brings a method; None for nothing. Whether its executable is there is told by the origin."""
         made = self._targets.get(method)

@@ -50,6 +50,8 @@ class HostTable:
                 index_elements=[_columns.uuid], set_={**said, "epoch": _columns.epoch + 1}
             )
             epoch: int = (await connection.execute(upsert.returning(_columns.epoch))).scalar_one()
+            # It says anew which extensions it has.
+            await connection.execute(delete(schema.extension).where(schema.extension.c.host == facts.uuid))
             await _note(connection, [facts.uuid])
         return epoch
 
@@ -83,6 +85,7 @@ class HostTable:
         old = delete(schema.host).where(~_columns.live, _columns.lease_until < store_now() - age, ~named)
         async with self._access.writing() as connection:
             forgotten = (await connection.scalars(old.returning(_columns.uuid))).all()
+            await connection.execute(delete(schema.extension).where(schema.extension.c.host.in_(forgotten)))
             await _note(connection, forgotten, gone=True)
 
     async def list(self) -> list[Host]:

@@ -56,6 +56,13 @@ host = Table(
     Column("tags", JSON, nullable=False, server_default="[]"),
 )
 
+extension = Table(
+    "dispatcher_extension",
+    metadata,
+    Column("host", String(36), primary_key=True),
+    Column("name", String(256), primary_key=True),
+)
+
 task = Table(
     "dispatcher_task",
     metadata,

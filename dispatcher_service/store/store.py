@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from dispatcher_service.store.access import Access
 from dispatcher_service.store.calls import CallTable
 from dispatcher_service.store.changes import ChangeTable
+from dispatcher_service.store.extensions import ExtensionTable
 from dispatcher_service.store.hosts import HostTable
 from dispatcher_service.store.labels import LabelTable
 from dispatcher_service.store.registrations import RegistrationTable
@@ -32,6 +33,7 @@ class DispatcherStore:
         self.reachable = access.reachable
         self.tasks = TaskTable(access)
         self.hosts = HostTable(access)
+        self.extensions = ExtensionTable(access)
         self.labels = LabelTable(access)
         self.calls = CallTable(access)
         self.changes = ChangeTable(access)

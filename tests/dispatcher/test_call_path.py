@@ -13,7 +13,7 @@ from typing import Any, cast
 import grpc
 import pytest
 import pytest_asyncio
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 from sqlalchemy import make_url
 
 from dispatcher_service.app import DispatcherApp
@@ -305,6 +305,41 @@ async def test_extensions_can_be_asked_for_and_run_by_name(site: Site) -> None:
     assert await site.error("host.call_extension", host, unknown) == ["MESSAGE_METHOD_UNKNOWN", "Echo.not"]
     assert (await site.error("host.call_extension", host, "no JSON"))[0] == "VALUE_NOT_SUPPORTED"
     assert (await site.error("host.call_extension", host, request, role="pool-operator"))[0] == "RBAC_PERMISSION_DENIED"
+
+
+async def test_any_dispatcher_answers_which_extensions_all_have(site: Site, tmp_path: Path) -> None:
+    site.drop_in("Echo.it")
+    folder = tmp_path / "extensions-of-the-other"
+    folder.mkdir()
+    changes = {
+        "data_dir": tmp_path / "other",
+        "extensions_dir": folder,
+        "database_url": SecretStr(site.settings.database("dispatcher")),
+    }
+    settings = site.settings.model_copy(update=changes)
+    other = await DispatcherApp.open(settings, site.registry, FakeEngine())
+    try:
+        [pool] = await site.call("pool.get_all")
+        hosts = await site.call("host.get_all")
+        assert isinstance(hosts, list)
+        [far] = {*hosts} - {await site.call("pool.get_master", pool)}
+
+        async def said(there: bool) -> None:
+            async with asyncio.timeout(10):
+                while await site.call("pool.has_extension", pool, "Echo.it") is not there:  # noqa: ASYNC110  (the same)
+                    await asyncio.sleep(0.05)
+
+        await said(False)
+        executable = folder / "Echo.it"
+        executable.write_text("#!/bin/sh\n")
+        executable.chmod(0o755)
+        await said(True)
+        assert await site.call("host.has_extension", far, "Echo.it") is True
+        executable.unlink()
+        await said(False)
+        assert await site.call("host.has_extension", far, "Echo.it") is False
+    finally:
+        await other.close()
 
 
 async def test_a_task_has_the_result(site: Site) -> None:
