@@ -9,7 +9,7 @@ import pytest
 
 from isolation.conftest import USERS
 from isolation.sandbox import Sandbox
-from support.interpreters import SHEBANG, assert_same, run_both, script
+from support.interpreters import SHEBANG, assert_same, lay_venv, run_both, script
 
 ENDS = {
     "nothing": "",
@@ -397,6 +397,8 @@ def sandbox():
     with zipfile.ZipFile(made.tree / "library.zip", "w") as library:
         library.writestr("zipped.py", "")
     (made.tree / "library.zip").chmod(0o644)
+    lay_venv(made.tree / "own", "python")
+    lay_venv(made.tree / "all", system=True)
     yield made
     made.close()
 
@@ -429,7 +431,10 @@ def test_differs(sandbox, name):
         assert outcome.stdout.decode() == said, outcome
 
 
-@pytest.mark.parametrize("shebang", [SHEBANG, "#!/usr/bin/env python3", f"{SHEBANG} -IuB"])
+@pytest.mark.parametrize(
+    "shebang",
+    [SHEBANG, "#!/usr/bin/env python3", f"{SHEBANG} -IuB", "#!/opt/ext/own/bin/python", "#!/opt/ext/all/bin/python3"],
+)
 def test_everything_that_can_be_seen(sandbox, shebang):
     outcomes = run_both(sandbox, script(sandbox, SEES, shebang), shebang)
     assert [outcome.stderr for outcome in outcomes] == [b"", b""]

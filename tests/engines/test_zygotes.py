@@ -18,7 +18,7 @@ from dispatcher_service.engines.launcher.zygote.script import UNREADABLE, read
 from dispatcher_service.engines.native.engine import warm_finding
 from isolation.conftest import USERS
 from isolation.sandbox import IS_EXECUTED, PROBE, PYTHON, Sandbox
-from support.interpreters import SHEBANG, afresh, assert_same, is_executed, script
+from support.interpreters import SHEBANG, afresh, assert_same, is_executed, lay_venv, run_warm, script
 
 FLAGS = "import json, os, sys; print(sys.flags, sys.path, sys.executable, sys.orig_argv, os.getppid() if 0 else '', open('/proc/self/comm').read(), open('/proc/self/cmdline').read(), sys.dont_write_bytecode, sys.warnoptions)"
 SAME = (
@@ -57,6 +57,7 @@ VARIABLES = (
 )
 HASH = "import os; print(hash('x'), os.getppid())"
 ADDRESSES = "print(hash('x'))"
+IMPORTED = "import sys; print('json' in sys.modules)"
 
 
 @pytest.fixture(scope="module")
@@ -155,6 +156,7 @@ def test_a_script_that_is_replaced_at_the_last_moment(tmp_path, first, own, same
     text = read(str(path).encode(), own)
     assert (text.source == path.read_bytes() and text.folder == str(tmp_path)) is same
     assert (text == UNREADABLE) is not same
+    assert read(str(path).encode(), own, of_venv=True) == UNREADABLE
 
 
 def test_folders_share_no_interpreter(sandbox):
@@ -195,6 +197,20 @@ def test_virtual_environments(sandbox, options, tmp_path):
         return
     outcome = assert_same(sandbox, script(sandbox, text, shebang), shebang)
     assert outcome.exit_code == 0, outcome
+    assert run_warm(sandbox, script(sandbox, IMPORTED, shebang), shebang).stdout == b"True\n"
+
+
+def test_modules_ahead_that_virtual_environments_do_not_have():
+    """An environment is warm without the system's packages, whatever these do at the start."""
+    box = with_options(preload=["no_such_module", "sqlite3"])
+    try:
+        lay_venv(box.tree / "venv")
+        shebang = "#!/opt/ext/venv/bin/python3"
+        text = f"{IMPORTED}\nprint('sqlite3' in sys.modules, '_distutils_hack' in sys.modules)"
+        assert run_warm(box, script(box, text, shebang), shebang).stdout == b"True\nTrue False\n"
+        assert "no_such_module" not in box.errors()
+    finally:
+        box.close()
 
 
 @pytest.mark.parametrize(
@@ -217,12 +233,13 @@ def test_virtual_environments_of_another_interpreter(tmp_path, changed, text):
     script = tmp_path / "script"
     script.write_text(f"#!{tmp_path}/bin/python3 -I\n")
     own = ["/usr/bin/python3.11", "-I"]
-    assert read(str(script).encode(), own).venv == f"{tmp_path}/bin/python3"
+    assert read(str(script).encode(), own, of_venv=True).venv == f"{tmp_path}/bin/python3"
+    assert read(str(script).encode(), own) == UNREADABLE
     if text is None:
         (tmp_path / changed).unlink()
     else:
         (tmp_path / changed).write_bytes(text.encode(errors="surrogateescape"))
-    assert read(str(script).encode(), own) == UNREADABLE
+    assert read(str(script).encode(), own, of_venv=True) == UNREADABLE
 
 
 def test_the_first_interpreter_in_the_path_or_none(tmp_path):
@@ -236,7 +253,7 @@ def test_the_first_interpreter_in_the_path_or_none(tmp_path):
     tree = os.open(tmp_path, os.O_RDONLY)
     try:
         (folders[2] / "python3").touch(0o755)
-        assert kind_of(request, tree, path) == (str(folders[2] / "python3"), ("python3",), "/opt/ext")
+        assert kind_of(request, tree, path) == Kind(str(folders[2] / "python3"), ("python3",), "/opt/ext")
         (folders[1] / "python3").touch()
         (folders[1] / "python3").chmod(0o775)  # others than the host's administrator may change it
         assert kind_of(request, tree, path) is None

@@ -5,12 +5,23 @@ from __future__ import annotations
 import dataclasses
 import re
 import secrets
+from pathlib import Path
 
 from dispatcher_service.engines.base import Command, Outcome
 from isolation.sandbox import IS_EXECUTED, PROBE, PYTHON, Sandbox
 
 SHEBANG = f"#!{PYTHON}"
 ADDRESS = re.compile(rb"0x[0-9a-f]+")
+
+
+def lay_venv(folder: Path, name: str = "python3", *, system: bool = False) -> None:
+    """Make a virtual environment, with the system's packages or without them."""
+    (folder / "bin").mkdir(parents=True)
+    (folder / "bin" / name).symlink_to(PYTHON)
+    told = f"home = {Path(PYTHON).parent}\ninclude-system-site-packages = {str(system).lower()}\n"
+    (folder / "pyvenv.cfg").write_text(told)
+    for path, mode in ((folder, 0o755), (folder / "bin", 0o755), (folder / "pyvenv.cfg", 0o644)):
+        path.chmod(mode)
 
 
 def afresh(command: Command, **changed: object) -> Command:

@@ -30,6 +30,8 @@ class Kind(NamedTuple):
     """Its name as scripts give it, and options."""
     domain: str
     """Where the scripts lie, inside."""
+    venv: str = ""
+    """What the interpreter is called in the virtual environments of scripts; empty for what is in none."""
 
     def is_program(self) -> bool:
         """Whether the interpreter is a program itself, and no script that asks for another one."""
@@ -46,12 +48,13 @@ def kind_of(request: dict[str, Any], tree: int, path: str) -> Kind | None:
         path: the folders of programs, where interpreters are looked for by their names, and where each must be.
     """
     program, *options = request["script"]
-    mount_at = request["mount_at"]
+    mount_at, venv = request["mount_at"], ""
     try:
         mode = mode_in(tree, request["argv"][0].removeprefix(mount_at).lstrip("/"))
         if not stat.S_ISREG(mode) or mode & (stat.S_ISUID | stat.S_ISGID):
             return None
         if program.startswith(f"{mount_at}/"):
+            venv = os.path.basename(program)  # noqa: PTH119  (pathlib would double this small process)
             program = base_of(program, mount_at, tree)
     except OSError:
         return None
@@ -63,7 +66,7 @@ def kind_of(request: dict[str, Any], tree: int, path: str) -> Kind | None:
     folder, _slash, name = found.rpartition("/")
     if not NAME.fullmatch(name) or folder not in real_folders(path):
         return None
-    return Kind(found, (program, *options), mount_at)
+    return Kind(found, (program, *options), mount_at, venv)
 
 
 @functools.lru_cache(maxsize=1)

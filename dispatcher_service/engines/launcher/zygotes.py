@@ -17,13 +17,15 @@ from collections import deque
 from fcntl import F_DUPFD_CLOEXEC, fcntl
 from typing import Any, NamedTuple
 
-from dispatcher_service.engines.launcher import wire
+from dispatcher_service.engines.launcher import kernel, wire
 from dispatcher_service.engines.launcher.cgroups import Cgroups
 from dispatcher_service.engines.launcher.child import IGNORED
 from dispatcher_service.engines.launcher.interpreters import Kind
+from dispatcher_service.engines.launcher.kernel import MS_NODEV, MS_NOSUID
 from dispatcher_service.engines.launcher.native import NativeStarter
 from dispatcher_service.engines.launcher.processes import receive
 from dispatcher_service.engines.launcher.spares import LIFE, Spare
+from dispatcher_service.engines.launcher.template import Template
 from dispatcher_service.engines.launcher.zygote import loading
 from dispatcher_service.engines.launcher.zygote.waiting import ORDER
 
@@ -45,7 +47,7 @@ RETRY = 60.0
 LOOK = 1.0
 """Seconds between two looks whether modules have changed."""
 MAX_READY = 1 << 18
-LINE_FD, TEXT_FD = 3, 4
+LINE_FD, TEXT_FD, VENV_FD = 3, 4, 5
 
 Pending = tuple[dict[str, Any], list[int]]
 """A call that waits for a child, with its descriptors."""
@@ -175,6 +177,7 @@ class Profile(NamedTuple):
     """After how many one is started anew."""
     age: float
     """After how many seconds it is."""
+    template: Template
 
 
 def start(kind: Kind, profile: Profile) -> Zygote:
@@ -190,29 +193,63 @@ def start(kind: Kind, profile: Profile) -> Zygote:
     stdin = os.memfd_create("stdin", os.MFD_CLOEXEC)
     text = os.memfd_create("text", os.MFD_CLOEXEC)
     outputs = [os.pipe2(os.O_CLOEXEC), os.pipe2(os.O_CLOEXEC)]
+    venv = []
     try:
+        name = kind.argv[0]
+        if kind.venv:
+            venv.append(empty_venv(kind, profile.template))
+            name = f"/proc/self/fd/{VENV_FD}/bin/{kind.venv}"
         os.write(text, profile.text)
         os.lseek(text, 0, os.SEEK_SET)
-        wanted = [stdin, outputs[0][1], outputs[1][1], theirs.fileno(), text]
-        moved = [fcntl(fd, F_DUPFD_CLOEXEC, TEXT_FD + 1) for fd in wanted]
+        wanted = [stdin, outputs[0][1], outputs[1][1], theirs.fileno(), text, *venv]
+        moved = [fcntl(fd, F_DUPFD_CLOEXEC, len(wanted)) for fd in wanted]
         actions = [(os.POSIX_SPAWN_DUP2, fd, number) for number, fd in enumerate(moved)]
-        argv = [*kind.argv, "-c", loading.BOOT.format(fd=TEXT_FD)]
+        argv = [name, *kind.argv[1:], "-c", loading.BOOT.format(fd=TEXT_FD)]
         reset = (*IGNORED, signal.SIGXFSZ, signal.SIGCHLD)
         pid = os.posix_spawn(
             kind.path, argv, profile.environment, file_actions=actions, setsigdef=reset, setsigmask=(), setsid=True
         )
         for fd in moved:
             os.close(fd)
-        message = json.dumps(profile.message | {"argv": kind.argv}).encode()
+        message = json.dumps(profile.message | {"argv": kind.argv, "venv": bool(kind.venv)}).encode()
         socket.send_fds(ours, [message], [profile.report, *profile.places])
     except BaseException:
         ours.close()
         raise
     finally:
         theirs.close()
-        for fd in (stdin, text, *outputs[0], *outputs[1]):
+        for fd in (stdin, text, *outputs[0], *outputs[1], *venv):
             os.close(fd)
     return Zygote(kind, pid, ours)
+
+
+def empty_venv(kind: Kind, template: Template) -> int:
+    """Make a virtual environment with nothing in it, which an interpreter for scripts of others is started in.
+
+    So it has nothing of the system's own packages, which may do anything when an interpreter starts.
+
+    Returns:
+        A folder in memory that is nowhere to be seen; the interpreter finds it by this descriptor, and needs it only to
+        start.
+
+    Raises:
+        OSError: the kernel refuses.
+    """
+    with template.new_mounts() as mounts:
+        os.close(mounts)
+        kernel.mount("venv", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "mode=755,size=64k,nr_inodes=8")  # noqa: S108  (in a copy of the template that is gone at once)
+        folder = kernel.clone_tree("/tmp")  # noqa: S108  (the same)
+    try:
+        os.mkdir("bin", 0o755, dir_fd=folder)
+        os.symlink(kind.argv[0], f"bin/{kind.venv}", dir_fd=folder)
+        text = f"home = {os.path.dirname(kind.argv[0])}\ninclude-system-site-packages = false\n"  # noqa: PTH120  (pathlib would double this small process)
+        file = os.open("pyvenv.cfg", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644, dir_fd=folder)
+        os.write(file, os.fsencode(text))
+        os.close(file)
+    except BaseException:
+        os.close(folder)
+        raise
+    return folder
 
 
 def signature_of(path: str) -> tuple[int, ...] | None:
@@ -255,4 +292,5 @@ def profile_of(
     if (library := native.accelerator.library) != -1:
         message["joining"] = wire.pack_profile(native.profile(cgroups)[0]).hex()
         places.append(library)
-    return Profile(text, message, report, places, spec["environment"], settings["calls"], settings["age"])
+    environment, calls, age = spec["environment"], settings["calls"], settings["age"]
+    return Profile(text, message, report, places, environment, calls, age, native.template)

@@ -187,12 +187,13 @@ UNREADABLE = Text(b"\0", "", "", is_found_by_path=False)
 """Stands for a script of which only the interpreter itself can tell what is wrong with it."""
 
 
-def read(path: bytes, own: list[str]) -> Text:
+def read(path: bytes, own: list[str], *, of_venv: bool = False) -> Text:
     """Read a script.
 
     Args:
         path: where it lies.
         own: this interpreter, as scripts name it, and its options.
+        of_venv: whether it is for scripts of virtual environments, and for no others.
 
     Returns:
         `UNREADABLE` where that is so, and where it asks for another interpreter by now.
@@ -216,10 +217,9 @@ def read(path: bytes, own: list[str]) -> Text:
     by_path = program in ("/usr/bin/env", "/bin/env")
     if by_path and options:
         program, options = options[0], []
-    venv = "" if program == own[0] else program
-    if options != own[1:] or (venv and not is_of_venv(venv, own[0])):
+    if options != own[1:] or not (is_of_venv(program, own[0]) if of_venv else program == own[0]):
         return UNREADABLE
-    return Text(source, folder, venv, by_path)
+    return Text(source, folder, program if of_venv else "", by_path)
 
 
 def is_of_venv(program: str, base: str) -> bool:
@@ -252,6 +252,8 @@ def enter_venv(interpreter: Interpreter, executable: str) -> None:
     sys.path[:] = [path for path in sys.path if path in interpreter.library or path.endswith(archive)]
     sys.prefix = sys.exec_prefix = os.path.dirname(os.path.dirname(executable))  # noqa: PTH120  (as above)
     site.PREFIXES = [sys.prefix, sys.exec_prefix]
+    if sys.version_info < (3, 14):  # where `site` finds out about environments, and not the interpreter itself
+        site.PREFIXES = [sys.base_prefix, sys.base_exec_prefix]
     site.ENABLE_USER_SITE = site.USER_BASE = site.USER_SITE = None
     if not sys.flags.no_site:
         site.main()

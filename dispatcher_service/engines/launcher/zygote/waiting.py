@@ -9,9 +9,9 @@ has, and waits for a call, for which it runs the script instead of executing it.
 The line is a SOCK_SEQPACKET socket:
 
 - in, first, as JSON: `drops` (whether sandboxes have users of their own), `inner`, `last_capability`, `rules` (what
-  Landlock allows), `network`, `filter`, `preload`, `argv` (the interpreter's, without `-c`), `joining` (the profile for
-  the library, in hexadecimal; empty without one), `kind` (of network, in that). With descriptors: for reports, what the
-  rules are about, and the library.
+  Landlock allows), `network`, `filter`, `preload`, `argv` (the interpreter's, without `-c`), `venv` (whether it is for
+  scripts of virtual environments, and for no others), `joining` (the profile for the library, in hexadecimal; empty
+  without one), `kind` (of network, in that). With descriptors: for reports, what the rules are about, and the library.
 - out, once, as JSON: `files` of imported modules that are not of the standard library; or `error`.
 - in, `ORDER`: the sandbox's number; whether there is a group of version 2; whether to rehearse. With descriptors: the
   sandbox's namespace of mounts, those of `SPACES`, the group's folder of version 2, and files through which processes
@@ -171,7 +171,11 @@ class Zygote:
         if adds_folder:
             del sys.path[0]
         for name in (*PRELOAD, *self.profile["preload"]):
-            importlib.import_module(name)
+            try:
+                importlib.import_module(name)
+            except ModuleNotFoundError:
+                if not self.profile["venv"]:  # where the system's packages are not to be found
+                    raise
         # Those of the standard library are about other threads, and about `random`, which is seen to.
         self.has_hooks = bool(self.profile["preload"])
         if self.has_hooks:
@@ -224,7 +228,7 @@ class Zygote:
         Returns:
             The script, and how this interpreter would have been started for it.
         """
-        text = script.read(argv[0], self.profile["argv"])
+        text = script.read(argv[0], self.profile["argv"], of_venv=self.profile["venv"])
         own = [text.venv or self.profile["argv"][0], *self.profile["argv"][1:]]
         self.memory.show([*map(os.fsencode, own), *argv], [b"%b=%b" % pair for pair in environment.items()])
         return text, own
