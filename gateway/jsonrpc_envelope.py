@@ -7,8 +7,9 @@ from functools import partial
 from typing import NamedTuple
 
 from gateway import metrics
-from gateway.abandoning import only_waits
+from gateway.abandoning import Client
 from gateway.backends import Caller
+from gateway.body import ClientGoneError
 from gateway.exchange import Exchange, loggable_method
 from gateway.jsonrpc import (
     INVALID_REQUEST,
@@ -38,6 +39,7 @@ MAX_BATCH_ANSWER = 32 << 20
 _JSON = b"application/json"
 _BAD_REQUEST = 400
 _MALFORMED = "MALFORMED"
+_GONE = "GONE"
 
 
 class _Answered(NamedTuple):
@@ -98,10 +100,9 @@ class _Single:
     def __init__(self, calls: RpcCalls, request: Request) -> None:
         self._calls = calls
         self._request = request
-        self.only_waits = only_waits(request.method)
 
-    async def answer(self, exchange: Exchange, _held: Held) -> RpcAnswer:
-        body = await _make(self._calls, self._request, caller_of(exchange))
+    async def answer(self, exchange: Exchange, _held: Held, client: Client) -> RpcAnswer:
+        body = await _make(self._calls, self._request, caller_of(exchange), client)
         exchange.outcome = metrics.OK
         return _answer(b"" if self._request.form.is_notification else body)
 
@@ -116,11 +117,9 @@ class _Several:
     def __init__(self, calls: RpcCalls, batch: Batch) -> None:
         self._calls = calls
         self._items = batch.items
-        methods = [item.method for item in batch.items if isinstance(item, Request)]
-        self.only_waits = bool(methods) and all(map(only_waits, methods))
         self._size = 0
 
-    async def answer(self, exchange: Exchange, held: Held) -> RpcAnswer:
+    async def answer(self, exchange: Exchange, held: Held, client: Client) -> RpcAnswer:
         caller = Caller(
             exchange.request_id, exchange.peer, local_uid=exchange.local_uid, certificate=exchange.certificate
         )
@@ -128,11 +127,13 @@ class _Several:
 
         async def answered(item: Request | Invalid) -> _Answered:
             async with places:
-                return await self._answered(item, caller, held)
+                return await self._answered(item, caller, held, client)
 
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(answered(item)) for item in self._items]
         answers = [task.result() for task in tasks]
+        if any(answer.outcome == _GONE for answer in answers):
+            raise ClientGoneError
         # The log has one word for the batch: how the first of those that did not succeed has ended.
         exchange.outcome = next((answer.outcome for answer in answers if answer.outcome != metrics.OK), metrics.OK)
         return _batch_answer([answer.body for answer in answers])
@@ -140,23 +141,25 @@ class _Several:
     def failed(self, error: GraftError) -> RpcAnswer:
         return _batch_answer([_refused(item, error) for item in self._items])
 
-    async def _answered(self, item: Request | Invalid, caller: Caller, held: Held) -> _Answered:
+    async def _answered(self, item: Request | Invalid, caller: Caller, held: Held, client: Client) -> _Answered:
         if isinstance(item, Invalid):
             self._calls.count_unread(_MALFORMED)
             return _Answered(_MALFORMED, _invalid(item))
         try:
-            return _Answered(metrics.OK, await self._made(item, caller, held))
+            return _Answered(metrics.OK, await self._made(item, caller, held, client))
+        except ClientGoneError:
+            return _Answered(_GONE, b"")
         except GraftError as error:
             failure = error
         except Exception:  # noqa: BLE001  (a mistake of ours in one call is no reason to keep the others' answers back)
             failure = crashed(caller.request_id)
         return _Answered(failure.code, _refused(item, failure))
 
-    async def _made(self, request: Request, caller: Caller, held: Held) -> bytes:
+    async def _made(self, request: Request, caller: Caller, held: Held, client: Client) -> bytes:
         if self._size > MAX_BATCH_ANSWER:
             limit = format_size(MAX_BATCH_ANSWER)
             raise server_busy(f"the answers to this batch are larger than {limit} already; send the rest by itself")
-        body = await _make(self._calls, request, caller)
+        body = await _make(self._calls, request, caller, client)
         if request.form.is_notification:
             return b""
         held.add(len(body))
@@ -164,11 +167,11 @@ class _Several:
         return body
 
 
-async def _make(calls: RpcCalls, request: Request, caller: Caller) -> bytes:
+async def _make(calls: RpcCalls, request: Request, caller: Caller, client: Client) -> bytes:
     if request.fault is not None:
         calls.count_unread(request.fault.code)
         raise request.fault
-    value = await calls.make(request.method, request.params, caller)
+    value = await client.unless_gone(request.method, calls.make(request.method, request.params, caller))
     return await calls.write(partial(format_success, request.form), value)
 
 

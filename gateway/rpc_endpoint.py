@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 from starlette.types import Receive, Scope, Send
 
-from gateway.abandoning import unless_gone
+from gateway.abandoning import Client
 from gateway.body import Bounds, ClientGoneError, RefusedError, check_head, discard_body, read_body
 from gateway.exchange import Exchange, exchange_of
 from gateway.load import Held, Load
@@ -40,15 +40,12 @@ class RpcAnswer(NamedTuple):
 class Message(Protocol):
     """A body that has been read: the calls in it."""
 
-    @property
-    def only_waits(self) -> bool:
-        """Whether its calls are given up once the client is gone."""
-
-    async def answer(self, exchange: Exchange, held: Held) -> RpcAnswer:
+    async def answer(self, exchange: Exchange, held: Held, client: Client) -> RpcAnswer:
         """Make the calls.
 
         Raises:
             GraftError: there is no room for them.
+            ClientGoneError: there was nobody left to wait for.
         """
 
     def failed(self, error: GraftError) -> RpcAnswer:
@@ -121,8 +118,8 @@ class RpcEndpoint:
                 if isinstance(found, RpcAnswer):
                     return found
                 request.message = found
-                answer = found.answer(request.exchange, held)
-                return await (unless_gone(answer, receive) if found.only_waits else answer)
+                async with Client(receive) as client:
+                    return await found.answer(request.exchange, held, client)
         except RefusedError as refusal:
             request.exchange.outcome = "REFUSED"
             return self._envelope.refused(refusal.status, refusal.sentence)

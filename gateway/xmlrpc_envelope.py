@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateway import metrics
-from gateway.abandoning import only_waits
+from gateway.abandoning import Client
 from gateway.exchange import Exchange, loggable_method
 from gateway.load import Held
 from gateway.rpc_calls import RpcCalls, caller_of
@@ -54,11 +54,10 @@ class _Message:
     def __init__(self, calls: RpcCalls, call: Call) -> None:
         self._calls = calls
         self._call = call
-        self.only_waits = only_waits(call.method)
 
-    async def answer(self, exchange: Exchange, _held: Held) -> RpcAnswer:
+    async def answer(self, exchange: Exchange, _held: Held, client: Client) -> RpcAnswer:
         method = self._call.method
-        value = await self._calls.make(method, self._call.params, caller_of(exchange))
+        value = await client.unless_gone(method, self._calls.make(method, self._call.params, caller_of(exchange)))
         # The one method whose answer has no envelope (xapi, api_server.ml).
         body = await self._calls.write_once(format_bare if method == LIST_METHODS else format_success, value)
         exchange.outcome = metrics.OK

@@ -9,6 +9,7 @@ import pytest
 
 from fakes import FakePlatform
 from fakes.platform import METHODS
+from gateway.jsonrpc_envelope import AT_ONCE
 from support.wire import Running, Wire, call, request, wait_until
 
 
@@ -76,12 +77,25 @@ async def test_other_calls_go_on(gateway: Running, session: str, form: Callable[
     await wait_until(lambda: gateway.platform.running == 0)
 
 
-async def test_a_batch_that_does_more_than_wait_goes_on(gateway: Running, session: str) -> None:
+async def test_a_batch_that_does_more_than_wait_goes_on_without_its_waits(gateway: Running, session: str) -> None:
     calls = [{"jsonrpc": "2.0", "method": name, "params": [session]} for name in ("event.from", "Test.wait")]
     async with await Wire.open(gateway.port) as wire:
         await wire.send(request(json.dumps(calls).encode(), "/jsonrpc"))
         await gateway.platform.wait_running(2)
     await wait_until(lambda: not gateway.server._server.server_state.connections)
-    assert gateway.platform.running == 2
+    await wait_until(lambda: gateway.platform.running == 1)
+    gateway.platform.gate.set()
+    await wait_until(lambda: gateway.platform.running == 0)
+
+
+async def test_no_wait_of_a_batch_is_begun_for_a_client_that_is_gone(gateway: Running, session: str) -> None:
+    """A thousand waits, made sixteen at a time, would else go on for hours."""
+    calls = [{"jsonrpc": "2.0", "method": name, "params": [session]} for name in ["event.from"] * 60 + ["Test.wait"]]
+    async with await Wire.open(gateway.port) as wire:
+        await wire.send(request(json.dumps(calls).encode(), "/jsonrpc"))
+        await gateway.platform.wait_running(AT_ONCE)
+    await wait_until(lambda: gateway.platform.seen[-1].method == "Test.wait")
+    await wait_until(lambda: gateway.platform.running == 1)
+    assert [seen.method for seen in gateway.platform.seen].count("event.from") == AT_ONCE
     gateway.platform.gate.set()
     await wait_until(lambda: gateway.platform.running == 0)
