@@ -227,7 +227,8 @@ class Accounts:
             require_role(caller, LOGOUT_SUBJECT, all_roles.POOL_OPERATOR)
             async with self._store.change() as change:
                 # Whoever has come by the local socket has no identifier, as in xapi.
-                known = [] if identifier == rules.LOCAL_UUID else await change.sessions_of_subject(identifier)
+                exists = rules.is_user_name(identifier) and identifier != rules.LOCAL_UUID
+                known = await change.sessions_of_subject(identifier) if exists else []
                 others = [digest for digest in known if digest != caller.digest]
                 for start in range(0, len(others), CHUNK):
                     await change.delete_sessions(others[start : start + CHUNK])

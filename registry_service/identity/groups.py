@@ -59,9 +59,9 @@ class Groups:
         """
 
         async def make(change: Change) -> Group:
+            rules.check_user_name(name)
             if await change.find_group(name) is not None:
                 raise GraftError("GROUP_EXISTS", name)
-            rules.check_user_name(name)
             role_rules.check_description(description)
             if len(await change.groups()) >= MAX_GROUPS:
                 raise value_not_supported("name", name, f"there are {MAX_GROUPS} groups, which is as many as can be")
@@ -167,12 +167,11 @@ async def _group(change: Change, name: str) -> Group:
 
 
 async def _with_members(change: Change, group: Group, add: Iterable[str], remove: Iterable[str]) -> Group:
-    wanted = set(add)
-    for name in sorted(wanted.difference(group.members)):
-        if not rules.is_user_name(name) or await change.find_account(name) is None:
-            raise GraftError("USER_NOT_FOUND", rules.printable(name))
-    after = (wanted | set(group.members)) - set(remove)
+    after = (set(add) | set(group.members)) - set(remove)
     if len(after) > MAX_MEMBERS:
         reason = f"a group has at most {MAX_MEMBERS} users"
         raise value_not_supported("members", str(len(after)), reason)
+    for name in sorted(after.difference(group.members)):
+        if not rules.is_user_name(name) or await change.find_account(name) is None:
+            raise GraftError("USER_NOT_FOUND", rules.printable(name))
     return replace(group, members=tuple(sorted(after)))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from graft.registry.v1 import group_pb2 as pb
 from graft.registry.v1 import identity_pb2, role_pb2
@@ -13,8 +14,9 @@ from graft_common.errors import GraftError
 from graft_common.roles import is_reserved
 from graft_common.rpc.client import call
 from graft_common.rpc.context import call_metadata
+from graft_common.settings import Settings
 from registry_service.identity import groups as groups_of_users
-from tests.registry.conftest import AS_SERVICE, Registry
+from tests.registry.conftest import AS_SERVICE, Registry, StartRegistry
 
 Metadata = Sequence[tuple[str, str]]
 
@@ -120,6 +122,18 @@ async def test_groups_that_cannot_be(registry: Registry, request_: Any, told: li
     assert await groups(registry, admin) == {"ops": ("", ["vm-admin"], [])}
 
 
+async def test_what_postgresql_cannot_hold_is_refused_like_all_else(
+    start_registry: StartRegistry, settings: Settings, postgres_url: str
+) -> None:
+    registry = await start_registry(settings.model_copy(update={"database_url": SecretStr(postgres_url)}))
+    admin = await registry.as_admin()
+    made = pb.CreateGroupRequest(name="a\0", roles=["read-only"])
+    assert (await refused(registry, "CreateGroup", made, admin))[:2] == ["VALUE_NOT_SUPPORTED", "name"]
+    nobody = identity_pb2.LogoutSubjectRequest(identifier="a\0")
+    ended = await call(registry.clients.identity.LogoutSubject, nobody, timeout=20, metadata=admin)
+    assert ended.closed == 0
+
+
 async def test_groups_have_bounds(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(groups_of_users, "MAX_MEMBERS", 1)
     monkeypatch.setattr(groups_of_users, "MAX_GROUPS", 1)
@@ -129,6 +143,9 @@ async def test_groups_have_bounds(registry: Registry, monkeypatch: pytest.Monkey
     made = pb.CreateGroupRequest(name="ops", roles=["read-only"], members=["ann", "bob"])
     assert (await refused(registry, "CreateGroup", made, admin))[:3] == ["VALUE_NOT_SUPPORTED", "members", "2"]
     await ask(registry, "CreateGroup", pb.CreateGroupRequest(name="ops", roles=["read-only"], members=["ann"]), admin)
+    # Who is added is looked for only if so many can be.
+    many = pb.ChangeMembersRequest(group="ops", add=["nobody", "neither"])
+    assert (await refused(registry, "ChangeMembers", many, admin))[:3] == ["VALUE_NOT_SUPPORTED", "members", "3"]
     more = pb.ChangeMembersRequest(group="ops", add=["bob"])
     assert (await refused(registry, "ChangeMembers", more, admin))[:3] == ["VALUE_NOT_SUPPORTED", "members", "2"]
     other = pb.CreateGroupRequest(name="more", roles=["read-only"])
