@@ -15,11 +15,12 @@ from graft_cli.options import (
     read_new_password,
     read_password,
 )
-from graft_cli.registry_client import ask_registry
+from graft_cli.registry_client import ask_once, ask_registry
 from graft_common.errors import GraftError
 from graft_common.roles import READ_ONLY
 
 if TYPE_CHECKING:
+    from graft.registry.v1 import identity_pb2
     from graft_common.rpc.clients import RegistryClients
 
 _user = typer.Typer(
@@ -55,17 +56,11 @@ def add(
 ) -> None:
     """Add a user."""
     from graft.registry.v1 import identity_pb2
-    from graft_cli.grpc_client import TIMEOUT
-    from graft_common.rpc.client import call
 
     request = identity_pb2.CreateUserRequest(
         name=name, password=read_new_password(password_file, f"Password of {name}"), roles=role or [READ_ONLY]
     )
-
-    async def create(clients: RegistryClients, metadata: Any) -> None:
-        await call(clients.identity.CreateUser, request, timeout=TIMEOUT, metadata=metadata)
-
-    ask_registry(create, url, user)
+    ask_once("CreateUser", request, url, user, service="identity")
 
 
 @_user.command(
@@ -132,41 +127,26 @@ def roles(
 ) -> None:
     """Show a user's roles, or give the user others; those count from the next login."""
     from graft.registry.v1 import identity_pb2
-    from graft_cli.grpc_client import TIMEOUT
-    from graft_common.rpc.client import call
 
-    async def ask(clients: RegistryClients, metadata: Any) -> list[str]:
-        if role:
-            request = identity_pb2.SetUserRolesRequest(name=name, roles=role)
-            answer = await call(clients.identity.SetUserRoles, request, timeout=TIMEOUT, metadata=metadata)
-            return list(answer.user.roles)
-        listing = identity_pb2.ListUsersRequest()
-        listed = await call(clients.identity.ListUsers, listing, timeout=TIMEOUT, metadata=metadata)
-        found = [item for item in listed.users if item.name == name]
+    if role:
+        request = identity_pb2.SetUserRolesRequest(name=name, roles=role)
+        found = [ask_once("SetUserRoles", request, url, user, service="identity").user]
+    else:
+        found = [item for item in _users(url, user) if item.name == name]
         if not found:
             raise GraftError("USER_NOT_FOUND", name)
-        return list(found[0].roles)
-
-    typer.echo("\n".join(ask_registry(ask, url, user)))
+    typer.echo("\n".join(found[0].roles))
 
 
 @_user.command("list", epilog="\b\nExample:\n  graft user list --json")
 def list_users(as_json: Json = False, url: Url = None, user: User = None) -> None:
     """List the users."""
-    from graft.registry.v1 import identity_pb2
-    from graft_cli.grpc_client import TIMEOUT
     from graft_cli.output import print_json, print_table
-    from graft_common.rpc.client import call
 
-    async def read(clients: RegistryClients, metadata: Any) -> list[dict[str, Any]]:
-        request = identity_pb2.ListUsersRequest()
-        answer = await call(clients.identity.ListUsers, request, timeout=TIMEOUT, metadata=metadata)
-        return [
-            {"name": item.name, "uuid": item.uuid, "roles": list(item.roles), "created": item.created.ToJsonString()}
-            for item in answer.users
-        ]
-
-    users = ask_registry(read, url, user)
+    users: list[dict[str, Any]] = [
+        {"name": item.name, "uuid": item.uuid, "roles": list(item.roles), "created": item.created.ToJsonString()}
+        for item in _users(url, user)
+    ]
     if as_json:
         print_json(users)
     else:
@@ -178,11 +158,11 @@ def list_users(as_json: Json = False, url: Url = None, user: User = None) -> Non
 def remove(name: Annotated[str, typer.Argument(help="The user's name.")], url: Url = None, user: User = None) -> None:
     """Remove a user and close its sessions."""
     from graft.registry.v1 import identity_pb2
-    from graft_cli.grpc_client import TIMEOUT
-    from graft_common.rpc.client import call
 
-    async def delete(clients: RegistryClients, metadata: Any) -> None:
-        request = identity_pb2.DeleteUserRequest(name=name)
-        await call(clients.identity.DeleteUser, request, timeout=TIMEOUT, metadata=metadata)
+    ask_once("DeleteUser", identity_pb2.DeleteUserRequest(name=name), url, user, service="identity")
 
-    ask_registry(delete, url, user)
+
+def _users(url: str | None, user: str | None) -> list[identity_pb2.User]:
+    from graft.registry.v1 import identity_pb2
+
+    return list(ask_once("ListUsers", identity_pb2.ListUsersRequest(), url, user, service="identity").users)
