@@ -11,6 +11,8 @@ import stat
 from collections.abc import Iterable
 from typing import Literal
 
+from dispatcher_service.engines.launcher.zygote.script import BY_PATH, FIRST_LINE
+
 ELF_MACHINES = {"x86_64": 62, "aarch64": 183}
 """e_machine of the programs that the kernel and the seccomp filter accept."""
 ELF_HEADER = 64
@@ -21,9 +23,6 @@ OF_THE_INTERPRETER = (
     UNNAMED_FAILURE,
 )
 """What is said when an executable could not be executed, and the interpreter may be why."""
-FIRST_LINE = re.compile(rb"#![ \t]*([^\0\t\n ]+)[ \t]*([^\0\n]*?)[ \t]*\n")
-"""Of a script: what is to run it, and options; the kernel takes nothing else for spaces (fs/binfmt_script.c)."""
-ENV = ("/usr/bin/env", "/bin/env")
 PYTHON = re.compile(r"python3?(\.[0-9]+)?")
 PYTHON_OPTIONS = re.compile(r"|-[BEIOPSbqsu]+")
 """Of the interpreter, those that are the same for all of a script's calls and need no further word."""
@@ -103,7 +102,7 @@ def python_script(head: bytes, variables: Iterable[tuple[str, str]]) -> list[str
     if first is None:
         return None
     program, option = map(os.fsdecode, first.groups())
-    if program in ENV:
+    if program in BY_PATH:
         program, option = option, ""
         if "/" in program:
             return None

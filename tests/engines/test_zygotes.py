@@ -17,7 +17,7 @@ from dispatcher_service.engines.launcher.interpreters import Kind, kind_of
 from dispatcher_service.engines.launcher.zygote.script import UNREADABLE, read
 from dispatcher_service.engines.native.engine import warm_finding
 from isolation.conftest import USERS
-from isolation.sandbox import IS_EXECUTED, PROBE, PYTHON, Sandbox
+from isolation.sandbox import IS_EXECUTED, PROBE, PROJECT, PYTHON, Sandbox
 from support.interpreters import SHEBANG, afresh, assert_same, is_executed, lay_venv, run_warm, script
 
 FLAGS = "import json, os, sys; print(sys.flags, sys.path, sys.executable, sys.orig_argv, os.getppid() if 0 else '', open('/proc/self/comm').read(), open('/proc/self/cmdline').read(), sys.dont_write_bytecode, sys.warnoptions)"
@@ -345,6 +345,21 @@ def test_recycled_when_a_file_changes(tmp_path, monkeypatch):
             change()
             assert zygote.has_changed()
             zygote.files = {file: zygotes.signature_of(file) for file in before}
+
+
+def test_a_module_ahead_that_starts_a_thread(tmp_path):
+    """A copy has one thread, and whatever the others have locked stays locked in it."""
+    (tmp_path / "threaded.py").write_text("import threading\nthreading.Thread(target=input, daemon=True).start()\n")
+    text = (
+        f"import sys; sys.path += [{str(tmp_path)!r}, {str(PROJECT)!r}]\n"
+        "from dispatcher_service.engines.launcher.zygote import waiting\n"
+        "zygote = waiting.Zygote.__new__(waiting.Zygote)\n"
+        "for preload in ([], ['threaded']):\n"
+        "    zygote.profile = {'preload': preload, 'venv': False, 'inner': 0}\n"
+        "    zygote.warm_up()\n"
+    )
+    with subprocess.Popen([PYTHON, "-c", text], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert "ImportError: a module has started a thread" in process.communicate("", timeout=60)[1]
 
 
 def test_a_module_ahead_that_is_not_there():

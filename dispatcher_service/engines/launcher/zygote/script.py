@@ -32,6 +32,8 @@ MAX_CONFIGURATION = 1 << 16
 """Characters that are read of what a virtual environment says of itself."""
 FIRST_LINE = re.compile(rb"#![ \t]*([^\0\t\n ]+)[ \t]*([^\0\n]*?)[ \t]*\n")
 """What a script asks to be run by, and options; the kernel takes nothing else for spaces (fs/binfmt_script.c)."""
+BY_PATH = ("/usr/bin/env", "/bin/env")
+"""What looks for the interpreter among the folders of PATH."""
 OUR_FILES = "<graft "
 """How the names of this code's files begin, of which a script's tracebacks tell nothing."""
 REHEARSAL = "import sys\n\ndef main(text: str) -> str:\n    return f'{text}'.strip()\n\nmain(str(sys.argv))\n"
@@ -214,7 +216,7 @@ def read(path: bytes, own: list[str], *, of_venv: bool = False) -> Text:
     if first is None:
         return UNREADABLE
     program, *options = (os.fsdecode(word) for word in first.groups() if word)
-    by_path = program in ("/usr/bin/env", "/bin/env")
+    by_path = program in BY_PATH
     if by_path and options:
         program, options = options[0], []
     if options != own[1:] or not (is_of_venv(program, own[0]) if of_venv else program == own[0]):

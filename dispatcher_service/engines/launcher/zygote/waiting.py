@@ -176,6 +176,8 @@ class Zygote:
             except ModuleNotFoundError:
                 if not self.profile["venv"]:  # where the system's packages are not to be found
                     raise
+        if len(os.listdir("/proc/self/task")) > 1:  # noqa: PTH208  (pathlib would double this small process)
+            raise ImportError("a module has started a thread, which copies would not have")
         # Those of the standard library are about other threads, and about `random`, which is seen to.
         self.has_hooks = bool(self.profile["preload"])
         if self.has_hooks:
