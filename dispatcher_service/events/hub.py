@@ -11,6 +11,8 @@ import asyncio
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
+from itertools import count
 from typing import Protocol
 
 import structlog
@@ -23,6 +25,7 @@ from dispatcher_service.events.subscriptions import Subscriptions
 from dispatcher_service.events.tokens import Token, events_lost
 from dispatcher_service.events.waiting import Room, Waiter, Wish
 from dispatcher_service.sessions.applying import ObjectChange, Operation
+from dispatcher_service.sessions.objects import Role
 from dispatcher_service.sessions.session import Session
 from dispatcher_service.store.changes import Changed, ChangeTable
 from graft_common.errors import GraftError, handle_invalid, server_busy, service_unavailable, session_invalid
@@ -47,6 +50,8 @@ KEPT_GONE = 10_000
 """How many of the objects that are gone are remembered, of each store; the registry's since this process began."""
 _AT_ONCE = 4
 """How many are told without a pause."""
+_LOOKED_AT_ONCE = 50
+"""Of how many it is found out without a pause what they are to be told, where that is nothing."""
 _RETRY = 1.0
 _MAX_ANSWERS = 64
 
@@ -137,6 +142,8 @@ class EventHub:
         if begins:
             self._followed.forget(revision)
         self._followed.bound(KEPT_GONE)
+        if any(isinstance(change.found, Role) for change in changed):
+            self._ask_anew()
         if changed:
             self._dirty.set()
 
@@ -200,6 +207,12 @@ class EventHub:
         for waiter in self._room.of(session.digest):
             waiter.fail(session_invalid(""))
 
+    def _ask_anew(self) -> None:
+        """Let all who wait ask again: what roles may see is another thing now."""
+        for waiter in self._room.all():
+            if waiter.seat is not None:
+                waiter.tell(self._nothing(waiter.seat))
+
     async def _catch_up(self, wanted: Subscriptions, since: Token) -> None:
         """Know at least what the watcher has seen already, perhaps from another dispatcher."""
         is_free = not self._room.wishes and not self._telling
@@ -227,16 +240,20 @@ class EventHub:
             if told is self._told:
                 break
         # From this look on nothing has been told that the waiter would not be told of.
-        self._room.sit(wish, waiter)
+        self._room.sit(replace(wish, since=answer.token), waiter)
         if self._resting or self._now() != told:
             self._dirty.set()
         try:
             async with asyncio.timeout(until - time.monotonic()):
                 return await waiter.wait()
         except TimeoutError:
-            return Answer((), wish.since.upto(self._told), self._teller.counts(wish.scope))
+            return self._nothing(waiter.seat or wish)
         finally:
             self._room.get_up(waiter)
+
+    def _nothing(self, wish: Wish) -> Answer:
+        """Tell one who waits that there was nothing. What others are being told of just now is still to be told."""
+        return Answer((), wish.since, self._teller.counts(wish.scope))
 
     async def _answer(self, wish: Wish, until: Token) -> Answer:
         """Make an answer, or share one that was made, or is being made, for others."""
@@ -329,7 +346,11 @@ class EventHub:
         self._advance(now)
         self._telling = self._owing = True
         try:
-            while wishes:
+            for number in count(1):
+                if not wishes:
+                    break
+                if number % _LOOKED_AT_ONCE == 0:
+                    await asyncio.sleep(0)
                 wish, waiters = next(iter(wishes.items()))
                 answer = await self._answer(wish, now)
                 del wishes[wish]

@@ -10,7 +10,9 @@ import pytest
 from dispatcher_service.events import answers
 from dispatcher_service.events import hub as hubs
 from dispatcher_service.events.tokens import Token
+from dispatcher_service.sessions.objects import Role
 from dispatcher_service.store.changes import Changed
+from graft_common import roles
 from graft_common.errors import GraftError
 from support.dispatcher_hosts import ANNA, BERT, OPERATOR
 from support.watching import came, changed, told, user, watched, went
@@ -145,6 +147,62 @@ async def test_objects_of_the_registry_are_told_of_by_its_own_revision(here):
         ("user", "add", "OpaqueRef:uuid-new"),
     ]
     assert (answer.token.registry, answer.counts["user"]) == (9, 2)
+
+
+async def test_whose_time_is_over_before_his_turn_loses_nothing(here, monkeypatch):
+    """Those who are told the same are told one after another, and others wait meanwhile."""
+    monkeypatch.setattr(hubs, "COST", 1.2)
+    monkeypatch.setattr(hubs, "_AT_ONCE", 1)
+    await here.tasks("t")
+    token = str((await here.next()).token)
+    first, second = [
+        await here.waiting(token, "task", session=replace(ANNA, digest=f"{number:064}")) for number in (1, 2)
+    ]
+    late = asyncio.create_task(here.next(token, "task/t", seconds=0.4))
+    await here.seated_are(3)
+    here.hub._given = 0  # nobody was told anything just now, so that telling begins at once
+    await here.tasks("t")
+    answers = [await waiting for waiting in (late, first, second)]
+    for answer in answers:
+        found = answer if answer.events else await here.next(str(answer.token), "task", seconds=0)
+        assert told(found) == [("task", "mod", "t")]
+    assert not all(answer.events for answer in answers)
+
+
+async def test_a_change_of_roles_lets_everybody_ask_anew(here):
+    """What a role may see counts at once, also for those who wait."""
+    here.follow(1, came(ANNA))
+    token = str((await here.next(seconds=0)).token)
+    waiting = await here.waiting(token, "*")
+    here.follow(2, changed(Role(roles.Role("custom", 0, ""))))
+    answer = await asyncio.wait_for(waiting, 10)
+    assert (told(answer), str(answer.token)) == ([], token)
+
+
+async def test_many_who_want_different_things_hold_nobody_up(here):
+    """Others have their turn while each is looked at."""
+    token = str((await here.next(seconds=0)).token)
+    waiting = [asyncio.create_task(here.next(token, f"task/{number}")) for number in range(200)]
+    await here.seated_are(200)
+    turns = 0
+
+    async def count_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += here.hub._telling
+            await asyncio.sleep(0)
+
+    counting = asyncio.create_task(count_turns())
+    await here.tasks("another")
+    async with asyncio.timeout(20):
+        while str(here.hub._told) == token or here.hub._telling:  # noqa: ASYNC110  (it tells nobody)
+            await asyncio.sleep(0.001)
+    assert turns >= 3
+    await here.tasks("199")
+    assert told(await waiting[199]) == [("task", "add", "199")]
+    for task in (counting, *waiting):
+        task.cancel()
+    await asyncio.gather(counting, *waiting, return_exceptions=True)
 
 
 async def test_a_wait_ends_with_the_session(here):

@@ -12,7 +12,7 @@ from dispatcher_service.events.hub import EventHub
 from dispatcher_service.events.kinds import RegistryKind, StoredKind
 from dispatcher_service.events.subscriptions import Subscriptions
 from dispatcher_service.events.tokens import Token
-from dispatcher_service.sessions.applying import ObjectChange, Operation
+from dispatcher_service.sessions.applying import ObjectChange, Operation, RegistryObject
 from dispatcher_service.sessions.objects import User
 from dispatcher_service.sessions.session import Session
 from dispatcher_service.store.changes import Changed
@@ -80,15 +80,15 @@ def user(name: str, *, revision: int = 0) -> User:
     return User(name, f"uuid-{name}", ("read-only",), float(revision))
 
 
-def came(found: User | Session) -> ObjectChange:
+def came(found: RegistryObject) -> ObjectChange:
     return ObjectChange(Operation.ADD, found)
 
 
-def changed(found: User | Session) -> ObjectChange:
+def changed(found: RegistryObject) -> ObjectChange:
     return ObjectChange(Operation.MOD, found)
 
 
-def went(found: User | Session) -> ObjectChange:
+def went(found: RegistryObject) -> ObjectChange:
     return ObjectChange(Operation.DEL, found)
 
 
