@@ -249,6 +249,7 @@ USES = {
     "displayhook": "import sys; sys.displayhook(5); print(_)",
     "breakpoint": "breakpoint()",
     "bytecode": "import beside, os; print(os.path.exists('/opt/ext/__pycache__'))",
+    "locks that tell of a death": "import ctypes, os\nhead, size = ctypes.c_void_p(), ctypes.c_size_t()\nnumber = 274 if os.uname().machine == 'x86_64' else 100\nprint(ctypes.CDLL(None).syscall(number, 0, ctypes.byref(head), ctypes.byref(size)), bool(head.value), size.value)",
     "zip import": "import sys; sys.path.insert(0, '/opt/ext/library.zip'); import zipped; print(zipped.__file__)",
 }  # fmt: skip
 BESIDE = {

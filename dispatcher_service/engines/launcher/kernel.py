@@ -30,6 +30,8 @@ PR_SET_NAME, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS, PR_GET_TID_ADDRESS = 1
 PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 47, 2
 SECCOMP_MODE_FILTER = 2
 SYS_RT_SIGACTION = {"x86_64": 13, "aarch64": 134}
+SYS_ROBUST_LIST = {"x86_64": (273, 274), "aarch64": (99, 100)}
+"""To set, and to get."""
 OF_THE_LIBRARY = (32, 33)
 """Signals that the C library keeps for itself."""
 CAP_KILL = 5
@@ -258,6 +260,21 @@ def tid_address() -> int:
     if _prctl(PR_GET_TID_ADDRESS, ctypes.addressof(place), 0, 0, 0) != 0 or not place.value:
         return 0
     return place.value if ctypes.c_int.from_address(place.value).value == os.getpid() else 0
+
+
+class RobustList:
+    """Where the C library notes this thread's locks whose waiters are told when it dies; a clone has to register it."""
+
+    def __init__(self) -> None:
+        self._set, get = SYS_ROBUST_LIST.get(os.uname().machine, (0, 0))
+        self._head, self._size = ctypes.c_void_p(), ctypes.c_size_t()
+        if self._set and _syscall(get, 0, ctypes.byref(self._head), ctypes.byref(self._size)) != 0:
+            self._set = 0
+
+    def register(self) -> None:
+        """Tell the kernel in the clone, as the C library's own fork does."""
+        if self._set:
+            _syscall(self._set, self._head, self._size)
 
 
 def clone(flags: int, tid_place: int, cgroup: int = -1, *, hooks: bool = True) -> int:

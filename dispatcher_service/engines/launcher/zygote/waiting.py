@@ -152,6 +152,7 @@ class Zygote:
         kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
         kernel.heed_all_signals()
         self.memory = kernel.Memory()
+        self.robust_list = kernel.RobustList()
 
     def load(self, library: int) -> Joiner | None:
         """The library for children; None where this interpreter cannot load it, or they need Python's own fork."""
@@ -220,6 +221,7 @@ class Zygote:
 
     def warm_child(self, *, rehearse: bool) -> None:
         """Make a child ready to wait."""
+        self.robust_list.register()
         script.renew(self.interpreter)
         if rehearse:
             script.rehearse(self.interpreter)
