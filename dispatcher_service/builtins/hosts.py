@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 
-from dispatcher_service.builtins.base import BuiltinTable
+from dispatcher_service.builtins.base import Builtin, BuiltinTable, CallerContext, Param
 from dispatcher_service.builtins.labels import label_setters
-from dispatcher_service.builtins.records import ObjectClass, readers
+from dispatcher_service.builtins.records import ObjectClass, date_time, readers
 from dispatcher_service.hosts.host import Host, Pool
 from dispatcher_service.hosts.membership import Membership
 from dispatcher_service.references import NULL_REF
 from dispatcher_service.sessions.session import Session
 from graft_common.errors import handle_invalid
+from graft_common.roles import READ_ONLY
 from graft_common.settings import split_address
-from graft_common.values import Value
+from graft_common.values import DateTime, Value
 
 API_VERSION_MAJOR = 2
 API_VERSION_MINOR = 21
@@ -87,7 +89,19 @@ def host_builtins(hosts: Membership) -> BuiltinTable:
     async def all_hosts(_session: Session) -> Sequence[Host]:
         return await hosts.list()
 
+    async def server_time(caller: CallerContext, params: Sequence[Value]) -> Value:
+        await host(caller.require_session(), str(params[0]))
+        return date_time(time.time())
+
+    async def server_local_time(caller: CallerContext, params: Sequence[Value]) -> Value:
+        await host(caller.require_session(), str(params[0]))
+        # Without a zone, which is how clients tell it from the other (xapi, xapi_host.ml).
+        return DateTime(time.strftime("%Y%m%dT%H:%M:%S"))
+
+    this = (Param("host"),)
     return {
+        "host.get_servertime": Builtin(server_time, READ_ONLY, this, "Return the server's time."),
+        "host.get_server_localtime": Builtin(server_local_time, READ_ONLY, this, "Return the server's local time."),
         **readers(ObjectClass("pool", POOL_FIELDS, pool, pools, has_name=False)),
         **readers(ObjectClass("host", HOST_FIELDS, host, all_hosts)),
         **label_setters("pool", hosts.relabel_pool),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import calendar
 import re
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -25,6 +27,7 @@ from graft_common.settings import Settings
 from graft_common.values import DateTime, Value, decode_value, encode_value
 from graft_common.xmlrpc import format_value
 from support.dispatcher_hosts import BERT, Gate, caller, gives, raises, until
+from support.stores import with_tables
 
 NAMED = {
     "task": "get_all get_all_records get_record get_by_uuid get_by_name_label get_uuid get_name_label "
@@ -48,7 +51,9 @@ DATE = re.compile(r"\d{8}T\d\d:\d\d:\d\dZ")
 
 @pytest.fixture
 async def state(tmp_path: Path) -> AsyncIterator[DispatcherState]:
-    opened = await DispatcherState.open(Settings(data_dir=tmp_path, dispatcher="[::1]:50052"), "none")
+    opened = await DispatcherState.open(
+        Settings(data_dir=with_tables(tmp_path, "dispatcher"), dispatcher="[::1]:50052"), "none"
+    )
     yield opened
     await opened.close()
 
@@ -91,6 +96,20 @@ async def test_getters_and_records_say_the_same(state, table):
         if kind != "pool":
             assert await ask(table, f"{kind}.get_by_name_label", record["name_label"]) == [ref]
             assert await ask(table, f"{kind}.get_by_name_label", "nobody") == []
+
+
+@pytest.mark.parametrize(
+    ("method", "form"),
+    [("host.get_servertime", "%Y%m%dT%H:%M:%SZ"), ("host.get_server_localtime", "%Y%m%dT%H:%M:%S")],
+)
+async def test_hosts_tell_the_time(state, table, method, form):
+    before = time.time() // 1
+    told = await ask(table, method, state.hosts.host_ref)
+    assert isinstance(told, DateTime)
+    read = (calendar.timegm if form.endswith("Z") else time.mktime)(time.strptime(told.text, form))
+    assert before <= read <= time.time()
+    with pytest.raises(GraftError, match="HANDLE_INVALID"):
+        await ask(table, method, NULL_REF)
 
 
 @pytest.mark.parametrize("kind", ["task", "pool", "host"])
