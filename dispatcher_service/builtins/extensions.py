@@ -119,11 +119,11 @@ def read_call(text: str) -> tuple[str, list[Value]]:
     """Read the request of `host.call_extension` (xapi, xapi_host.ml): its method and all its parameters.
 
     Raises:
-        GraftError: VALUE_NOT_SUPPORTED ["call", text, reason].
+        GraftError: VALUE_NOT_SUPPORTED ["call", "", reason]; the text has a session in it, which errors must not tell.
     """
     try:
         call = msgspec.json.decode(text.encode(), type=_Call)
         # What JSON yields are values; once through the services' own encoding, its bounds hold here as well.
         return call.method, decode_values(encode_values(cast("list[Value]", call.params)))
     except (ValueError, TypeError, RecursionError) as error:
-        raise value_not_supported("call", text[:1024], f"it is no JSON-RPC 1.0 request: {error}") from None
+        raise value_not_supported("call", "", f"it is no JSON-RPC 1.0 request: {error}") from None

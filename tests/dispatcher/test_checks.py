@@ -95,7 +95,15 @@ def test_a_json_call_is_read() -> None:
 def test_what_is_no_json_call_is_told(text: str) -> None:
     with pytest.raises(GraftError) as caught:
         read_call(text)
-    assert caught.value.error_info()[:3] == ["VALUE_NOT_SUPPORTED", "call", text]
+    assert caught.value.error_info()[:3] == ["VALUE_NOT_SUPPORTED", "call", ""]
+
+
+@pytest.mark.parametrize("rest", ["", ", 99999999999999999999]}", '], "method": 5}', '], "params": {"a": 1}}'])
+def test_what_is_no_json_call_keeps_its_session(rest: str) -> None:
+    """An asynchronous call leaves its error in a task, which others than the caller see."""
+    with pytest.raises(GraftError) as caught:
+        read_call(f'{{"method": "a", "params": ["OpaqueRef:a-secret"{rest}')
+    assert "OpaqueRef" not in "".join(caught.value.error_info())
 
 
 def test_a_json_call_that_nests_too_deeply_is_told() -> None:
