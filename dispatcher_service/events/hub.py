@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from itertools import count
 from typing import Protocol
@@ -36,7 +36,8 @@ WATCHERS = Gauge("graft_event_watchers", "Callers that wait for events on this d
 
 MAX_SECONDS = 600.0
 """The longest wait; a client is told then that there was nothing, and asks again."""
-MAX_WATCHERS = 8192
+MAX_WATCHERS = 3000
+"""Those who wait, and streams. Of the RPCs that a server takes, they and those who watch tasks leave some to calls."""
 BATCH = 0.05
 """Seconds for which changes are gathered (xapi; those who are told of tasks only do not wait for it)."""
 POLL = 0.25
@@ -94,6 +95,8 @@ class EventHub:
         self._reading = asyncio.Lock()
         self._resting = True
         """Whether nobody waits, and so nobody looks."""
+        self._places = 0
+        """How many there are who watch."""
         self._telling = False
         self._owing = False
         """Whether somebody waits who was not told what all others know."""
@@ -168,20 +171,38 @@ class EventHub:
         Raises:
             GraftError: EVENTS_LOST; SESSION_INVALID [""]; SERVER_BUSY; SERVICE_UNAVAILABLE.
         """
+        with self.place():
+            return await self.following(session, wanted, since, seconds)
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Count as a watcher, also while not waiting.
+
+        Raises:
+            GraftError: SERVER_BUSY.
+        """
+        if self._places >= MAX_WATCHERS:
+            raise server_busy(f"{MAX_WATCHERS} watchers wait for events on this host")
+        self._places += 1
+        WATCHERS.inc()
+        try:
+            yield
+        finally:
+            self._places -= 1
+            WATCHERS.dec()
+
+    async def following(self, session: Session, wanted: Subscriptions, since: Token, seconds: float) -> Answer:
+        """Do as `next`, for one who has a place already."""
         if self._closing:
             raise _closing()
-        if self._room.count >= MAX_WATCHERS:
-            raise server_busy(f"{MAX_WATCHERS} watchers wait for events on this host")
         until = time.monotonic() + min(max(seconds, 0.0), MAX_SECONDS)
         waiter = Waiter(session.digest)
         self._room.come(waiter)
-        WATCHERS.inc()
         try:
             await self._catch_up(wanted, since)
             return await self._wait(waiter, Wish(wanted, Scope.of(session, self._kinds), since), until)
         finally:
             self._room.leave(waiter)
-            WATCHERS.dec()
 
     async def inject(self, session: Session, kind: str, ref: str) -> Token:
         """Have an object told again to all who watch it, and return a token that this comes after.

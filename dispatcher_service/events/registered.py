@@ -39,14 +39,19 @@ class Registered:
         self._kept = kept
 
     async def register(self, session: Session, wanted: Subscriptions) -> None:
-        """Tell a session of more, from now on where it was told of nothing yet."""
+        """Tell a session of more, from now on where it was told of nothing yet.
+
+        Raises:
+            GraftError: VALUE_NOT_SUPPORTED, when that would be too many; as `EventHub.current`.
+        """
         kept = await self._kept.get(session.digest)
         if kept is None:
             token = str(await self._hub.current())
             await self._kept.put(session.digest, Registration(wanted.texts(), token))
         else:
-            every = Subscriptions.parse(kept.classes) | wanted
-            await self._kept.put(session.digest, Registration(every.texts(), kept.token))
+            every = (Subscriptions.parse(kept.classes) | wanted).texts()
+            Subscriptions.parse(every)  # there may be so many of them, and no more
+            await self._kept.put(session.digest, Registration(every, kept.token))
 
     async def unregister(self, session: Session, unwanted: Subscriptions) -> None:
         """Tell a session of less."""

@@ -44,12 +44,13 @@ class EventServicer:
         """Tell what has happened since a token, and what happens."""
         session = await admit(self._sessions, context, "event.from")
         wanted, token = Subscriptions.parse(request.classes), Token.parse(request.token)
-        while True:
-            # The next ones are looked for when these have been taken: whoever is slow is told less, and holds nothing.
-            answer = await self._hub.next(session, wanted, token, BOOKMARK)
-            token = answer.token
-            yield _response(answer, as_json=request.json)
-            session = await admit(self._sessions, context, "event.from")
+        with self._hub.place():
+            while True:
+                # The next ones are looked for when these have been taken: whoever is slow is told less.
+                answer = await self._hub.following(session, wanted, token, BOOKMARK)
+                token = answer.token
+                yield _response(answer, as_json=request.json)
+                session = await admit(self._sessions, context, "event.from")
 
     async def InjectEvent(  # noqa: N802  (gRPC's name)
         self, request: event_pb2.InjectEventRequest, context: CallContext

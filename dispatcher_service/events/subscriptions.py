@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from graft_common.errors import GraftError, value_not_supported
 
 MAX_SUBSCRIPTIONS = 1000
+MAX_TEXT = 320
+"""Characters of one; no class and reference have more together."""
 _EVERYTHING = "*"
 _PROMPT = frozenset({"task"})
 
@@ -35,8 +37,8 @@ class Subscriptions:
         objects: set[tuple[str, str]] = set()
         for text in texts:
             kind, slash, ref = text.partition("/")
-            if not kind or "/" in ref or (slash and not ref):
-                raise GraftError("EVENT_SUBSCRIPTION_PARSE_FAILURE", text)
+            if len(text) > MAX_TEXT or not kind or "/" in ref or (slash and not ref):
+                raise GraftError("EVENT_SUBSCRIPTION_PARSE_FAILURE", text[:MAX_TEXT])
             if slash:
                 objects.add((kind.lower(), ref))
             else:

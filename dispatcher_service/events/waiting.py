@@ -65,17 +65,13 @@ class Room:
     def __init__(self) -> None:
         self.wishes: dict[Wish, set[Waiter]] = {}
         self._sessions: dict[str, set[Waiter]] = {}
-        self.count = 0
-        """How many have come and not yet left."""
 
     def come(self, waiter: Waiter) -> None:
         """Let somebody in, who waits for nothing yet."""
         self._sessions.setdefault(waiter.session, set()).add(waiter)
-        self.count += 1
 
     def leave(self, waiter: Waiter) -> None:
         """Let somebody go."""
-        self.count -= 1
         others = self._sessions[waiter.session]
         others.discard(waiter)
         if not others:

@@ -22,8 +22,8 @@ from graft_common.rpc.service import RpcService
 
 MAX_PAGE = 1000
 DEFAULT_PAGE = 100
-MAX_WATCHES = 10_000
-"""Watchers of tasks on one host."""
+MAX_WATCHES = 1000
+"""Watchers of tasks on one host; see `dispatcher_service.events.hub.MAX_WATCHERS`."""
 MAX_WAIT = 60.0
 """Seconds for which an answer waits for the end of a task."""
 

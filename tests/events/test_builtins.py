@@ -114,6 +114,14 @@ class TestRegistered:
             await here.tasks("t2")
             assert shown(await ask("next")) == [("task", "add", "t2")]
 
+    async def test_nobody_is_told_of_more_than_may_be(self, ask):
+        """What was registered for before stays, and can be taken back."""
+        await ask("register", [f"a{number}" for number in range(1000)])
+        with pytest.raises(GraftError, match="VALUE_NOT_SUPPORTED"):
+            await ask("register", ["b"])
+        await ask("unregister", ["a0"])
+        await ask("register", ["b"])
+
     async def test_who_has_not_is_told_so(self, ask):
         await ask("register", ["task"])
         for method, params in (("next", []), ("unregister", [["task"]])):

@@ -230,7 +230,7 @@ async def test_who_goes_away_leaves_nothing_behind(here):
     for task in waiting:
         task.cancel()
     await asyncio.gather(*waiting, return_exceptions=True)
-    assert (here.seated, here.hub._room.count, here.hub._room.all()) == (0, 0, [])
+    assert (here.seated, here.hub._places, here.hub._room.all()) == (0, 0, [])
 
 
 async def test_there_is_a_bound_of_watchers(here, monkeypatch):

@@ -10,6 +10,7 @@ from contextlib import aclosing
 import grpc
 import pytest
 
+from dispatcher_service.events import hub as hubs
 from dispatcher_service.events import service as services
 from dispatcher_service.events.service import EventServicer
 from dispatcher_service.store.changes import Changed
@@ -20,8 +21,8 @@ from graft_common.rpc.context import call_metadata
 from graft_common.rpc.local import LocalStub
 from graft_common.rpc.server import RpcServer
 from graft_common.values import decode_value
-from support.dispatcher_hosts import ANNA
-from support.watching import came, user, went
+from support.dispatcher_hosts import ANNA, until
+from support.watching import came, user, watched, went
 
 ADD, MOD, DEL = event_pb2.EVENT_OPERATION_ADD, event_pb2.EVENT_OPERATION_MOD, event_pb2.EVENT_OPERATION_DEL
 
@@ -126,6 +127,40 @@ async def test_a_slow_reader_is_told_the_last_change_only(here, client):
         assert event.id > seen
         seen = event.id
     await leave(here, watch)
+
+
+async def test_one_who_never_reads_counts_as_a_watcher_until_he_goes(store_url, monkeypatch):
+    """What he is told fills his windows; nobody else waits for him."""
+    monkeypatch.setattr(hubs, "MAX_WATCHERS", 2)
+    async with watched(store_url, size=1 << 20) as here:
+        await here.tasks(*(f"t{number}" for number in range(4)))
+        sessions = Sessions()
+        server = RpcServer([EventServicer(here.hub, sessions).service()])
+        address = f"127.0.0.1:{await server.start('127.0.0.1:0')}"
+        async with open_channel(address) as channel, open_channel(address) as others:
+            request = event_pb2.WatchEventsRequest(classes=["task"])
+            stub = event_pb2_grpc.EventServiceStub(channel)
+            deaf = [stub.WatchEvents(request, metadata=call_metadata("annas")) for _ in range(2)]
+
+            async def stuck() -> bool:
+                return here.hub._places == 2 and not here.seated and len(here.loads) > 0
+
+            await until("both to be told of more than they take", stuck)
+            refused = Client(others, sessions).watch("task")
+            with pytest.raises(GraftError, match="SERVER_BUSY"):
+                await anext(refused)
+            for each in deaf:
+                each.cancel()
+
+            async def free() -> bool:
+                return not here.hub._places
+
+            await until("both to be forgotten", free)
+            watch = Client(others, sessions).watch("task/t0")
+            assert told(await anext(watch)) == [("task", ADD, "t0")]
+            await leave(here, watch)
+        await here.seated_are(0)
+        await server.stop(0)
 
 
 async def test_a_stream_ends_with_its_session(here, client):

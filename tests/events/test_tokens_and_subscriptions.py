@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatcher_service.events.subscriptions import MAX_SUBSCRIPTIONS, Subscriptions
+from dispatcher_service.events.subscriptions import MAX_SUBSCRIPTIONS, MAX_TEXT, Subscriptions
 from dispatcher_service.events.tokens import Token
 from graft_common.errors import GraftError
 
@@ -74,6 +74,14 @@ def test_what_is_no_subscription_is_refused_with_xapis_error(text):
     with pytest.raises(GraftError) as failure:
         Subscriptions.parse([text])
     assert failure.value.error_info() == ["EVENT_SUBSCRIPTION_PARSE_FAILURE", text]
+
+
+def test_one_that_names_no_object_that_can_be_is_refused():
+    longest = "task/" + "x" * (MAX_TEXT - 5)
+    assert Subscriptions.parse([longest]).texts() == [longest]
+    with pytest.raises(GraftError) as failure:
+        Subscriptions.parse([longest + "x" * 10_000])
+    assert failure.value.error_info() == ["EVENT_SUBSCRIPTION_PARSE_FAILURE", longest]
 
 
 def test_there_may_be_so_many_and_no_more():
