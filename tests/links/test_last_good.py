@@ -40,7 +40,18 @@ def break_files(tree: Resources) -> None:
 
 
 def vanish(tree: Resources) -> None:
-    shutil.rmtree(tree.root / "extensions/EXT/1.0")
+    """Take the version away in one step: of one that goes piece by piece a valid rest may be read on the way."""
+    gone = tree.root.with_name("gone")
+    (tree.root / "extensions/EXT/1.0").rename(gone)
+    shutil.rmtree(gone)
+
+
+def come_back_broken(tree: Resources) -> None:
+    """In one step too."""
+    draft = Resources(tree.root.with_name("draft"))
+    draft.extension("EXT/1.0", needs("HDP", "2.4"))
+    break_files(draft)
+    (draft.root / "extensions/EXT/1.0").rename(tree.root / "extensions/EXT/1.0")
 
 
 async def started(start: Start, tree: Resources) -> Client:  # noqa: F811
@@ -127,8 +138,7 @@ async def test_a_version_that_vanishes_brings_nothing_and_one_that_comes_back_br
     await client.reload()
     assert "is not in the resources directory" in (await client.links())[LINK].problem
     assert not (await client.stack("HDP/2.4", service="")).stack_version.extensions
-    tree.extension("EXT/1.0", needs("HDP", "2.4"))
-    break_files(tree)
+    come_back_broken(tree)
     await client.reload()
     await assert_stands(client)
     vanish(tree)
