@@ -27,6 +27,7 @@ from graft_common.values import Value, decode_value, encode_values
 from links.conftest import needs
 from registry_service.app import RegistryApp
 from support.resources import Resources, declarations, method
+from support.stores import QUICK, with_tables
 
 SHOW = """#!/bin/sh
 cat > /dev/null
@@ -127,7 +128,7 @@ async def running(root: Path, engine: str) -> AsyncIterator[Site]:
     resources = Resources(root / "resources")
     resources.stack("HDP/2.4", HDFS="")
     settings = Settings(
-        data_dir=root / "data",
+        data_dir=with_tables(root / "data"),
         resources_dir=resources.root,
         extensions_dir=root / "extensions.d",
         declarations_dir=root / "declarations.d",
@@ -139,7 +140,7 @@ async def running(root: Path, engine: str) -> AsyncIterator[Site]:
     )
     settings.extensions_path.mkdir()
     settings.declarations_path.mkdir()
-    registry_app = await RegistryApp.open(settings)
+    registry_app = await RegistryApp.open(settings, QUICK)
     try:
         registry = RegistryClients.local(registry_app.services)
         try:

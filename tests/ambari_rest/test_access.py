@@ -76,7 +76,7 @@ async def sessions(rest: Rest) -> list[str]:
 
 
 async def test_nobody_comes_in_without_credentials(rest: Rest) -> None:
-    async with httpx.AsyncClient(trust_env=False) as nobody:
+    async with httpx.AsyncClient(trust_env=False, verify=False) as nobody:
         for method, path in [("GET", "links"), ("GET", "nowhere"), ("POST", "links"), ("DELETE", "links"), ("GET", "")]:
             response = await nobody.request(method, f"{rest.url}/{path}")
             assert (response.status_code, message(response)) == (403, NOT_SIGNED_IN)
@@ -115,7 +115,7 @@ async def test_cookies_stand_for_credentials(rest: Rest) -> None:
     header = first.headers["set-cookie"]
     assert header.endswith("; Path=/; HttpOnly; SameSite=Strict")
     assert "set-cookie" not in (await rest.get("links")).headers, "httpx has sent it back"
-    async with httpx.AsyncClient(trust_env=False, headers=CSRF) as client:
+    async with httpx.AsyncClient(trust_env=False, verify=False, headers=CSRF) as client:
         opened = await client.post(f"{rest.url}/auth", auth=ADMIN)
         assert opened.status_code == 201
         assert client.cookies[COOKIE] != first.cookies[COOKIE], "it is a session of its own"

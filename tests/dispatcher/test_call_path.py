@@ -32,6 +32,7 @@ from graft_common.settings import ENGINES, Settings
 from graft_common.values import DateTime, Value, decode_value, encode_values
 from graft_common.xmlrpc import format_success, parse_call
 from registry_service.app import RegistryApp
+from support.stores import QUICK, with_tables
 
 ROLES = ["pool-admin", "pool-operator", "read-only"]
 
@@ -146,7 +147,7 @@ class Site:
 async def site(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Site]:
     bounds: dict[str, int | None] = getattr(request, "param", {"call_concurrency": 2, "call_queue": 1})
     settings = Settings(
-        data_dir=tmp_path / "data",
+        data_dir=with_tables(tmp_path / "data"),
         extensions_dir=tmp_path / "extensions.d",
         admin_user="pool-admin",
         admin_password="pw",
@@ -154,7 +155,7 @@ async def site(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[
         **({"call_method_concurrency": bounds["call_concurrency"]} | bounds),
     )
     settings.extensions_path.mkdir()
-    registry_app = await RegistryApp.open(settings)
+    registry_app = await RegistryApp.open(settings, QUICK)
     registry_server = RpcServer(registry_app.services)
     registry_port = await registry_server.start("127.0.0.1:0")
     registry_channel = open_channel(f"127.0.0.1:{registry_port}")

@@ -31,6 +31,7 @@ from graft_common.settings import Settings
 from graft_common.values import DateTime, Value, decode_value, encode_values
 from graft_common.xmlrpc import format_success, parse_call
 from registry_service.app import RegistryApp
+from support.stores import QUICK, with_tables
 
 RESIZE = """
 <enum name="state"><value name="done"/><value name="queued"/></enum>
@@ -140,7 +141,7 @@ async def until(holds: Callable[[], bool]) -> None:
 @pytest_asyncio.fixture
 async def site(tmp_path: Path) -> AsyncIterator[Site]:
     settings = Settings(
-        data_dir=tmp_path / "data",
+        data_dir=with_tables(tmp_path / "data"),
         extensions_dir=tmp_path / "extensions.d",
         declarations_dir=tmp_path / "declarations.d",
         admin_user="pool-admin",
@@ -152,7 +153,7 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
     )
     settings.extensions_path.mkdir()
     settings.declarations_path.mkdir()
-    registry_app = await RegistryApp.open(settings)
+    registry_app = await RegistryApp.open(settings, QUICK)
     registry = RegistryClients.local(registry_app.services)
     app = await DispatcherApp.open(settings, registry)
     made = Site(tmp_path, settings, app, registry, DispatcherClients.local(app.services))

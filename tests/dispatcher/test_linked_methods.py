@@ -26,6 +26,7 @@ from graft_common.values import encode_values
 from links.conftest import needs
 from registry_service.app import RegistryApp
 from support.resources import Resources, declarations, method
+from support.stores import QUICK, with_tables
 
 UNKNOWN = "MESSAGE_METHOD_UNKNOWN"
 SIZE = '<param name="size" type="int"/>'
@@ -309,14 +310,16 @@ def say(name, size):
 @pytest.mark.parametrize("engine_name", ["none", "bubblewrap"])
 async def test_executables_run_where_their_files_are(tmp_path: Path, engine_name: str) -> None:
     engine = NoneEngine() if engine_name == "none" else create(engine_name)
-    settings = Settings(data_dir=tmp_path / "data", admin_user="pool-admin", admin_password="pw", service_token="token")
+    settings = Settings(
+        data_dir=with_tables(tmp_path / "data"), admin_user="pool-admin", admin_password="pw", service_token="token"
+    )
     tree = Resources(settings.resources_path)
     tree.stack("HDP/2.4")
     tree.extension("EXT/1.0", needs("HDP", "2.4"))
     body = SIZE + "<result type='string set'/>"
     tree.method_files("EXT/1.0", {"a.xml": declarations(method("Disk.say", body))})
     tree.method_files("EXT/1.0", {"Disk.say": SCRIPT, "lib/helping.py": HELPER}, executable=("Disk.say",))
-    registry_app = await RegistryApp.open(settings)
+    registry_app = await RegistryApp.open(settings, QUICK)
     registry = RegistryClients.local(registry_app.services)
     try:
         app = await DispatcherApp.open(settings, registry, engine)

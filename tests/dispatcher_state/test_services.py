@@ -19,6 +19,7 @@ from graft_common.rpc.local import LocalStub
 from graft_common.rpc.server import RpcServer
 from graft_common.settings import Settings
 from support.dispatcher_hosts import ANNA, BERT, OPERATOR, Gate, caller, gives, make_session, raises, until
+from support.stores import with_tables
 
 NOBODY = make_session("nora", "no-role")
 SESSIONS = {"anna": ANNA, "bert": BERT, "olga": OPERATOR, "nora": NOBODY}
@@ -51,7 +52,7 @@ class Client:
 
 @pytest.fixture
 async def state(tmp_path: Path) -> AsyncIterator[DispatcherState]:
-    opened = await DispatcherState.open(Settings(data_dir=tmp_path), "none")
+    opened = await DispatcherState.open(Settings(data_dir=with_tables(tmp_path, "dispatcher")), "none")
     yield opened
     await opened.close()
 

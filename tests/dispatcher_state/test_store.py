@@ -37,11 +37,11 @@ def record(action: str = "A.b", **changed: object) -> CallRecord:
     return replace(made, **changed)
 
 
-async def test_opening_is_repeatable_and_makes_the_tables_of_the_schema(store_url):
+async def test_opening_is_repeatable_and_makes_the_tables_of_the_schema(empty_store_url):
     for _ in range(2):
-        store = await DispatcherStore.open(store_url)
+        store = await DispatcherStore.open(empty_store_url)
         await store.close()
-    engine = open_database(store_url)
+    engine = open_database(empty_store_url)
     async with engine.connect() as connection:
 
         def look(sync):
@@ -55,11 +55,11 @@ async def test_opening_is_repeatable_and_makes_the_tables_of_the_schema(store_ur
     assert VERSION_TABLE in tables
 
 
-async def test_migrations_say_what_the_schema_says(store_url):
+async def test_migrations_say_what_the_schema_says(empty_store_url):
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
 
-    engine = open_database(store_url)
+    engine = open_database(empty_store_url)
     await migrate(engine, MIGRATIONS, VERSION_TABLE)
     async with engine.connect() as connection:
 
@@ -71,8 +71,8 @@ async def test_migrations_say_what_the_schema_says(store_url):
     await engine.dispose()
 
 
-async def test_opening_at_once_is_safe(store_url):
-    stores = await asyncio.gather(*(DispatcherStore.open(store_url) for _ in range(4)))
+async def test_opening_at_once_is_safe(empty_store_url):
+    stores = await asyncio.gather(*(DispatcherStore.open(empty_store_url) for _ in range(4)))
     pools = await asyncio.gather(*(store.hosts.join_pool("Graft") for store in stores))
     assert len(set(pools)) == 1
     await asyncio.gather(*(store.close() for store in stores))

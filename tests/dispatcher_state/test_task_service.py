@@ -19,6 +19,7 @@ from graft_common.rpc.context import call_metadata
 from graft_common.rpc.server import RpcServer
 from graft_common.settings import Settings
 from support.dispatcher_hosts import ANNA, BERT, Gate, caller, until
+from support.stores import with_tables
 
 SESSIONS = {"anna": ANNA, "bert": BERT}
 
@@ -53,7 +54,9 @@ class Served:
 
 @pytest.fixture
 async def served(tmp_path: Path) -> AsyncIterator[Served]:
-    state = await DispatcherState.open(Settings(data_dir=tmp_path, dispatcher="[::1]:50052"), "none")
+    state = await DispatcherState.open(
+        Settings(data_dir=with_tables(tmp_path, "dispatcher"), dispatcher="[::1]:50052"), "none"
+    )
     server = RpcServer(state.services(Sessions()))
     channel = open_channel(f"127.0.0.1:{await server.start('127.0.0.1:0')}")
     yield Served(state, DispatcherClients.remote(channel))

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from support.stores import with_tables
 from support.watching import Watched, watched
 
 
 @pytest.fixture
 def store_url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'dispatcher.db'}"
+    return f"sqlite:///{with_tables(tmp_path, 'dispatcher') / 'dispatcher.db'}"
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ from graft_common.errors import StartupError
 from graft_common.rpc.clients import RegistryClients
 from graft_common.settings import Settings
 from registry_service.app import RegistryApp
-from registry_service.tuning import PasswordCost, Tuning
+from support.stores import QUICK, with_tables
 from support.wire import Wire, call
 
 LOGIN = call("session.login_with_password", "root", "")
@@ -45,8 +46,10 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture
 async def gateway(tmp_path: Path, folder: Path) -> AsyncIterator[GatewayApp]:
-    settings = Settings(data_dir=tmp_path / "data", admin_password="x", http_socket=str(folder / "xapi"))
-    registry = await RegistryApp.open(settings, Tuning(password_cost=PasswordCost(1, 8, 1), failed_login_delay=0))
+    settings = Settings(
+        data_dir=with_tables(tmp_path / "data", "registry"), admin_password="x", http_socket=str(folder / "xapi")
+    )
+    registry = await RegistryApp.open(settings, replace(QUICK, failed_login_delay=0))
     made = await GatewayApp.open(settings, RegistryClients.local(registry.services), FakePlatform().clients()[1])
     yield made
     await made.close()

@@ -47,7 +47,9 @@ def api() -> Api:
 @pytest.fixture
 async def http(gateway: Running) -> AsyncIterator[httpx.AsyncClient]:
     gateway.platform.api = api()
-    async with httpx.AsyncClient(base_url=gateway.url, headers=ACCEPT, timeout=30, trust_env=False) as client:
+    async with httpx.AsyncClient(
+        base_url=gateway.url, headers=ACCEPT, timeout=30, trust_env=False, verify=False
+    ) as client:
         yield client
 
 
@@ -168,7 +170,7 @@ async def test_pages_of_named_origins(platform: FakePlatform, session: str) -> N
     origin = "https://console.example"
     async with (
         running_gateway(platform, mcp_origins=f" {origin}/ , http://b") as gateway,
-        httpx.AsyncClient(base_url=gateway.url, headers=ACCEPT, trust_env=False) as http,
+        httpx.AsyncClient(base_url=gateway.url, headers=ACCEPT, trust_env=False, verify=False) as http,
     ):
         asked = await http.options("/mcp", headers={"origin": origin, "access-control-request-method": "POST"})
         assert (asked.status_code, asked.headers["access-control-allow-origin"]) == (204, origin)

@@ -28,7 +28,9 @@ METHODS = "/api/v1/methods"
 
 @pytest.fixture
 async def http(gateway: Running) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=gateway.url, headers=JSON, timeout=20, trust_env=False) as client:
+    async with httpx.AsyncClient(
+        base_url=gateway.url, headers=JSON, timeout=20, trust_env=False, verify=False
+    ) as client:
         yield client
 
 

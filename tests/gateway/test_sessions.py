@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from graft_common.rpc.clients import RegistryClients
 from graft_common.settings import Settings
 from graft_common.values import Value
 from registry_service.app import RegistryApp
-from registry_service.tuning import PasswordCost, Tuning
+from support.stores import QUICK, with_tables
 
 ADMIN = "root"
 PASSWORD = "the administrator's"
@@ -46,8 +47,13 @@ class Dispatcher(FakePlatform):
 
 @pytest.fixture
 async def api(tmp_path: Path) -> AsyncIterator[XenApi]:
-    settings = Settings(data_dir=tmp_path / "data", admin_user=ADMIN, admin_password=PASSWORD, service_token=TOKEN)
-    registry = await RegistryApp.open(settings, Tuning(password_cost=PasswordCost(1, 8, 1), failed_login_delay=0))
+    settings = Settings(
+        data_dir=with_tables(tmp_path / "data", "registry"),
+        admin_user=ADMIN,
+        admin_password=PASSWORD,
+        service_token=TOKEN,
+    )
+    registry = await RegistryApp.open(settings, replace(QUICK, failed_login_delay=0))
     clients = RegistryClients.local(registry.services)
     platform = Dispatcher()
     platform.follower = RegistryFollower(clients, TOKEN)

@@ -85,7 +85,9 @@ async def test_they_come_with_a_request(gateway: Running, session: str) -> None:
         "Subtask-Of": "OpaqueRef:whole",
         "X-Http-Other-Config-Why": "because",
     }
-    async with httpx.AsyncClient(base_url=gateway.url, headers=headers, timeout=20, trust_env=False) as http:
+    async with httpx.AsyncClient(
+        base_url=gateway.url, headers=headers, timeout=20, trust_env=False, verify=False
+    ) as http:
         started = await http.post("/api/v1/methods/Async.Test.echo", content=b'["x"]')
     task = gateway.platform.tasks[started.json()]
     assert (task.subtask_of, dict(task.other_config)) == ("OpaqueRef:whole", {"http:why": "because"})

@@ -17,6 +17,7 @@ from graft_common.settings import Settings
 from registry_service.app import RegistryApp
 from registry_service.store.store import Store
 from registry_service.tuning import PasswordCost, Tuning
+from support.stores import with_tables
 
 ADMIN = "root"
 PASSWORD = "correct horse battery staple"
@@ -89,8 +90,8 @@ def tuning(clock: SettableClock) -> Tuning:
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'registry.db'}"
-    return str(request.getfixturevalue("postgres_url"))
+        return f"sqlite:///{with_tables(tmp_path, 'registry') / 'registry.db'}"
+    return str(request.getfixturevalue("prepared_postgres")("registry"))
 
 
 @pytest.fixture
@@ -103,7 +104,8 @@ async def store(database_url: str, clock: SettableClock) -> AsyncIterator[Store]
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.chdir(tmp_path)
-    return Settings(data_dir=tmp_path / "data", admin_user=ADMIN, admin_password=PASSWORD, service_token=TOKEN)
+    data = with_tables(tmp_path / "data", "registry")
+    return Settings(data_dir=data, admin_user=ADMIN, admin_password=PASSWORD, service_token=TOKEN)
 
 
 @pytest.fixture

@@ -88,7 +88,6 @@ async def test_files_that_stand_in_the_way(settings: Settings, tuning: Tuning, t
     (tmp_path / "file").write_text("")
     with pytest.raises(StartupError):
         await RegistryApp.open(changed(settings, data_dir=tmp_path / "file"), tuning)
-    (tmp_path / "data").mkdir()
     (tmp_path / "data" / "registry.db").write_bytes(b"no database " * 1000)
     with pytest.raises(StartupError, match=r"registry\.db.*cannot be opened"):
         await RegistryApp.open(settings, tuning)

@@ -31,6 +31,7 @@ from graft_common.settings import Settings
 from graft_common.values import Value, decode_value, encode_values
 from registry_service.app import RegistryApp
 from support.engines import prepared
+from support.stores import QUICK, with_tables
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "residents"
 MARK = "86123.25"
@@ -171,7 +172,7 @@ async def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     async with prepared("native") as engine:
         await engine.close()
     settings = Settings(
-        data_dir=tmp_path / "data",
+        data_dir=with_tables(tmp_path / "data"),
         extensions_dir=tmp_path / "extensions.d",
         declarations_dir=tmp_path / "declarations.d",
         admin_user="pool-admin",
@@ -183,7 +184,7 @@ async def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     (settings.extensions_path / "stay.py").write_text(FILE)
     (settings.extensions_path / "stay.py").chmod(0o755)
     shutil.copy(graft_extension.__file__, settings.extensions_path / "graft_extension.py")
-    registry_app = await RegistryApp.open(settings)
+    registry_app = await RegistryApp.open(settings, QUICK)
     registry = RegistryClients.local(registry_app.services)
     app = await DispatcherApp.open(settings, registry)
     made = Site(settings, app, DispatcherClients.local(app.services))

@@ -26,6 +26,7 @@ from registry_service.mpacks.values import HookRunner
 from registry_service.store.store import Store
 from registry_service.tuning import Tuning
 from registry_service.watch.clock import RevisionClock
+from support.stores import with_tables
 
 HIDDEN = {"mpacks/.lock", "mpacks/.staging", "mpacks/.manifests"}
 REQUEST = Request("test", "request-1")
@@ -163,7 +164,7 @@ async def open_place(
     """Open the resources directory `folder/resources` with the database `folder/registry.db`."""
     root = folder / "resources"
     tuning = Tuning()
-    store = await Store.open(f"sqlite:///{folder / 'registry.db'}", tuning.now)
+    store = await Store.open(f"sqlite:///{with_tables(folder, 'registry') / 'registry.db'}", tuning.now)
     async with store.read() as view:
         clock = RevisionClock((await view.revisions()).current)
     store.on_commit = clock.advance

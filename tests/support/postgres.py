@@ -66,10 +66,10 @@ class PostgresServer:
             process.send_signal(signal.SIGINT)
             process.wait(20)
 
-    def create(self) -> str:
-        """Make an empty database and return its URL."""
+    def create(self, like: str = "") -> str:
+        """Make a database, empty or with the tables of the one at another URL, and return its URL."""
         name = f"test_{secrets.token_hex(6)}"
-        self._sql(f"CREATE DATABASE {name}")
+        self._sql(f"CREATE DATABASE {name} TEMPLATE {self._name(like) if like else 'template1'}")
         return f"postgresql://graft@/{name}?host={self._directory}"
 
     def drop(self, url: str) -> None:

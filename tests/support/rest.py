@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +21,12 @@ from graft_common.rpc.context import call_metadata
 from graft_common.rpc.server import RpcServer
 from graft_common.settings import Settings
 from registry_service.app import RegistryApp
-from registry_service.tuning import PasswordCost, Tuning
+from support.stores import QUICK, with_tables
 
 ADMIN = ("admin", "correct horse battery staple")
 READER = ("rita", "password of rita")
 CSRF = {"X-Requested-By": "ambari"}
-TUNING = Tuning(password_cost=PasswordCost(1, 8, 1), poll_every=0.1)
+TUNING = replace(QUICK, poll_every=0.1)
 
 
 @dataclass
@@ -122,6 +122,7 @@ async def running_registry(
     data: Path, resources: Path
 ) -> AsyncIterator[tuple[RegistryApp, RpcServer, grpc.aio.Channel]]:
     """Serve a registry over gRPC."""
+    with_tables(data, "registry")
     settings = Settings(data_dir=data, resources_dir=resources, admin_user=ADMIN[0], admin_password=ADMIN[1])
     app = await RegistryApp.open(settings, TUNING)
     server = RpcServer(app.services)
@@ -144,7 +145,8 @@ async def running_rest(data: Path, resources: Path, **settings: Any) -> AsyncIte
         server = HttpServer(gateway.asgi)
         port = await server.start("127.0.0.1:0")
         try:
-            async with httpx.AsyncClient(auth=ADMIN, timeout=30, trust_env=False) as http:
+            # To load certificates takes longer than to start all of this, and plain HTTP has none.
+            async with httpx.AsyncClient(auth=ADMIN, timeout=30, trust_env=False, verify=False) as http:
                 rest = Rest(http, gateway, registry, registry_server, clients, port)
                 # Lists are of what is published, and before the directory was read that is nothing; this waits for it.
                 stacks = registry_pb2.ListStacksRequest()
