@@ -26,6 +26,8 @@ LOCAL_UID = "graft.local_uid"
 _EXCHANGE = "graft.exchange"
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _LOGGED_PATH = 200
+# What goes to the log of a reference in a path: it may be a session's, where a client has mistaken it for another's.
+_REF = re.compile(r"(OpaqueRef:[^/]{8})[^/]+")
 # Names of methods go to the log only if they are plain: broken clients send session references in their place.
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+")
 _LOGGED_NAME = 256
@@ -122,7 +124,7 @@ class Observed:
         log(
             "http.request",
             method=scope["method"],
-            path=path[:_LOGGED_PATH],
+            path=_REF.sub(r"\1…", path)[:_LOGGED_PATH],
             status=exchange.status,
             rpc=exchange.rpc,
             outcome=exchange.outcome,

@@ -111,6 +111,19 @@ async def test_requests_are_logged_without_secrets(gateway: Running) -> None:
         assert event["path"] == "/RPC2"
 
 
+@pytest.mark.parametrize("path", ["/{}", "/api/v1/methods/{}.get_record", "/api/v1/tasks/{}", "/x%2F{}?session_id={}"])
+async def test_paths_are_logged_without_sessions(gateway: Running, path: str) -> None:
+    """A task's reference looks like a session's, and clients mistake one for the other."""
+    ref = gateway.platform.open_session()
+    async with await Wire.open(gateway.port) as wire:
+        with structlog.testing.capture_logs() as logs:
+            await wire.send(request(b"", path.format(ref, ref)))
+            await wire.reply()
+            await wait_until(lambda: len(logs) >= 1)
+    assert ref.partition(":")[2][8:] not in repr(logs)
+    assert ref[:18] in logs[-1]["path"]
+
+
 @pytest.fixture(scope="module")
 def runner() -> Iterator[asyncio.Runner]:
     with asyncio.Runner() as made:
