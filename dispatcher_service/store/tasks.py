@@ -4,9 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, delete, exists, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    cast,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dispatcher_service.store import schema
@@ -29,6 +44,8 @@ from dispatcher_service.tasks.edits import Edit
 from dispatcher_service.tasks.task import NO_LEASE, Task, TaskStatus, lost
 from graft_common.errors import GraftError
 
+MAX_PAGE_TEXT = 8 << 20
+"""Characters of results, errors and notes of the tasks of one page: what it is sent as has twice as many, and more."""
 _BATCH = 500
 _columns = schema.task.c
 _PENDING = TaskStatus.PENDING.value
@@ -42,6 +59,25 @@ _subtasks = (
     .scalar_subquery()
     .label("subtasks")
 )
+
+
+# What may be long of a task.
+_SIZE = sum(
+    (
+        func.length(column)
+        for column in (_columns.result_json, cast(_columns.error_info, Text), cast(_columns.other_config, Text))
+    ),
+    start=func.length(_columns.result),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskPage:
+    """A part of a list of tasks."""
+
+    tasks: list[Task]
+    more: bool
+    """Whether there are tasks that come after these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,29 +194,29 @@ class TaskTable:
             found += map(read_task, rows)
         return found
 
-    async def page(
-        self, owner: str | None, limit: int, before: tuple[float, str] | None = None, name_label: str | None = None
-    ) -> list[Task]:
-        """List tasks, the newest first.
+    async def page(self, owner: str | None, limit: int, before: tuple[float, str] | None = None) -> TaskPage:
+        """List tasks, the newest first: as many as there is room for, and at least one.
 
         Args:
             owner: only this user's; None for everybody's.
             limit: at most this many.
             before: time of creation and reference of the task that the page comes after.
-            name_label: only those with this name.
         """
-        query = _whole().order_by(_columns.created.desc(), _columns.ref.desc()).limit(limit)
+        conditions: list[ColumnElement[bool]] = []
         if owner is not None:
-            query = query.where(_columns.owner == plain_text(owner))
-        if name_label is not None:
-            query = query.where(_columns.name_label == plain_text(name_label))
+            conditions.append(_columns.owner == plain_text(owner))
         if before is not None:
             created, ref = before
-            query = query.where(
-                or_(_columns.created < created, and_(_columns.created == created, _columns.ref < plain_text(ref)))
-            )
+            earlier = and_(_columns.created == created, _columns.ref < plain_text(ref))
+            conditions.append(or_(_columns.created < created, earlier))
+        order = (_columns.created.desc(), _columns.ref.desc())
         async with self._access.reading() as connection:
-            return [read_task(row) for row in (await connection.execute(query)).all()]
+            query = select(_SIZE).where(*conditions).order_by(*order).limit(limit + 1)
+            sizes = (await connection.scalars(query)).all()
+            fitting = sum(size <= MAX_PAGE_TEXT for size in accumulate(sizes))
+            room = min(limit, max(fitting, 1))
+            rows = (await connection.execute(_whole().where(*conditions).order_by(*order).limit(room))).all()
+        return TaskPage([read_task(row) for row in rows], more=len(sizes) > room)
 
     async def request_cancel(self, ref: str) -> list[str]:
         """Tell the hosts that run a task and what is a part of it to stop; return the references of those meant."""

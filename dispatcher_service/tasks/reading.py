@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from dispatcher_service.sessions.session import Session
 from dispatcher_service.store.changes import ChangeTable
-from dispatcher_service.store.tasks import TaskTable
+from dispatcher_service.store.tasks import TaskPage, TaskTable
 from dispatcher_service.tasks import edits
 from dispatcher_service.tasks.elsewhere import Elsewhere, News
 from dispatcher_service.tasks.entry import Entry
@@ -130,16 +130,18 @@ class TaskReader:
         finally:
             told.cancel()
 
-    async def list(
-        self,
-        session: Session,
-        limit: int = MAX_LISTED,
-        before: tuple[float, str] | None = None,
-        name_label: str | None = None,
-    ) -> list[Task]:
+    async def list(self, session: Session) -> Sequence[Task]:
+        """List the tasks that the session sees, the newest first, as many as one list holds."""
+        return (await self.page(session)).tasks
+
+    async def page(
+        self, session: Session, limit: int = MAX_LISTED, before: tuple[float, str] | None = None
+    ) -> TaskPage:
         """List the tasks that the session sees, the newest first; see `TaskTable.page`."""
-        tasks = await self._table.page(owner_filter(session), min(limit, MAX_LISTED), before, name_label)
-        return [entry.task if (entry := self._entries.get(task.ref)) else task for task in tasks]
+        page = await self._table.page(owner_filter(session), min(limit, MAX_LISTED), before)
+        return replace(
+            page, tasks=[entry.task if (entry := self._entries.get(task.ref)) else task for task in page.tasks]
+        )
 
     async def check_origin(self, session: Session, origin: Origin) -> None:
         """Check what a caller says of a task that is to be made.

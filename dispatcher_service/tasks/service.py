@@ -59,10 +59,9 @@ class TaskServicer:
         """List the tasks that the session sees."""
         session = await admit(self._sessions, context, "task.get_all_records")
         size = min(request.page_size, MAX_PAGE) if request.page_size > 0 else DEFAULT_PAGE
-        found = await self._tasks.list(session, size + 1, _read_token(request.page_token))
-        shown = found[:size]
-        token = f"{shown[-1].created!r}/{shown[-1].ref}" if len(found) > size else ""
-        return task_pb2.ListTasksResponse(tasks=map(task_message, shown), next_page_token=token)
+        page = await self._tasks.page(session, size, _read_token(request.page_token))
+        token = f"{page.tasks[-1].created!r}/{page.tasks[-1].ref}" if page.more else ""
+        return task_pb2.ListTasksResponse(tasks=map(task_message, page.tasks), next_page_token=token)
 
     async def CancelTask(  # noqa: N802  (gRPC's name)
         self, request: task_pb2.CancelTaskRequest, context: CallContext

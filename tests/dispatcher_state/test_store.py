@@ -14,7 +14,9 @@ from dispatcher_service.calls.record import CallRecord, GivenAccess
 from dispatcher_service.engines.base import Usage
 from dispatcher_service.hosts.host import HostFacts
 from dispatcher_service.store import schema
+from dispatcher_service.store import tasks as tables
 from dispatcher_service.store.store import MIGRATIONS, VERSION_TABLE, DispatcherStore
+from dispatcher_service.store.tasks import TaskPage
 from dispatcher_service.tasks.task import Task
 from graft_common.audit import Argument
 from graft_common.database import migrate, open_database
@@ -184,12 +186,34 @@ async def test_pages_go_from_the_newest_to_the_oldest(store):
     while True:
         before = (seen[-1].created, seen[-1].ref) if seen else None
         page = await store.tasks.page(None, 7, before)
-        seen += page
-        if len(page) < 7:
+        seen += page.tasks
+        if not page.more:
             break
+        assert len(page.tasks) == 7
     assert seen == sorted(tasks, key=lambda each: (each.created, each.ref), reverse=True)
-    assert {each.user for each in await store.tasks.page("bert", 100)} == {"bert"}
-    assert await store.tasks.page(None, 100, name_label="Async.C.d") == []
+    assert {each.user for each in (await store.tasks.page("bert", 100)).tasks} == {"bert"}
+    assert await store.tasks.page("carl", 100) == TaskPage([], more=False)
+
+
+async def test_a_page_holds_what_there_is_room_for(store, monkeypatch):
+    """Tasks that hold much, of whomever, must not fill the memory of those who list them."""
+    monkeypatch.setattr(tables, "MAX_PAGE_TEXT", 100)
+    await store.hosts.register(facts(), 60)
+    begun = [task(number) for number in range(5)]
+    begun[2] = replace(begun[2], other_config={"a": "b" * 200})
+    await store.tasks.write(HOST, begun)
+    ends = [
+        begun[0].succeeded("x" * 20, None, 1.0),
+        begun[1].failed(GraftError("CODE", "x" * 30), 1.0),
+        begun[3].succeeded("x" * 20, None, 1.0, result_json="x" * 20),
+        begun[4].succeeded("x" * 30, None, 1.0),
+    ]
+    await store.tasks.write(HOST, ends)
+    pages = []
+    while not pages or pages[-1].more:
+        last = pages[-1].tasks[-1] if pages else None
+        pages.append(await store.tasks.page(None, 10, None if last is None else (last.created, last.ref)))
+    assert [[each.ref[-1] for each in page.tasks] for page in pages] == [["4", "3"], ["2"], ["1", "0"]]
 
 
 async def test_destroying_a_pending_task_waits_for_its_end(store):

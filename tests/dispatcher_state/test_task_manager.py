@@ -261,7 +261,7 @@ async def test_a_thousand_tasks_at_once_none_mixed_none_lost(hosts):
             assert shown[ref].error_info == ("CODE", str(number))
         else:
             assert shown[ref].result == f"<value>{ref} {number}</value>"
-    assert {task.ref: task for task in await host.store.tasks.page(None, 5000)} == shown
+    assert {task.ref: task for task in (await host.store.tasks.page(None, 5000)).tasks} == shown
 
 
 async def test_collection_keeps_to_the_bounds(hosts, monkeypatch):
