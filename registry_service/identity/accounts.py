@@ -179,7 +179,7 @@ class Accounts:
         # By session: the address of who has one is only told, and must not have tries count against another's.
         request = replace(request, peer=f"session {caller.track_id}")
         with self._failures.attempt(caller.user, request):
-            if account is not None and await self._passwords.matches(account.password_hash, password):
+            if account is not None and await self._passwords.matches(account.password_hash, password, request.peer):
                 self._failures.succeeded(caller.user, request)
                 return account
             await self._failures.failed(caller.user, caller.user, caller.originator, request)
@@ -201,6 +201,7 @@ class Accounts:
 
         async def remove() -> int:
             require_role(caller, DESTROY, all_roles.POOL_ADMIN)
+            rules.check_name(name)
             async with self._store.change() as change:
                 await self._account(change, name)
                 rules.check_removal(name, await change.users())

@@ -72,7 +72,8 @@ class Logins:
     async def _login(self, name: str, password: str, originator: str, request: Request) -> Opened:
         action = Action(LOGIN, request, self._tuning.now)
         account, group_roles = await self._find_account(name)
-        right = await self._passwords.matches(account.password_hash if account else None, password)
+        hashed = account.password_hash if account else None
+        right = await self._passwords.matches(hashed, password, rules.host_of(request.peer))
         opened = await self._open(account, group_roles, originator, action) if account is not None and right else None
         if opened is not None:
             self._failures.succeeded(name, request)

@@ -46,10 +46,15 @@ def is_digest(text: str) -> bool:
     return _DIGEST.fullmatch(text) is not None
 
 
-def check_user_name(name: str) -> None:
-    """Raise VALUE_NOT_SUPPORTED if no user could have the name."""
+def check_name(name: str) -> None:
+    """Raise VALUE_NOT_SUPPORTED if nobody could have the name, here or elsewhere."""
     if not is_user_name(name):
         raise value_not_supported("name", name[:_SHOWN], f"a name has 1 to {MAX_NAME} printable characters")
+
+
+def check_user_name(name: str) -> None:
+    """Raise VALUE_NOT_SUPPORTED if no new user could have the name."""
+    check_name(name)
     if name.startswith(_VOUCHED_FOR):
         raise value_not_supported("name", name[:_SHOWN], "such names are of users whom somebody else vouches for")
     if name == LOCAL_SUPERUSER:

@@ -269,7 +269,7 @@ async def test_guesses_at_an_old_password_count_for_their_session(start_registry
                 metadata = call_metadata(stolen, peer=f"192.0.2.{len(guesses)}:1")
                 guesses.append(asyncio.create_task(refused(registry, "ChangePassword", guess, metadata)))
                 await asyncio.wait(guesses[-1:], timeout=0.05)
-        assert guesses[-1].result()[0] == "SERVER_BUSY"
+        assert [task.result()[0] for task in guesses if task.done()] == ["SERVER_BUSY"]
         assert len(guesses) > MAX_AT_ONCE
         await registry.as_user("ann")
     finally:
