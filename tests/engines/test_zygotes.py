@@ -261,20 +261,20 @@ def test_the_first_interpreter_in_the_path_or_none(tmp_path):
         os.close(tree)
 
 
-@pytest.mark.parametrize("name", ["queue.py", "json/__init__.py", "argparse.pyc"])
-def test_modules_of_the_scripts_own_with_names_of_warm_ones(name):
-    box = with_options()
-    try:
-        (box.tree / name).parent.mkdir(exist_ok=True)
-        (box.tree / name).parent.chmod(0o755)
-        box.warm_up(SHEBANG)
-        box.add("", name, 0o644)
-        module = name.partition(".")[0].partition("/")[0]
-        text = f"import sys\ntry:\n    import {module}; print({module}.__file__)\nexcept ImportError as e: print(e)\nprint(sys.flags, sys.path)"
-        assert b"/opt/ext" in assert_same(box, script(box, text)).stdout
-        assert_same(box, script(box, text, f"{SHEBANG} -I"), f"{SHEBANG} -I")
-    finally:
-        box.close()
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("queue.py", b"/beside-"), ("json/__init__.py", b"/beside-"), ("argparse.pyc", b"bad magic number")],
+)
+def test_modules_of_the_scripts_own_with_names_of_warm_ones(sandbox, name, said):
+    place, module = f"beside-{name.partition('.')[0]}", name.partition(".")[0].partition("/")[0]
+    (sandbox.tree / place / name).parent.mkdir(parents=True)
+    for folder in (sandbox.tree / place / name).relative_to(sandbox.tree).parents:
+        (sandbox.tree / folder).chmod(0o755)
+    sandbox.add("", f"{place}/{name}", 0o644)
+    text = f"import sys\ntry:\n    import {module}; print({module}.__file__)\nexcept ImportError as e: print(e)\nprint(sys.flags)"
+    assert said in assert_same(sandbox, script(sandbox, text, name=f"{place}/script")).stdout
+    isolated = f"{SHEBANG} -I"
+    assert b"/usr/" in assert_same(sandbox, script(sandbox, text, isolated, name=f"{place}/isolated"), isolated).stdout
 
 
 @pytest.mark.parametrize(
