@@ -52,8 +52,8 @@ class Session:
     last_active: datetime
     subject: str = ""
     """Whom somebody else vouches for: `oidc:` with the issuer and its name of the user, `certificate:` with the
-    certificate's subject, or `local:` with the number of the machine's user who has come by the local socket; empty for
-    users of the registry's own."""
+    certificate's issuer, subject and owner, or `local:` with the number of the machine's user who has come by the local
+    socket; empty for users of the registry's own."""
     ends: datetime | None = None
     """When the session ends however much it is used: with the token or the certificate that has opened it."""
     other_config: tuple[tuple[str, str], ...] = ()
