@@ -74,13 +74,21 @@ def _upgrade(connection: Connection, scripts: Path, version_table: str) -> None:
 
 
 async def _connect(path: str) -> SqliteConnection:
-    # Hashes of passwords and the results of tasks are in it. SQLite gives its other files the mode of this one, and
-    # tells itself of what cannot be opened.
-    with suppress(OSError):
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    _create(path)
     connection = SqliteConnection(path)
     await connection
     return connection
+
+
+def _create(path: str) -> None:
+    """Make a database's file, unless it is there, so that nobody else may read it: there are hashes of passwords in it.
+
+    SQLite gives its other files the mode of this one, and tells itself of what cannot be opened. A file that is there
+    is not opened: with its descriptor all locks would go that connections of this process have on it, and whichever
+    other process closes the database would take itself for the last one and remove the journal.
+    """
+    with suppress(OSError):
+        os.close(os.open(os.path.realpath(path), os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
 def _set_sqlite_up(connection: Any, _record: Any) -> None:
