@@ -104,13 +104,15 @@ class ChangeTable:
         There are no more of them than objects and what `trim` leaves of those that are gone.
         """
         async with self._access.reading() as connection:
-            # One statement for each: what is committed in between is within the second, and is seen again next time.
-            row = (await connection.execute(select(_counter.revision, _counter.forgotten))).one()
-            newer = select(schema.change).where(_columns.revision > revision, _columns.revision <= row.revision)
+            # PostgreSQL shows each statement what is committed by then. What has changed again meanwhile is seen next
+            # time; what was forgotten meanwhile is missing here, so that this is asked for last.
+            current: int = (await connection.execute(select(_counter.revision))).scalar_one()
+            newer = select(schema.change).where(_columns.revision > revision, _columns.revision <= current)
             rows = (
                 await connection.execute(newer.order_by(_columns.revision, _columns.class_name, _columns.ref))
             ).all()
-        return Revisions(row.revision, row.forgotten), [_change(found) for found in rows]
+            forgotten: int = (await connection.execute(select(_counter.forgotten))).scalar_one()
+        return Revisions(current, forgotten), [_change(found) for found in rows]
 
     async def trim(self, keep: int) -> None:
         """Forget all but about `keep` of the objects that are gone."""

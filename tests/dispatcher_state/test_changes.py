@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -75,6 +76,34 @@ async def test_only_what_is_gone_is_forgotten_and_the_store_says_from_where_on(s
     assert (await store.changes.revisions()).forgotten == gone[2]
     await store.changes.trim(2)
     assert (await store.changes.revisions()).forgotten == gone[2]
+
+
+async def test_what_is_forgotten_while_changes_are_read_is_told(store):
+    """Of two statements the second sees what was committed after the first (PostgreSQL)."""
+    at = await store.changes.note(Changed("task", "a", gone=True), Changed("task", "b", gone=True))
+    statements: list[str] = []
+    reading = store.changes._access.reading
+
+    class TrimmedMeanwhile:
+        def __init__(self, connection) -> None:
+            self.connection = connection
+
+        async def execute(self, statement):
+            result = await self.connection.execute(statement)
+            statements.append(str(statement))
+            if len(statements) == 1 and self.connection.dialect.name == "postgresql":
+                await store.changes.trim(0)
+            return result
+
+    @asynccontextmanager
+    async def trimmed_meanwhile():
+        async with reading() as connection:
+            yield TrimmedMeanwhile(connection)
+
+    store.changes._access.reading = trimmed_meanwhile
+    revisions, found = await store.changes.since(at - 1)
+    assert len(statements) > 1
+    assert len(found) == 2 or revisions.forgotten == at
 
 
 async def test_writers_at_once_make_revisions_without_gaps_or_twins(store_url):
