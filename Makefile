@@ -19,8 +19,9 @@ help: ## print this
 run: .venv/.installed ## set up and run everything on this machine, with examples to call; Ctrl-C stops it
 	@exec $(BIN)/graft up --demo --data-dir $(DATA)
 
+# Tests start Python many hundred times; it does not compile everything each time, whatever the environment says.
 test: .venv/.installed-dev ## set up and run the tests; TESTS=tests/cli runs a part of them
-	@$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder $(TESTS)
+	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder $(TESTS)
 
 check: .venv/.installed-dev ## check style, types and the contract
 	@$(BIN)/ruff check .

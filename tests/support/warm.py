@@ -34,6 +34,13 @@ PRELOADED = (
     "registry_service.app",
     "dispatcher_service.app",
     "gateway.app",
+    "graft_cli.http_part",  # and what these load when they run
+    "anyio._backends._asyncio",
+    "httpcore",
+    "logging.config",
+    "uvicorn.lifespan.off",
+    "uvicorn.protocols.http.httptools_impl",
+    "uvloop",
 )
 
 
