@@ -1,12 +1,20 @@
 from __future__ import annotations
 
 import functools
+import gc
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from support.postgres import PostgresServer, missing, postgres
 from support.stores import Service, make_tables
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage in what tests make, and not in the tests, which are millions of objects and stay."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(5_000, 20, 20)
 
 
 @pytest.fixture(scope="session")
