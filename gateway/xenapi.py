@@ -105,7 +105,7 @@ class XenApi:
 
     async def _invoke_async(self, method: str, params: Sequence[Value], caller: Caller) -> Value:
         if method.startswith(SESSION):
-            # In the words of xapi (server_helpers.ml), where no method of a session has an asynchronous form.
+            # In xapi's words (server_helpers.ml). Tasks are the dispatcher's, which does not serve these methods.
             raise GraftError("Fault", f"No async mode for this operation (rpc: {method})")
         # A task has an owner, also one of a method that needs no session.
         session, own = _split_session(params)
