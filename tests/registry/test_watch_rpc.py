@@ -89,7 +89,8 @@ async def test_a_snapshot_then_changes(registry: Registry) -> None:
         assert told == first.session
 
         second = await registry.login()
-        response = await follower.step()
+        while (response := await follower.step()).phase == BOOKMARK:
+            pass  # a slow login leaves time for one
         assert (response.phase, response.revision) == (CHANGES, second.revision)
         assert follower.held[SESSION, digest(second.session_ref)].session.expires == second.session.expires
         await follower.reach(await logout(registry, first.session_ref))

@@ -427,11 +427,12 @@ async def test_an_engine_that_fails_ends_it(site: Site) -> None:
 async def test_who_waits_while_old_ones_leave_gets_a_new_one(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(residents, "LOOK_SECONDS", 0.01)
     site.servant("A.serve", SERVANT.replace("concurrency=64", "concurrency=1"))
-    two = Residence(concurrency=2, age=0.1)
+    two = Residence(concurrency=2, age=1000)
     await site.call("pid", two)
     busy = site.begin("patient", two)
     await site.until(lambda: site.residents.status("A.serve").under_way == 1)
     second = site.begin("echo x", two)
+    site.residents._methods["A.serve"].living[0].life.born -= 1000
     assert (await asyncio.wait_for(second, 10)).stdout == b"x"
     assert not busy.done()
     busy.cancel()
