@@ -120,8 +120,13 @@ class _Several:
         self._size = 0
 
     async def answer(self, exchange: Exchange, held: Held, client: Client) -> RpcAnswer:
+        # The use of one call cannot be told with the answer to many.
         caller = Caller(
-            exchange.request_id, exchange.peer, local_uid=exchange.local_uid, certificate=exchange.certificate
+            exchange.request_id,
+            exchange.peer,
+            local_uid=exchange.local_uid,
+            certificate=exchange.certificate,
+            task=exchange.task,
         )
         places = asyncio.Semaphore(AT_ONCE)
 

@@ -91,3 +91,17 @@ async def test_they_come_with_a_request(gateway: Running, session: str) -> None:
         started = await http.post("/api/v1/methods/Async.Test.echo", content=b'["x"]')
     task = gateway.platform.tasks[started.json()]
     assert (task.subtask_of, dict(task.other_config)) == ("OpaqueRef:whole", {"http:why": "because"})
+
+
+async def test_they_count_for_every_call_of_a_batch(gateway: Running, session: str) -> None:
+    call = {"jsonrpc": "2.0", "method": "Async.Test.echo", "params": [session, "x"]}
+    headers = {"content-type": "application/json", "subtask-of": "OpaqueRef:whole", "x-http-other-config-why": "so"}
+    async with httpx.AsyncClient(
+        base_url=gateway.url, headers=headers, timeout=20, trust_env=False, verify=False
+    ) as http:
+        answered = await http.post("/jsonrpc", json=[{**call, "id": number} for number in range(2)])
+    refs = [answer["result"] for answer in answered.json()]
+    assert len({*refs}) == 2
+    for ref in refs:
+        task = gateway.platform.tasks[ref]
+        assert (task.subtask_of, dict(task.other_config)) == ("OpaqueRef:whole", {"http:why": "so"})
