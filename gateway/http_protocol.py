@@ -19,6 +19,8 @@ MAX_CONNECTIONS = 4096
 MAX_HEAD = 16 << 10
 """Bytes of a request's line and headers. xapi takes 1,024; browsers and proxies send more."""
 MAX_HEADERS = 100
+MAX_PIPELINED = 100
+"""Requests that wait on one connection for the answer to another; it is closed after them, and clients ask again."""
 HEAD_TIMEOUT = 20.0
 """Seconds from a connection's or a request's first byte to the end of the head."""
 READ_TIMEOUT = 60.0
@@ -34,6 +36,10 @@ _UPGRADE = re.compile(rb"\r\nupgrade[ \t]*:", re.IGNORECASE)
 
 class _HeadTooLargeError(Exception):
     """Leaves the parser; `data_received` answers it."""
+
+
+class _PipelineFullError(Exception):
+    """Leaves the parser; `send_400_response` sees to it that the connection ends after what waits."""
 
 
 def _affordable_connections() -> int:
@@ -158,6 +164,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
+        if len(self.pipeline) >= MAX_PIPELINED:
+            raise _PipelineFullError
         super().on_headers_complete()
         # The request is served in a task that has not begun yet.
         if self._certificate:

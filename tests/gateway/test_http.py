@@ -7,6 +7,7 @@ import resource
 
 import pytest
 
+from gateway.http_protocol import MAX_PIPELINED
 from support.wire import Running, Wire, call, request, success
 
 
@@ -34,6 +35,20 @@ async def test_pipelined_requests_are_answered_in_order(gateway: Running, sessio
         await wire.send(b"".join(request(call("Test.echo", session, str(number))) for number in range(50)))
         for number in range(50):
             assert (await wire.reply()).body == success(f"<value>{number}</value>")
+
+
+async def test_few_pipelined_requests_wait_for_their_turn(gateway: Running, session: str) -> None:
+    """Thousands fit into one packet, each of which would take kilobytes while the first one is served."""
+    async with await Wire.open(gateway.port) as wire:
+        await wire.send(request(call("Test.wait", session)) + b"GET /healthz HTTP/1.1\r\n\r\n" * 5000)
+        await gateway.platform.wait_running(1)
+        (connection,) = gateway.server._server.server_state.connections
+        assert len(connection.pipeline) <= MAX_PIPELINED
+        gateway.platform.gate.set()
+        replies = [await wire.reply() for _ in range(1 + MAX_PIPELINED)]
+        assert {reply.status for reply in replies} == {200}
+        assert [reply.headers.get("connection") for reply in replies[-2:]] == [None, "close"]
+        assert await wire.closed()
 
 
 async def test_garbage_after_a_request_does_not_spoil_its_answer(gateway: Running, session: str) -> None:
