@@ -23,7 +23,7 @@ PIECE = 16 << 10
 PAUSE = 0.1
 """Seconds between two pieces of one call."""
 _SHARE = 0.01
-"""The part of this process's time that the pieces of one call may take; many short lines make pauses longer."""
+"""The part of a processor's time that the pieces of one call may take; many short lines make pauses longer."""
 _MAX_LAST = 4
 """Pieces that are read when the call is over: as much as a pipe holds."""
 
@@ -95,9 +95,9 @@ class _Reading:
 
     def _ready(self) -> None:
         self._loop.remove_reader(self._fd)
-        begun = time.perf_counter()
+        begun = time.thread_time()
         self._read()
-        spent = time.perf_counter() - begun
+        spent = time.thread_time() - begun
         self._later = self._loop.call_later(max(PAUSE, spent / _SHARE), self._listen)
 
     def _read(self) -> bool:
