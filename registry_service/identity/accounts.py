@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TypeVar
 
 import structlog
 
@@ -20,7 +19,7 @@ from registry_service.identity.audit import Action
 from registry_service.identity.failed_logins import FailedLogins
 from registry_service.identity.passwords import Passwords
 from registry_service.identity.sessions import CHUNK
-from registry_service.identity.values import Account, LoginRecord, Request, Session, User
+from registry_service.identity.values import Account, Request, Session, User
 from registry_service.store.change import Change
 from registry_service.store.store import Store
 from registry_service.tuning import Tuning
@@ -32,8 +31,6 @@ LOGOUT_SUBJECT = "session.logout_subject_identifier"
 SET_ROLES = "user.set_roles"
 CHANGE_OF_OTHERS = "user.set_password"
 CHANGE_OF_OWN = "session.change_password"
-
-T = TypeVar("T")
 
 _log = structlog.get_logger("graft.registry")
 
@@ -88,7 +85,7 @@ class Accounts:
         told = [Argument("name", name), Argument("roles", " ".join(roles))]
         action = Action(CREATE, request, self._tuning.now, told)
 
-        async def create() -> tuple[User, int]:
+        async with action.recorded(self._store, caller):
             require_role(caller, CREATE, all_roles.POOL_ADMIN)
             account = await self._new_account(name, password, roles)
             async with self._store.change() as change:
@@ -98,8 +95,6 @@ class Accounts:
                 await change.record(action.record(caller, "OK"))
             _log.info("user.created", user=name, roles=account.user.roles, by=caller.user, track_id=caller.track_id)
             return account.user, change.revision
-
-        return await self._recorded(create, lambda outcome: action.record(caller, outcome))
 
     async def set_roles(self, caller: Session, name: str, roles: Sequence[str], request: Request) -> tuple[User, int]:
         """Give a user other roles, from the next login on; return it and the revision at which followers know.
@@ -111,7 +106,7 @@ class Accounts:
         told = [Argument("name", name), Argument("roles", " ".join(roles))]
         action = Action(SET_ROLES, request, self._tuning.now, told)
 
-        async def set_roles() -> tuple[User, int]:
+        async with action.recorded(self._store, caller):
             require_role(caller, SET_ROLES, all_roles.POOL_ADMIN)
             wanted = rules.check_roles(roles, await self._book())
             async with self._store.change() as change:
@@ -123,8 +118,6 @@ class Accounts:
                 await change.record(action.record(caller, "OK"))
             _log.info("user.roles_set", user=name, roles=wanted, by=caller.user, track_id=caller.track_id)
             return user, change.revision
-
-        return await self._recorded(set_roles, lambda outcome: action.record(caller, outcome))
 
     async def change_password(self, caller: Session, name: str, old: str, new: str, request: Request) -> int:
         """Give a user another password, and close the user's other sessions; return the revision that says so.
@@ -147,7 +140,7 @@ class Accounts:
         told = [Argument("name", caller.user if own else name)]
         action = Action(CHANGE_OF_OWN if own else CHANGE_OF_OTHERS, request, self._tuning.now, told)
 
-        async def change_password() -> int:
+        async with action.recorded(self._store, caller):
             if not own and not name:
                 raise GraftError("CHANGE_PASSWORD_REJECTED", "the user of this session has no password here")
             if not own:
@@ -169,8 +162,6 @@ class Accounts:
             by = {"by": caller.user, "track_id": caller.track_id}
             _log.info("user.password_changed", user=user, sessions_closed=len(others), **by)
             return change.revision
-
-        return await self._recorded(change_password, lambda outcome: action.record(caller, outcome))
 
     async def _prove(self, caller: Session, password: str, request: Request) -> Account:
         """Return the caller's account if the password is the caller's; a wrong one counts as a failed login."""
@@ -199,7 +190,7 @@ class Accounts:
         """
         action = Action(DESTROY, request, self._tuning.now, [Argument("name", name)])
 
-        async def remove() -> int:
+        async with action.recorded(self._store, caller):
             require_role(caller, DESTROY, all_roles.POOL_ADMIN)
             rules.check_name(name)
             async with self._store.change() as change:
@@ -209,8 +200,6 @@ class Accounts:
                 await change.record(action.record(caller, "OK"))
             _log.info("user.removed", user=name, by=caller.user, track_id=caller.track_id, sessions_closed=closed)
             return change.revision
-
-        return await self._recorded(remove, lambda outcome: action.record(caller, outcome))
 
     async def log_out(self, caller: Session, identifier: str, request: Request) -> tuple[int, int]:
         """Close all sessions of somebody but the caller's own. Needs pool-operator.
@@ -224,7 +213,7 @@ class Accounts:
         told = [Argument("subject_identifier", identifier)]
         action = Action(LOGOUT_SUBJECT, request, self._tuning.now, told)
 
-        async def log_out() -> tuple[int, int]:
+        async with action.recorded(self._store, caller):
             require_role(caller, LOGOUT_SUBJECT, all_roles.POOL_OPERATOR)
             async with self._store.change() as change:
                 # Whoever has come by the local socket has no identifier, as in xapi.
@@ -237,8 +226,6 @@ class Accounts:
             for digest in others:
                 _log.info("session.closed", track_id=digest[:16], reason="logged out", by=caller.track_id)
             return len(others), change.known_revision
-
-        return await self._recorded(log_out, lambda outcome: action.record(caller, outcome))
 
     async def users(self) -> list[User]:
         """Return the users by name."""
@@ -254,14 +241,6 @@ class Accounts:
         rules.check_password(password)
         user = User(name, str(uuid.uuid4()), rules.check_roles(roles, await self._book()), self._tuning.now())
         return Account(user, await self._passwords.hash(password))
-
-    async def _recorded(self, act: Callable[[], Awaitable[T]], describe: Callable[[str], LoginRecord]) -> T:
-        """Act, and record a failure; success is recorded together with the change itself."""
-        try:
-            return await act()
-        except GraftError as error:
-            await self._store.record(describe(error.code))
-            raise
 
 
 def _wrong_password(user: str) -> GraftError:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
 from graft_common.audit import Argument
+from graft_common.errors import GraftError
 from registry_service.identity import rules
 from registry_service.identity.values import LoginRecord, Request, Session
+from registry_service.store.store import Store
 
 DENIALS = frozenset({"SESSION_AUTHENTICATION_FAILED", "RBAC_PERMISSION_DENIED"})
 
@@ -52,3 +55,12 @@ class Action:
             user_uuid=session.user_uuid if session else "",
             arguments=self._arguments,
         )
+
+    @asynccontextmanager
+    async def recorded(self, store: Store, session: Session) -> AsyncIterator[None]:
+        """Record a failure of what is done meanwhile; success is recorded in the transaction of the change itself."""
+        try:
+            yield
+        except GraftError as error:
+            await store.record(self.record(session, error.code))
+            raise

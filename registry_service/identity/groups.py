@@ -147,14 +147,11 @@ class Groups:
     ) -> Group:
         """Do something to a group in one transaction, together with its record; a failure is recorded on its own."""
         action = Action(name, request, self._tuning.now, [Argument("name", group), *told])
-        try:
+        async with action.recorded(self._store, caller):
             require_role(caller, name, POOL_ADMIN)
             async with self._store.change() as change:
                 made = await make(change)
                 await change.record(action.record(caller, "OK"))
-        except GraftError as error:
-            await self._store.record(action.record(caller, error.code))
-            raise
         _log.info(name, group=made.name, roles=made.roles, members=len(made.members), by=caller.user)
         return made
 

@@ -171,14 +171,11 @@ class Roles:
     ) -> tuple[Role, int]:
         """Do something to a role in one transaction, together with its record; a failure is recorded on its own."""
         action = Action(name, request, self._tuning.now, [Argument("name", role), *told])
-        try:
+        async with action.recorded(self._store, caller):
             require_role(caller, name, built_in.POOL_ADMIN)
             async with self._store.change() as change:
                 made = await make(change)
                 await change.record(action.record(caller, "OK"))
-        except GraftError as error:
-            await self._store.record(action.record(caller, error.code))
-            raise
         _log.info(name, role=made.name, base=made.base, permissions=len(made.permissions), by=caller.user)
         return made, change.revision
 
