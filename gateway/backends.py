@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+import grpc
+
 from gateway.task_headers import NO_TASK, TaskHeaders
 from graft.dispatcher.v1 import dispatcher_pb2
 from graft.registry.v1 import identity_pb2
@@ -14,7 +16,7 @@ from graft_common.bearer_tokens import MAX_TOKEN
 from graft_common.errors import GraftError, session_invalid
 from graft_common.roles import Holding
 from graft_common.rpc.batch_client import BatchClient
-from graft_common.rpc.client import call
+from graft_common.rpc.client import Request, Response, call
 from graft_common.rpc.clients import DispatcherClients, RegistryClients
 from graft_common.rpc.context import call_metadata
 from graft_common.rpc.usage import USAGE, format_usage, read_usage
@@ -125,12 +127,9 @@ class Backends:
         Raises:
             GraftError: the registry does not, or does not answer.
         """
-        response = await call(
-            self.registry.identity.Login,
-            identity_pb2.LoginRequest(user=user, password=password, originator=originator),
-            timeout=LOGIN_TIMEOUT,
-            metadata=self._as_service(caller),
-            service="registry",
+        request = identity_pb2.LoginRequest(user=user, password=password, originator=originator)
+        response = await self._ask_registry(
+            self.registry.identity.Login, request, self._as_service(caller), LOGIN_TIMEOUT
         )
         self.remember(response.revision)
         return response
@@ -144,13 +143,8 @@ class Backends:
         Raises:
             GraftError: the registry does not, or does not answer.
         """
-        response = await call(
-            self.registry.identity.LoginLocal,
-            identity_pb2.LoginLocalRequest(uid=uid, originator=originator),
-            timeout=LOOKUP_TIMEOUT,
-            metadata=self._as_service(caller),
-            service="registry",
-        )
+        request = identity_pb2.LoginLocalRequest(uid=uid, originator=originator)
+        response = await self._ask_registry(self.registry.identity.LoginLocal, request, self._as_service(caller))
         self.remember(response.revision)
         return response
 
@@ -162,13 +156,8 @@ class Backends:
         Raises:
             GraftError: the registry does not, or does not answer.
         """
-        response = await call(
-            self.registry.identity.Login,
-            identity_pb2.LoginRequest(certificate=certificate, originator=originator),
-            timeout=LOOKUP_TIMEOUT,
-            metadata=self._as_service(caller),
-            service="registry",
-        )
+        request = identity_pb2.LoginRequest(certificate=certificate, originator=originator)
+        response = await self._ask_registry(self.registry.identity.Login, request, self._as_service(caller))
         self.remember(response.revision)
         return response
 
@@ -181,13 +170,8 @@ class Backends:
         if not token:
             # To the registry, who sends nothing at all means the certificate of the connection.
             raise GraftError("SESSION_AUTHENTICATION_FAILED", "", "the token is no signed JWT")
-        response = await call(
-            self.registry.identity.Login,
-            identity_pb2.LoginRequest(token=token, originator=originator),
-            timeout=LOOKUP_TIMEOUT,
-            metadata=self._as_service(caller),
-            service="registry",
-        )
+        request = identity_pb2.LoginRequest(token=token, originator=originator)
+        response = await self._ask_registry(self.registry.identity.Login, request, self._as_service(caller))
         self.remember(response.revision)
         return response.session_ref
 
@@ -197,12 +181,11 @@ class Backends:
         Raises:
             GraftError: the registry does not, or does not answer.
         """
-        response = await call(
+        response = await self._ask_registry(
             self.registry.identity.ChangePassword,
             identity_pb2.ChangePasswordRequest(old_password=old, new_password=new),
-            timeout=LOGIN_TIMEOUT,
-            metadata=self.metadata(caller, session),
-            service="registry",
+            self.metadata(caller, session),
+            LOGIN_TIMEOUT,
         )
         self.remember(response.revision)
 
@@ -212,12 +195,8 @@ class Backends:
         Raises:
             GraftError: the registry does not, or does not answer.
         """
-        response = await call(
-            self.registry.identity.UpdateSession,
-            change,
-            timeout=LOOKUP_TIMEOUT,
-            metadata=self.metadata(caller, session),
-            service="registry",
+        response = await self._ask_registry(
+            self.registry.identity.UpdateSession, change, self.metadata(caller, session)
         )
         self.remember(response.revision)
 
@@ -227,12 +206,10 @@ class Backends:
         Raises:
             GraftError: the registry does not, or does not answer.
         """
-        response = await call(
+        response = await self._ask_registry(
             self.registry.identity.ListSubjectIdentifiers,
             identity_pb2.ListSubjectIdentifiersRequest(),
-            timeout=LOOKUP_TIMEOUT,
-            metadata=self.metadata(caller, session),
-            service="registry",
+            self.metadata(caller, session),
         )
         return response.identifiers
 
@@ -242,12 +219,10 @@ class Backends:
         Raises:
             GraftError: the registry does not, or does not answer.
         """
-        response = await call(
+        response = await self._ask_registry(
             self.registry.identity.LogoutSubject,
             identity_pb2.LogoutSubjectRequest(identifier=identifier),
-            timeout=LOOKUP_TIMEOUT,
-            metadata=self.metadata(caller, session),
-            service="registry",
+            self.metadata(caller, session),
         )
         self.remember(response.revision)
 
@@ -257,12 +232,8 @@ class Backends:
         Raises:
             GraftError: SESSION_INVALID; the registry does not answer.
         """
-        response = await call(
-            self.registry.identity.Logout,
-            identity_pb2.LogoutRequest(),
-            timeout=LOOKUP_TIMEOUT,
-            metadata=self.metadata(caller, session),
-            service="registry",
+        response = await self._ask_registry(
+            self.registry.identity.Logout, identity_pb2.LogoutRequest(), self.metadata(caller, session)
         )
         self.remember(response.revision)
 
@@ -284,13 +255,18 @@ class Backends:
         return Holding.of(found.rank, found.permissions)
 
     async def _who_am_i(self, session: str, caller: Caller) -> identity_pb2.WhoAmIResponse:
-        return await call(
-            self.registry.identity.WhoAmI,
-            identity_pb2.WhoAmIRequest(),
-            timeout=LOOKUP_TIMEOUT,
-            metadata=self.metadata(caller, session),
-            service="registry",
+        return await self._ask_registry(
+            self.registry.identity.WhoAmI, identity_pb2.WhoAmIRequest(), self.metadata(caller, session)
         )
+
+    async def _ask_registry(
+        self,
+        method: grpc.aio.UnaryUnaryMultiCallable[Request, Response],
+        request: Request,
+        metadata: Sequence[tuple[str, str]],
+        seconds: float = LOOKUP_TIMEOUT,
+    ) -> Response:
+        return await call(method, request, timeout=seconds, metadata=metadata, service="registry")
 
     async def list_methods(self, caller: Caller) -> Sequence[dispatcher_pb2.Method]:
         """Return the methods that the dispatcher serves.
