@@ -135,7 +135,9 @@ async def test_lines_that_cost_more_are_read_less_often(channels, monkeypatch):
         return call_later(delay, callback, *args, context=context)
 
     def told(_: Told) -> None:
-        time.sleep(0.02)
+        end = time.thread_time() + 0.02
+        while time.thread_time() < end:
+            pass
 
     monkeypatch.setattr(loop, "call_later", noted)
     with channels.channel(told) as path:

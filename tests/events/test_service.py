@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 
 import grpc
 import pytest
@@ -24,6 +24,8 @@ from graft_common.values import decode_value
 from support.dispatcher_hosts import ANNA, until
 from support.watching import came, user, watched, went
 
+NARROW = [("grpc.http2.bdp_probe", 0)]
+"""Of a client whose windows stay as small as they begin, instead of growing to what the network carries."""
 ADD, MOD, DEL = event_pb2.EVENT_OPERATION_ADD, event_pb2.EVENT_OPERATION_MOD, event_pb2.EVENT_OPERATION_DEL
 
 
@@ -137,7 +139,9 @@ async def test_one_who_never_reads_counts_as_a_watcher_until_he_goes(store_url, 
         sessions = Sessions()
         server = RpcServer([EventServicer(here.hub, sessions).service()])
         address = f"127.0.0.1:{await server.start('127.0.0.1:0')}"
-        async with open_channel(address) as channel, open_channel(address) as others:
+        running = AsyncExitStack()
+        running.push_async_callback(server.stop, 0)
+        async with running, grpc.aio.insecure_channel(address, NARROW) as channel, open_channel(address) as others:
             request = event_pb2.WatchEventsRequest(classes=["task"])
             stub = event_pb2_grpc.EventServiceStub(channel)
             deaf = [stub.WatchEvents(request, metadata=call_metadata("annas")) for _ in range(2)]
@@ -160,7 +164,6 @@ async def test_one_who_never_reads_counts_as_a_watcher_until_he_goes(store_url, 
             assert told(await anext(watch)) == [("task", ADD, "t0")]
             await leave(here, watch)
         await here.seated_are(0)
-        await server.stop(0)
 
 
 async def test_a_stream_ends_with_its_session(here, client):
