@@ -24,7 +24,7 @@ from graft_common.deadlines import Within
 from graft_common.errors import GraftError, service_unavailable
 from graft_common.rpc.batches import LARGE, MAX_BATCH, MAX_BATCHED
 from graft_common.rpc.bounds import MAX_MESSAGE
-from graft_common.rpc.client import call, missing_connection, own_metadata, too_late
+from graft_common.rpc.client import call, heed_cancellation, missing_connection, own_metadata, too_late
 from graft_common.rpc.errors import away, from_rpc_error, from_status
 
 if TYPE_CHECKING:
@@ -154,6 +154,7 @@ class BatchClient:
             async with asyncio.timeout(GREETING_TIMEOUT):
                 greeting = await rpc.read()
         except grpc.aio.AioRpcError as error:
+            heed_cancellation()
             if error.code() is grpc.StatusCode.UNIMPLEMENTED:
                 self._singly_until = time.monotonic() + 2 * self._refresh
             return None

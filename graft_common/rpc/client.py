@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from time import monotonic
 from typing import Any, TypeVar
@@ -139,9 +140,21 @@ async def stream(
         async for response in responses:
             yield response
     except grpc.aio.AioRpcError as error:
+        heed_cancellation()
         raise from_rpc_error(error, service) from None
     finally:
         if isinstance(responses, AsyncGenerator):
             await responses.aclose()
         else:
             responses.cancel()
+
+
+def heed_cancellation() -> None:
+    """Raise CancelledError in a task that has been cancelled while it read from a stream that broke just then.
+
+    To cancel who waits for the request of a stream to be sent ends that stream and nothing else (grpc.aio,
+    `_prepare_rpc`), so that whoever tries again after a failure would go on for ever.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

@@ -9,8 +9,10 @@ import contextlib
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from types import SimpleNamespace
 from typing import Any
 
+import grpc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -252,6 +254,30 @@ async def test_what_breaks_is_told_and_never_done_twice() -> None:
         assert servicer.streams > streams
 
 
+class Sending:
+    """A stream that breaks while its request is sent: gRPC then takes the cancellation of its reader for its own."""
+
+    async def read(self) -> Any:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        raise grpc.aio.AioRpcError(grpc.StatusCode.UNAVAILABLE, grpc.aio.Metadata(), grpc.aio.Metadata())
+
+    def cancel(self) -> bool:
+        return True
+
+
+async def test_it_ends_when_a_stream_breaks_in_the_same_moment() -> None:
+    async def single(request: pb.InvokeRequest, **_: Any) -> pb.InvokeResponse:
+        return pb.InvokeResponse(value=request.params)
+
+    dispatcher: Any = SimpleNamespace(Invoke=single, InvokeBatched=Sending)
+    client = BatchClient(dispatcher)
+    assert await invoke(client, params=b"alone") == b"alone"
+    await asyncio.sleep(0)
+    async with asyncio.timeout(BOUND):
+        await client.close()
+
+
 async def test_what_breaks_while_calls_are_sent_is_told_the_same_way() -> None:
     servicer = New()
     async with (
@@ -442,7 +468,7 @@ async def test_to_close_the_client_ends_its_calls() -> None:
     with pytest.raises(GraftError) as caught:
         await left
     assert caught.value.error_info() == AWAY
-    assert servicer.cancelled == 1
+    await until(lambda: servicer.cancelled == 1)
 
 
 @settings(deadline=None, max_examples=40)

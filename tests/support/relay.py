@@ -43,15 +43,16 @@ class Relay:
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         to_reader, to_writer = await asyncio.open_connection("127.0.0.1", self._to)
+        self._wires += [writer, to_writer]
         ways = (self._pass_on(reader, to_writer), self._pass_on(to_reader, writer))
         self._ways += [asyncio.create_task(way) for way in ways]
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._wires.append(writer)
         with contextlib.suppress(ConnectionError):
             while data := await reader.read(65536):
                 writer.write(data)
                 await writer.drain()
+        writer.close()
 
 
 @asynccontextmanager
